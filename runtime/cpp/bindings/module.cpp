@@ -1,0 +1,16 @@
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+void bind_kernels(nb::module_& m);
+void bind_functions(nb::module_& m);
+void bind_frontend(nb::module_& m);
+void bind_search(nb::module_& m);
+
+NB_MODULE(_core, m) {
+  m.doc() = "The C++ core of whit: packed kernels, front-end, transducer search.";
+  bind_functions(m);
+  bind_kernels(m);
+  bind_frontend(m);
+  bind_search(m);
+}

@@ -1,0 +1,1 @@
+// RegisterCustomOps: to come.
