@@ -1,0 +1,47 @@
+# Two words for a fresh machine: `make demo` and `make test`. Needs Python 3.11+ with headers, g++ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := pyproject.toml $(shell find runtime/cpp -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
+
+.PHONY: demo test test-full check format bench dev stubs clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python demo/demo.py
+
+test: $(VENV)/.dev
+	$(BIN)/pytest -m "not full"
+
+test-full: $(VENV)/.dev
+	$(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h')
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.h')
+
+bench: $(VENV)/.demo
+	$(BIN)/python demo/demo.py --export-only
+	$(BIN)/whit bench out/demo/gq demo/digits.jsonl --against out/demo/qat8
+
+dev: $(VENV)/.dev
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(NATIVE) | $(VENV)/bin/python
+	$(BIN)/pip install -q -e '.[export]'
+	touch $@
+
+$(VENV)/.dev: $(NATIVE) | $(VENV)/bin/python
+	$(BIN)/pip install -q -e '.[export,eval,train,dev]'
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf build dist out $(VENV)
