@@ -1,5 +1,156 @@
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string_view.h>
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "whit/fbank.h"
+#include "whit/resample.h"
 
 namespace nb = nanobind;
+using namespace nb::literals;
 
-void bind_frontend(nb::module_&) {}
+namespace {
+
+// No conversion: int16 samples turned into float32 unscaled would be a silent error.
+using Samples = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Features = nb::ndarray<nb::numpy, float, nb::ndim<2>, nb::c_contig>;
+using Output = nb::ndarray<nb::numpy, float, nb::ndim<1>, nb::c_contig>;
+
+std::span<const float> span(const Samples& samples) { return {samples.data(), samples.size()}; }
+
+using Buffer = std::unique_ptr<float[]>;
+
+Buffer make_buffer(int64_t size) { return std::make_unique_for_overwrite<float[]>(size_t(size)); }
+
+nb::capsule own(Buffer& buffer) {
+  nb::capsule owner(buffer.get(), [](void* p) noexcept { delete[] static_cast<float*>(p); });
+  buffer.release();
+  return owner;
+}
+
+Output to_samples(Buffer buffer, int64_t size) {
+  float* data = buffer.get();
+  return Output(data, {size_t(size)}, own(buffer));
+}
+
+Features to_features(Buffer buffer, int64_t num_frames, int num_mels) {
+  float* data = buffer.get();
+  return Features(data, {size_t(num_frames), size_t(num_mels)}, own(buffer));
+}
+
+// Methods of a stream keep the GIL: a chunk takes microseconds, and two threads in one stream would corrupt
+// it.
+Features read_frames(whit::Fbank& fbank, int64_t max_frames) {
+  if (max_frames < -1) {
+    throw std::invalid_argument("[Fbank] expected max_frames of at least 0, or -1 for all, received " +
+                                std::to_string(max_frames));
+  }
+  const int64_t ready = fbank.num_frames_ready();
+  const int64_t num_frames = max_frames == -1 ? ready : std::min(ready, max_frames);
+  Buffer features = make_buffer(num_frames * fbank.num_mels());
+  fbank.read(num_frames, features.get());
+  return to_features(std::move(features), num_frames, fbank.num_mels());
+}
+
+Features fbank_offline(const Samples& samples, std::string_view flavour, int num_mels) {
+  whit::Fbank fbank(whit::fbank_flavour(flavour), num_mels);
+  Buffer features;
+  int64_t num_frames = 0;
+  {
+    nb::gil_scoped_release release;
+    fbank.accept_waveform(span(samples));
+    fbank.input_finished();
+    num_frames = fbank.num_frames_ready();
+    features = make_buffer(num_frames * num_mels);
+    fbank.read(num_frames, features.get());
+  }
+  return to_features(std::move(features), num_frames, num_mels);
+}
+
+Output process(whit::Resampler& resampler, const Samples& samples) {
+  const int64_t size = resampler.num_samples_ready(int64_t(samples.size()));
+  Buffer out = make_buffer(std::max<int64_t>(size, 0));
+  resampler.process(span(samples), out.get());
+  return to_samples(std::move(out), size);
+}
+
+Output flush(whit::Resampler& resampler) {
+  const int64_t size = resampler.num_samples_left();
+  Buffer out = make_buffer(size);
+  resampler.flush(out.get());
+  return to_samples(std::move(out), size);
+}
+
+Output resample_offline(const Samples& samples, int in_rate_hz, int out_rate_hz) {
+  Buffer out;
+  int64_t size = 0;
+  {
+    nb::gil_scoped_release release;
+    whit::Resampler resampler(in_rate_hz, out_rate_hz);
+    const int64_t first = resampler.num_samples_ready(int64_t(samples.size()));
+    size = (int64_t(samples.size()) * out_rate_hz + in_rate_hz - 1) / in_rate_hz;
+    out = make_buffer(size);
+    resampler.process(span(samples), out.get());
+    resampler.flush(out.get() + first);
+  }
+  return to_samples(std::move(out), size);
+}
+
+}  // namespace
+
+void bind_frontend(nb::module_& m) {
+  nb::class_<whit::Fbank>(
+      m, "Fbank",
+      "Streaming log-mel features of 16 kHz audio, 25 ms windows every 10 ms (docs/format.md, section "
+      "7). The same bits for every cut of the audio into calls.")
+      .def(
+          "__init__",
+          [](whit::Fbank* self, std::string_view flavour, int num_mels) {
+            new (self) whit::Fbank(whit::fbank_flavour(flavour), num_mels);
+          },
+          "flavour"_a = "nemo", "num_mels"_a = 80,
+          "flavour: \"nemo\" or \"kaldi\". num_mels: 1 to 256. Raises ValueError otherwise.")
+      .def(
+          "accept_waveform",
+          [](whit::Fbank& self, const Samples& samples) { self.accept_waveform(span(samples)); },
+          nb::arg("samples").noconvert(),
+          "Takes the next samples: float32 (n,) in [-1, 1], 16 kHz. Raises ValueError for one that is not "
+          "finite or "
+          "exceeds 1e6 (the stream stays as it was), RuntimeError after input_finished().")
+      .def("input_finished", &whit::Fbank::input_finished, "Says that no more samples come.")
+      .def_prop_ro("num_frames_ready", &whit::Fbank::num_frames_ready, "Frames that read() can give now.")
+      .def_prop_ro("num_mels", &whit::Fbank::num_mels)
+      .def("read", &read_frames, "max_frames"_a = -1,
+           "The next frames, at most max_frames (-1: all that are ready): float32 (n, num_mels). Moves past "
+           "them.")
+      .def("reset", &whit::Fbank::reset, "Starts a new stream.");
+
+  m.def("fbank", &fbank_offline, nb::arg("samples").noconvert(), "flavour"_a = "nemo", "num_mels"_a = 80,
+        "Log-mel features of a whole utterance: float32 (n,) at 16 kHz gives float32 ((n + 80) // 160, "
+        "num_mels), the "
+        "same bits as Fbank.");
+
+  nb::class_<whit::Resampler>(
+      m, "Resampler",
+      "Streaming band-limited resampler. The same bits for every cut of the audio into calls.")
+      .def(nb::init<int, int>(), "in_rate_hz"_a, "out_rate_hz"_a,
+           "Rates from 1000 to 384000 Hz. Raises ValueError for others and for a ratio with no short filter "
+           "table.")
+      .def("process", &process, nb::arg("samples").noconvert(),
+           "Takes the next samples, float32 (n,), and returns those that are ready, float32 (m,). Raises "
+           "ValueError "
+           "for a sample that is not finite, RuntimeError after flush().")
+      .def("flush", &flush,
+           "Ends the stream and returns the rest: in all ceil(n * out_rate_hz / in_rate_hz) samples for n.")
+      .def("reset", &whit::Resampler::reset, "Starts a new stream.");
+
+  m.def(
+      "resample", &resample_offline, nb::arg("samples").noconvert(), "in_rate_hz"_a, "out_rate_hz"_a,
+      "A whole recording at another rate: float32 (n,) gives float32 (ceil(n * out_rate_hz / in_rate_hz),).");
+}
