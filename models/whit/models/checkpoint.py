@@ -1,0 +1,201 @@
+"""Checkpoint folders: `model.safetensors` and `config.json`, as docs/format.md, section 5 describes them."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from whit.models.errors import CheckpointError, ModelConfigError
+from whit.models.quantizers import QuantizedTensor, WeightQuantizer, quantizers_of
+from whit.models.rnnt import Rnnt
+from whit.models.rnnt_config import RnntConfig
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+FORMAT, VERSION = "whit-checkpoint", 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingConfig:
+    """How a stream of this model is cut, in milliseconds (docs/format.md, section 8)."""
+
+    chunk_ms: int = 60
+    lookahead_ms: int = 0
+    tail_ms: int = 480
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """Everything of config.json that the tensors do not say themselves."""
+
+    name: str
+    model: RnntConfig
+    tokens: tuple[str, ...]
+    streaming: StreamingConfig = StreamingConfig()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self, quantization: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the JSON object of config.json."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "architecture": "rnnt",
+            "name": self.name,
+            "model": self.model.to_json(),
+            "frontend": {"flavour": "nemo", "sample_rate_hz": 16000, "num_mels": self.model.num_mels},
+            "streaming": vars(self.streaming),
+            "tokens": list(self.tokens),
+            "quantization": dict(quantization),
+            "metrics": dict(self.metrics),
+        }
+
+
+class StoredQuantizer(WeightQuantizer):
+    """The hard codes of a checkpoint, fixed: what is loaded is what was stored."""
+
+    index: Tensor
+    scale: Tensor
+    codebook: Tensor | None
+
+    def __init__(self, stored: QuantizedTensor) -> None:
+        rows, cols = stored.index.shape
+        super().__init__(stored.bits, rows=rows, cols=cols, row_order=stored.row_order)
+        self.scheme = stored.scheme
+        for name in ("index", "scale", "codebook"):
+            self.register_buffer(name, getattr(stored, name))
+
+    def harden(self, weight: Tensor) -> QuantizedTensor:
+        """Returns the stored codes, whatever `weight` holds."""
+        return QuantizedTensor(self.index, self.scale, self.codebook, self.bits, self.scheme, self.row_order)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Returns the stored weight, float32 (rows, cols)."""
+        return self.harden(weight).dequantize()
+
+
+def collect(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Returns the tensors of a checkpoint and its `quantization` entry.
+
+    Quantized matrices become their hard codes; everything else becomes float16.
+    """
+    tensors: dict[str, Tensor] = {}
+    quantization: dict[str, Any] = {}
+    for place in quantizers_of(model):
+        hard = place.quantizer.harden(place.weight.detach())
+        quantization[place.name] = {"scheme": hard.scheme, "bits": hard.bits}
+        tensors[place.name + ".index"] = hard.index
+        tensors[place.name + ".scale"] = hard.scale
+        if hard.codebook is not None:
+            tensors[place.name + ".codebook"] = hard.codebook
+    for name, tensor in model.state_dict().items():
+        if ".parametrizations." not in name:
+            tensors[name] = tensor.to(torch.float16)
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise CheckpointError(f"[checkpoint] expected finite tensors, received NaN or infinity in {', '.join(broken)}")
+    return {name: tensor.detach().contiguous() for name, tensor in sorted(tensors.items())}, quantization
+
+
+def save_checkpoint(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:
+    """Writes a checkpoint folder whole or not at all; an earlier one of the same name is replaced."""
+    tensors, quantization = collect(model)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        save_file(tensors, building / WEIGHTS)
+        (building / WEIGHTS).chmod(0o644)
+        text = json.dumps(config.to_json(quantization), indent=2, ensure_ascii=True)
+        (building / CONFIG).write_text(text + "\n", encoding="utf-8")
+        building.chmod(0o755)
+        if folder.exists():
+            replaced = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            os.replace(folder, replaced)
+            os.replace(building, folder)
+            shutil.rmtree(replaced)
+        else:
+            os.replace(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
+    """Returns config.json of a checkpoint folder and its `quantization` entry."""
+    path = folder / CONFIG
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"[{path}] expected a readable JSON file, received {error}") from error
+    found = (raw.get("format"), raw.get("version"), raw.get("architecture")) if isinstance(raw, dict) else raw
+    if found != (FORMAT, VERSION, "rnnt"):
+        raise CheckpointError(f"[{path}] expected {FORMAT} version {VERSION} of an rnnt, received {found}")
+    try:
+        config = CheckpointConfig(
+            name=raw["name"],
+            model=RnntConfig.from_json(raw["model"]),
+            tokens=tuple(raw["tokens"]),
+            streaming=StreamingConfig(**raw["streaming"]),
+            metrics=raw.get("metrics", {}),
+        )
+        return config, dict(raw["quantization"])
+    except (KeyError, TypeError, ModelConfigError) as error:
+        raise CheckpointError(f"[{path}] expected every key of docs/format.md, received {error!r}") from error
+
+
+def load_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[Rnnt, CheckpointConfig]:
+    """Returns the model of a checkpoint folder, in evaluation mode, and its configuration.
+
+    Quantized matrices hold their stored codes and cannot be trained; load a float checkpoint to train.
+    """
+    config, quantization = read_config(folder)
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"[{folder / WEIGHTS}] expected a safetensors file, received {error}") from error
+    with torch.device("meta"):
+        model = Rnnt(config.model, len(config.tokens), dropout=dropout)
+    model.to_empty(device="cpu")
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    stored = {}
+    for name, entry in quantization.items():
+        stored[name] = _stored(tensors, name, entry, expected.get(name))
+        tensors[name] = torch.zeros(expected[name])
+    received = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if received != expected:
+        different = sorted(dict(received.items() ^ expected.items()))
+        raise CheckpointError(
+            f"[{folder / WEIGHTS}] expected the tensors and shapes of docs/format.md, "
+            f"received others for {', '.join(different)}"
+        )
+    model.load_state_dict(tensors)
+    for name, hard in stored.items():
+        path, _, attribute = name.rpartition(".")
+        parametrize.register_parametrization(
+            model.get_submodule(path), attribute, StoredQuantizer(hard), unsafe=True
+        )
+    return model.eval(), config
+
+
+def _stored(
+    tensors: dict[str, Tensor], name: str, entry: Mapping[str, Any], shape: tuple[int, ...] | None
+) -> QuantizedTensor:
+    """Takes the parts of one quantized tensor out of `tensors`."""
+    index, scale = tensors.pop(name + ".index", None), tensors.pop(name + ".scale", None)
+    codebook = tensors.pop(name + ".codebook", None)
+    bits = entry.get("bits")
+    if not isinstance(bits, int) or not 1 <= bits <= 8 or index is None or scale is None or shape is None:
+        raise CheckpointError(f"[{name}] expected a known tensor with bits, index and scale, received {dict(entry)}")
+    if tuple(index.shape) != shape or tuple(scale.shape) != shape[:1] or (codebook is None) != (bits >= 7):
+        raise CheckpointError(f"[{name}] expected index and scale of {shape} and a codebook below 7 bits only")
+    if int(index.max()) >= 2**bits or (codebook is not None and codebook.shape[1:] != (2**bits,)):
+        raise CheckpointError(f"[{name}] expected {bits}-bit codes, received an index or codebook of another width")
+    order = "lstm" if name.endswith(("weight_ih", "weight_hh")) else "plain"
+    return QuantizedTensor(index, scale, codebook, bits, entry["scheme"], order)  # type: ignore[arg-type]

@@ -1,0 +1,44 @@
+"""Model shapes with a name, and the tokens they were made for."""
+
+import string
+from dataclasses import dataclass
+
+from whit.models.errors import ModelConfigError
+from whit.models.rnnt_config import RnntConfig
+
+WORD_START = "\u2581"  # SentencePiece's mark for a space before the token
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A model shape and its vocabulary without the blank."""
+
+    model: RnntConfig
+    tokens: tuple[str, ...]
+
+
+PRESETS = {
+    # About 1.2 M parameters: connected English digits, one token a word.
+    "rnnt-digits": Preset(model=RnntConfig(), tokens=tuple(WORD_START + word for word in DIGITS)),
+    # The layout of MLPerf inference's RNN-T (mlcommons/inference, rnnt.toml): 45,323,037 parameters.
+    "rnnt-45m": Preset(
+        model=RnntConfig(
+            pre_layers=2,
+            post_layers=3,
+            encoder_hidden=1024,
+            embedding=320,
+            predictor_layers=2,
+            predictor_hidden=320,
+            joint_hidden=512,
+        ),
+        tokens=(WORD_START, *string.ascii_lowercase, "'"),
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """Returns the preset called `name`."""
+    if name not in PRESETS:
+        raise ModelConfigError(f"[preset] expected one of {', '.join(PRESETS)}, received {name!r}")
+    return PRESETS[name]

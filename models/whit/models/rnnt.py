@@ -1,0 +1,212 @@
+"""A streaming LSTM RNN-T: encoder with frame stacking and time reduction, prediction network, joint.
+
+Tensor names are those of docs/format.md, section 5. The blank is the last output and, as an embedding of
+zeros, the start symbol. Every part takes and returns its state, so a stream in chunks equals the whole.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from whit.models.activation import fake_quantize_rows
+from whit.models.errors import ShapeError
+from whit.models.lstm import LSTM
+from whit.models.quantized_product import hard_matrix, hard_product, is_quantized
+from whit.models.rnnt_config import RnntConfig
+
+State = tuple[Tensor, Tensor]  # LSTM stacks: h, c (layers, batch, hidden). Stateless predictor: context ids, empty.
+
+
+class Linear(nn.Linear):
+    """A linear layer that quantizes its input rows when its weight is quantized."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Returns `W x + b` for every row (..., in_features)."""
+        if not is_quantized(self, "weight"):
+            return super().forward(input)
+        if self.training or torch.is_grad_enabled():
+            return functional.linear(fake_quantize_rows(input), self.weight, self.bias)
+        y = hard_product(input, hard_matrix(self, "weight"))
+        return y if self.bias is None else y + self.bias
+
+
+class Encoder(nn.Module):
+    """Normalisation, stacking, LSTM layers, time reduction, LSTM layers."""
+
+    feature_mean: Tensor
+    feature_std: Tensor
+
+    def __init__(self, config: RnntConfig, dropout: float) -> None:
+        super().__init__()
+        self.config = config
+        self.dropout = dropout
+        self.register_buffer("feature_mean", torch.zeros(config.num_mels))
+        self.register_buffer("feature_std", torch.ones(config.num_mels))
+        hidden = config.encoder_hidden
+        sizes = [config.num_mels * config.stack] + [hidden] * (config.encoder_layers - 1)
+        sizes[config.pre_layers] = hidden * config.time_reduction
+        self.lstm = nn.ModuleList(LSTM(size, hidden) for size in sizes)
+
+    def forward(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """Returns (batch, frames / subsampling_factor, hidden) and the next state.
+
+        Args:
+            features: log-mel, (batch, frames, num_mels), frames a multiple of the subsampling factor.
+            state: h and c, each (layers, batch, hidden).
+        """
+        batch, frames, _ = features.shape
+        if frames % self.config.subsampling_factor:
+            raise ShapeError(
+                f"[encoder] expected frames in multiples of {self.config.subsampling_factor}, received {frames}"
+            )
+        std = self.feature_std.double()
+        x = features * (1.0 / std).float() + (-self.feature_mean.double() / std).float()
+        x = x.reshape(batch, frames // self.config.stack, -1).transpose(0, 1)  # (steps, batch, stack * mels)
+        h, c = [], []
+        for i, layer in enumerate(self.lstm):
+            if i == self.config.pre_layers:
+                x = x.transpose(0, 1).reshape(batch, x.shape[0] // self.config.time_reduction, -1).transpose(0, 1)
+            x, (h_i, c_i) = layer(x, (state[0][i], state[1][i]))
+            x = functional.dropout(x, self.dropout, self.training)
+            h.append(h_i)
+            c.append(c_i)
+        return x.transpose(0, 1), (torch.stack(h), torch.stack(c))
+
+
+class Embedding(nn.Module):
+    """Token vectors; the blank, one past the last token, is all zeros and not a parameter."""
+
+    def __init__(self, tokens: int, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(tokens, size) * 0.5)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Returns (..., size) for token ids (...,)."""
+        weight = self.weight
+        return functional.embedding(tokens, torch.cat((weight, weight.new_zeros(1, weight.shape[1]))))
+
+
+class LstmPredictor(nn.Module):
+    """Prediction network with a memory of the whole token history."""
+
+    def __init__(self, config: RnntConfig, num_tokens: int, dropout: float) -> None:
+        super().__init__()
+        self.config = config
+        self.dropout = dropout
+        self.embedding = Embedding(num_tokens, config.embedding)
+        sizes = [config.embedding] + [config.predictor_hidden] * (config.predictor_layers - 1)
+        self.lstm = nn.ModuleList(LSTM(size, config.predictor_hidden) for size in sizes)
+
+    def streaming_state(self, batch: int) -> State:
+        """Returns the state before the first token: zeros, (layers, batch, hidden) twice."""
+        shape = (self.config.predictor_layers, batch, self.config.predictor_hidden)
+        return torch.zeros(shape), torch.zeros(shape)
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Returns (batch, steps, hidden) for tokens (batch, steps), and the next state."""
+        x = functional.dropout(self.embedding(tokens), self.dropout, self.training).transpose(0, 1)
+        h, c = [], []
+        for i, layer in enumerate(self.lstm):
+            x, (h_i, c_i) = layer(x, (state[0][i], state[1][i]))
+            x = functional.dropout(x, self.dropout, self.training)
+            h.append(h_i)
+            c.append(c_i)
+        return x.transpose(0, 1), (torch.stack(h), torch.stack(c))
+
+
+class StatelessPredictor(nn.Module):
+    """Prediction network that sees the last `context` tokens only."""
+
+    def __init__(self, config: RnntConfig, num_tokens: int, dropout: float) -> None:
+        super().__init__()
+        self.context = config.context
+        self.dropout = dropout
+        self.blank = num_tokens
+        self.embedding = Embedding(num_tokens, config.embedding)
+        self.linear = Linear(config.context * config.embedding, config.predictor_hidden)
+
+    def streaming_state(self, batch: int) -> State:
+        """Returns the last `context - 1` token ids, all blank, (batch, context - 1), and an empty tensor."""
+        return torch.full((batch, self.context - 1), self.blank), torch.empty(0)
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Returns (batch, steps, hidden) for tokens (batch, steps), and the next state."""
+        history = torch.cat((state[0], tokens), 1)
+        windows = history.unfold(1, self.context, 1)  # (batch, steps, context), oldest first
+        x = functional.dropout(self.embedding(windows).flatten(2), self.dropout, self.training)
+        return self.linear(x).relu(), (history[:, tokens.shape[1] :], state[1])
+
+
+class Joint(nn.Module):
+    """Sum of both projections, ReLU, output layer."""
+
+    def __init__(self, config: RnntConfig, num_tokens: int) -> None:
+        super().__init__()
+        self.encoder = Linear(config.encoder_hidden, config.joint_hidden)
+        self.predictor = Linear(config.predictor_hidden, config.joint_hidden, bias=False)
+        self.output = Linear(config.joint_hidden, num_tokens + 1)
+
+    def forward(self, encoded: Tensor, predicted: Tensor) -> Tensor:
+        """Returns logits (..., tokens + 1) of projected frames and tokens of shapes that broadcast."""
+        logits: Tensor = self.output((encoded + predicted).relu())
+        return logits
+
+
+class Rnnt(nn.Module):
+    """The whole model.
+
+    Args:
+        config: sizes.
+        num_tokens: tokens without the blank; the blank's id is `num_tokens`.
+        dropout: on the outputs of layers, in training.
+    """
+
+    def __init__(self, config: RnntConfig, num_tokens: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.num_tokens = num_tokens
+        self.blank = num_tokens
+        self.encoder = Encoder(config, dropout)
+        predictor = LstmPredictor if config.predictor == "lstm" else StatelessPredictor
+        self.predictor = predictor(config, num_tokens, dropout)
+        self.joint = Joint(config, num_tokens)
+
+    def streaming_state(self, batch: int = 1) -> State:
+        """Returns the encoder's state before the first frame: zeros, (layers, batch, hidden) twice."""
+        shape = (self.config.encoder_layers, batch, self.config.encoder_hidden)
+        return torch.zeros(shape), torch.zeros(shape)
+
+    def encode(self, features: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Returns projected encoder frames (batch, frames / subsampling_factor, joint_hidden) and the next state.
+
+        Args:
+            features: log-mel, (batch, frames, num_mels), frames a multiple of the subsampling factor.
+            state: from `streaming_state` or the call before; None starts afresh.
+        """
+        x, state = self.encoder(features, state or self.streaming_state(features.shape[0]))
+        return self.joint.encoder(x), state
+
+    def predict(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Returns projected predictions (batch, steps, joint_hidden) after each token, and the next state."""
+        x, state = self.predictor(tokens, state or self.predictor.streaming_state(tokens.shape[0]))
+        return self.joint.predictor(x), state
+
+    def forward(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Returns logits of the whole lattice, (batch, frames, tokens + 1, vocabulary + 1), for the loss.
+
+        Args:
+            features: (batch, frames, num_mels).
+            targets: int64 (batch, tokens).
+        """
+        encoded, _ = self.encode(features)
+        start = torch.full((targets.shape[0], 1), self.blank)
+        predicted, _ = self.predict(torch.cat((start, targets), 1))
+        logits: Tensor = self.joint(encoded.unsqueeze(2), predicted.unsqueeze(1))
+        return logits
+
+
+def frames_to_encoder_frames(num_frames: int, config: RnntConfig) -> int:
+    """Returns how many encoder frames `num_frames` feature frames become; the last chunk is completed."""
+    return math.ceil(num_frames / config.subsampling_factor)

@@ -1,0 +1,34 @@
+"""Checkpoints with seeded random weights: the right shapes and sizes before any training, for speed and memory."""
+
+from pathlib import Path
+
+import torch
+
+from whit.models.checkpoint import CheckpointConfig, save_checkpoint
+from whit.models.presets import Preset
+from whit.models.quantizers import QuantizationRule, apply_quantization
+from whit.models.rnnt import Rnnt
+
+
+def write_seeded_checkpoint(
+    folder: Path, preset: Preset, *, name: str, seed: int, bits: int | None = None, scheme: str = "linear"
+) -> None:
+    """Writes a checkpoint of `preset` with weights drawn from `seed`.
+
+    Args:
+        folder: the checkpoint folder to write.
+        preset: shape and tokens.
+        name: what config.json calls the model.
+        seed: of torch's generator; the caller's random state is left as it was.
+        bits: width of every matrix, 1 to 8; None leaves the weights float.
+        scheme: the weight quantizer, fitted after the draw.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Rnnt(preset.model, len(preset.tokens))
+    # Speech-like features: means near -6, deviations near 4 nats, so that the layers see values of order one.
+    model.encoder.feature_mean.fill_(-6.0)
+    model.encoder.feature_std.fill_(4.0)
+    if bits is not None:
+        apply_quantization(model, [("*", QuantizationRule(scheme=scheme, bits=bits))])
+    save_checkpoint(folder, model.eval(), CheckpointConfig(name=name, model=preset.model, tokens=preset.tokens))

@@ -1,0 +1,128 @@
+"""The transducer (RNN-T) loss in plain PyTorch: vectorised over anti-diagonals, gradient by formula.
+
+Graves, "Sequence transduction with recurrent neural networks" (2012). The lattice has a node (t, u) for every
+frame t and number of emitted tokens u. All nodes of one anti-diagonal n = t + u depend only on the one before,
+so both recursions take T + U steps of whole-batch operations on "skewed" tensors x[b, n, u].
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from whit.models.errors import ShapeError
+
+# Log of an impossible path. Finite, so that sums of a few stay finite and differences never give NaN.
+IMPOSSIBLE = -1e30
+
+
+class _TransducerLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        logits: Tensor,
+        targets: Tensor,
+        logit_lengths: Tensor,
+        target_lengths: Tensor,
+        blank: int,
+        fastemit: float,
+    ) -> Tensor:
+        batch, frames, nodes, _ = logits.shape
+        log_total = logits.logsumexp(-1)
+        label = targets[:, None, :, None].expand(batch, frames, nodes - 1, 1)
+        emit = logits[:, :, :-1].gather(-1, label).squeeze(-1) - log_total[:, :, :-1]
+        emit = torch.cat((emit, emit.new_full((batch, frames, 1), IMPOSSIBLE)), 2)
+
+        diagonals = frames + nodes - 1
+        u = torch.arange(nodes).expand(diagonals, nodes)
+        t = torch.arange(diagonals)[:, None] - u
+        t_inside = t.clamp(0, frames - 1)
+        inside = (t >= 0) & (t < logit_lengths[:, None, None]) & (u <= target_lengths[:, None, None])
+        blank_path = (logits[..., blank] - log_total)[:, t_inside, u].masked_fill(~inside, IMPOSSIBLE)
+        emit_path = emit[:, t_inside, u].masked_fill(~inside | (u >= target_lengths[:, None, None]), IMPOSSIBLE)
+
+        every = torch.arange(batch)
+        last = logit_lengths + target_lengths - 1
+        final_blank = blank_path[every, last, target_lengths].clone()
+
+        alpha = torch.full_like(blank_path, IMPOSSIBLE)
+        alpha[:, 0, 0] = 0.0
+        for n in range(1, diagonals):
+            alpha[:, n] = alpha[:, n - 1] + blank_path[:, n - 1]
+            by_emission = alpha[:, n - 1, :-1] + emit_path[:, n - 1, :-1]
+            alpha[:, n, 1:] = torch.logaddexp(alpha[:, n, 1:], by_emission)
+
+        # beta has one diagonal and one node more, both impossible; leaving the lattice by the last blank costs nothing.
+        beta = alpha.new_full((batch, diagonals + 1, nodes + 1), IMPOSSIBLE)
+        leave = torch.full_like(blank_path, IMPOSSIBLE)
+        leave[every, last, target_lengths] = final_blank
+        for n in range(diagonals - 1, -1, -1):
+            stay = torch.logaddexp(beta[:, n + 1, :-1] + blank_path[:, n], leave[:, n])
+            beta[:, n, :-1] = torch.logaddexp(stay, beta[:, n + 1, 1:] + emit_path[:, n])
+        log_likelihood = beta[:, 0, 0].clone()
+
+        # Probability that a path takes this blank or this emission, given the targets.
+        after_blank = beta[:, 1:, :-1].clone()
+        after_blank[every, last, target_lengths] = 0.0
+        total = log_likelihood[:, None, None]
+        blank_share = (alpha + blank_path + after_blank - total).exp()
+        emit_share = (alpha + emit_path + beta[:, 1:, 1:] - total).exp() * (1.0 + fastemit)
+        frame, node = torch.arange(frames)[:, None], torch.arange(nodes).expand(frames, nodes)
+        blank_share, emit_share = blank_share[:, frame + node, node], emit_share[:, frame + node, node]
+        ctx.save_for_backward(logits, log_total, blank_share, emit_share, label)
+        ctx.blank = blank
+        return -log_likelihood
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+        logits, log_total, blank_share, emit_share, label = ctx.saved_tensors
+        d_logits = (logits - log_total.unsqueeze(-1)).exp_().mul_((blank_share + emit_share).unsqueeze(-1))
+        d_logits[..., ctx.blank] -= blank_share
+        d_logits[:, :, :-1].scatter_add_(-1, label, -emit_share[:, :, :-1, None])
+        return d_logits.mul_(grad[0][:, None, None, None]), None, None, None, None, None
+
+
+def transducer_loss(
+    logits: Tensor,
+    targets: Tensor,
+    logit_lengths: Tensor,
+    target_lengths: Tensor,
+    *,
+    blank: int,
+    fastemit: float = 0.0,
+) -> Tensor:
+    """Returns minus the log-likelihood (nats) of each utterance's targets, shape (batch,).
+
+    Args:
+        logits: float, (batch, frames, tokens + 1, vocabulary), not normalised.
+        targets: int64, (batch, tokens); entries past an utterance's length are ignored but must be token ids.
+        logit_lengths: int64, (batch,), frames of each utterance, 1 to `frames`.
+        target_lengths: int64, (batch,), tokens of each utterance, 0 to `tokens`.
+        blank: id of the blank.
+        fastemit: lambda of FastEmit (arXiv 2010.11148): emissions get 1 + lambda times their gradient, which
+            makes them come earlier; the value of the loss does not change.
+
+    Raises:
+        ShapeError: shapes or lengths that contradict each other.
+    """
+    batch, frames, nodes, vocabulary = logits.shape if logits.ndim == 4 else (0, 0, 0, 0)
+    if logits.ndim != 4 or targets.shape != (batch, nodes - 1):
+        raise ShapeError(
+            f"[transducer_loss] expected logits (batch, frames, tokens + 1, vocabulary) and targets (batch, tokens), "
+            f"received {tuple(logits.shape)} and {tuple(targets.shape)}"
+        )
+    for name, lengths, lowest, highest in (
+        ("logit_lengths", logit_lengths, 1, frames),
+        ("target_lengths", target_lengths, 0, nodes - 1),
+    ):
+        if lengths.shape != (batch,) or bool(((lengths < lowest) | (lengths > highest)).any()):
+            raise ShapeError(
+                f"[transducer_loss] expected {name} of {batch} utterances in [{lowest}, {highest}], "
+                f"received {lengths.tolist()}"
+            )
+    if not 0 <= blank < vocabulary:
+        raise ShapeError(f"[transducer_loss] expected a blank in [0, {vocabulary}), received {blank}")
+    result: Tensor = _TransducerLoss.apply(  # type: ignore[no-untyped-call]
+        logits, targets, logit_lengths, target_lengths, blank, fastemit
+    )
+    return result
