@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -12,11 +13,11 @@ namespace whit {
 namespace {
 
 constexpr int kZeroCrossings = 64;
+constexpr double kPi = 3.14159265358979323846;
 constexpr double kStopBandDb = 90;
 constexpr double kKaiserBeta = 0.1102 * (kStopBandDb - 8.7);  // Kaiser 1974, for more than 50 dB
 // Half of the transition, as a part of the lower Nyquist frequency: the sinc cuts off in its middle.
-constexpr double kHalfTransition =
-    (kStopBandDb - 8) / (2.285 * 2 * 3.14159265358979323846 * kZeroCrossings) / 2;
+constexpr double kHalfTransition = (kStopBandDb - 8) / (2.285 * 2 * kPi * kZeroCrossings) / 2;
 constexpr int kLanes = 16;  // partial sums; fixed, as it decides the rounding
 
 void check_rate(const char* name, int rate_hz) {
@@ -61,18 +62,21 @@ Resampler::Resampler(int in_rate_hz, int out_rate_hz) {
 
   const double nyquist = double(up_) / double(slower);  // the lower one, in parts of the input's
   const double cutoff = nyquist * (1 - kHalfTransition);
-  const double width = kZeroCrossings / nyquist;
   taps_.resize(size_t(up_ * num_taps_));
   std::vector<double> row(static_cast<size_t>(num_taps_));
   for (int64_t phase = 0; phase < up_; ++phase) {
     double sum = 0;
     for (int64_t k = 0; k < num_taps_; ++k) {
-      // The distance from the output, which lies phase / up after tap half_taps - 1.
-      const double t = double((k - (half_taps_ - 1)) * up_ - phase) / double(up_);
-      const double r = t / width;
-      const double sinc = t == 0 ? cutoff : table_sin(0.5 * cutoff * t) / (3.14159265358979323846 * t);
-      const double inside = 1 - r * r;
-      row[size_t(k)] = inside < 0 ? 0 : sinc * table_bessel_i0(kKaiserBeta * kKaiserBeta * inside);
+      // The distance from the output, which lies phase / up after tap half_taps - 1, in steps of 1 / up.
+      const int64_t steps = (k - (half_taps_ - 1)) * up_ - phase;
+      if (std::abs(steps) >= kZeroCrossings * slower) {
+        row[size_t(k)] = 0;
+        continue;
+      }
+      const double t = double(steps) / double(up_);
+      const double r = double(steps) / double(kZeroCrossings * slower);
+      const double sinc = t == 0 ? cutoff : table_sin(0.5 * cutoff * t) / (kPi * t);
+      row[size_t(k)] = sinc * table_bessel_i0(kKaiserBeta * kKaiserBeta * (1 - r * r));
       sum += row[size_t(k)];
     }
     // Each phase has a sum of one: a constant stays that constant. (This also divides by the window's peak.)
