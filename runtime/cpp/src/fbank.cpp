@@ -14,7 +14,6 @@ namespace {
 constexpr int kLeft = (Fbank::kFrameLength - Fbank::kFrameShift) / 2;  // frame t starts at 160 t - 120
 constexpr float kFloor = 1.1920929e-7f;                                // 2^-23, the epsilon of float32
 constexpr float kPreEmphasis = 0.97f;
-constexpr float kFirstSample = 0.03f;  // 1 - 0.97
 
 MelBanks make_mel(FbankFlavour flavour, int num_mels) {
   if (num_mels < 1 || num_mels > MelBanks::kMaxNumMels) {
@@ -123,7 +122,7 @@ void Fbank::compute(float* window, float* features) const {
     for (int i = 0; i < kFrameLength; ++i) window[i] -= offset;
   }
   alignas(64) float shaped[RealFft512::kNumSamples];
-  shaped[0] = (window[0] * kFirstSample) * window_[0];
+  shaped[0] = 0;  // 0.03 * window[0] * window_[0], and both windows start with 0
   for (int i = 1; i < kFrameLength; ++i) shaped[i] = (window[i] - kPreEmphasis * window[i - 1]) * window_[i];
   std::fill(shaped + kFrameLength, shaped + RealFft512::kNumSamples, 0.0f);
 
