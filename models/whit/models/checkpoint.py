@@ -101,7 +101,9 @@ def collect(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors[name] = tensor.to(torch.float16)
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
-        raise CheckpointError(f"[checkpoint] expected finite tensors, received NaN or infinity in {', '.join(broken)}")
+        raise CheckpointError(
+            f"[checkpoint] expected finite tensors, received NaN or infinity in {', '.join(broken)}"
+        )
     return {name: tensor.detach().contiguous() for name, tensor in sorted(tensors.items())}, quantization
 
 
@@ -159,7 +161,9 @@ def load_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[Rnnt, Checkp
     try:
         tensors = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"[{folder / WEIGHTS}] expected a safetensors file, received {error}") from error
+        raise CheckpointError(
+            f"[{folder / WEIGHTS}] expected a safetensors file, received {error}"
+        ) from error
     with torch.device("meta"):
         model = Rnnt(config.model, len(config.tokens), dropout=dropout)
     model.to_empty(device="cpu")
@@ -192,10 +196,16 @@ def _stored(
     codebook = tensors.pop(name + ".codebook", None)
     bits = entry.get("bits")
     if not isinstance(bits, int) or not 1 <= bits <= 8 or index is None or scale is None or shape is None:
-        raise CheckpointError(f"[{name}] expected a known tensor with bits, index and scale, received {dict(entry)}")
+        raise CheckpointError(
+            f"[{name}] expected a known tensor with bits, index and scale, received {dict(entry)}"
+        )
     if tuple(index.shape) != shape or tuple(scale.shape) != shape[:1] or (codebook is None) != (bits >= 7):
-        raise CheckpointError(f"[{name}] expected index and scale of {shape} and a codebook below 7 bits only")
+        raise CheckpointError(
+            f"[{name}] expected index and scale of {shape} and a codebook below 7 bits only"
+        )
     if int(index.max()) >= 2**bits or (codebook is not None and codebook.shape[1:] != (2**bits,)):
-        raise CheckpointError(f"[{name}] expected {bits}-bit codes, received an index or codebook of another width")
+        raise CheckpointError(
+            f"[{name}] expected {bits}-bit codes, received an index or codebook of another width"
+        )
     order = "lstm" if name.endswith(("weight_ih", "weight_hh")) else "plain"
     return QuantizedTensor(index, scale, codebook, bits, entry["scheme"], order)  # type: ignore[arg-type]

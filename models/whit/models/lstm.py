@@ -63,7 +63,9 @@ class Recurrence(torch.autograd.Function):
         tanh_c = cs[1:].tanh()
         # Derivatives of the gates that need no recurrence, for all steps at once: d(pre-activation) = factor * dc,
         # except for o, where it is factor * dh.
-        factor = torch.stack((g * i * (1 - i), cs[:-1] * f * (1 - f), i * (1 - g * g)), 2)  # (steps, batch, 3, hidden)
+        factor = torch.stack(
+            (g * i * (1 - i), cs[:-1] * f * (1 - f), i * (1 - g * g)), 2
+        )  # (steps, batch, 3, hidden)
         factor_o = tanh_c * o * (1 - o)
         dc_dh = o * (1 - tanh_c * tanh_c)
         d_gates = torch.empty_like(gates)

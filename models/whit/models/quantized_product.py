@@ -44,7 +44,9 @@ def hard_matrix(module: nn.Module, name: str) -> HardMatrix:
 
 
 _Version = tuple[tuple[int, int], ...]
-_cache: weakref.WeakKeyDictionary[nn.Module, dict[str, tuple[_Version, HardMatrix]]] = weakref.WeakKeyDictionary()
+_cache: weakref.WeakKeyDictionary[nn.Module, dict[str, tuple[_Version, HardMatrix]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def hard_product(a: Tensor, matrix: HardMatrix) -> Tensor:

@@ -4,8 +4,6 @@ Tensor names are those of docs/format.md, section 5. The blank is the last outpu
 zeros, the start symbol. Every part takes and returns its state, so a stream in chunks equals the whole.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,7 +14,9 @@ from whit.models.lstm import LSTM
 from whit.models.quantized_product import hard_matrix, hard_product, is_quantized
 from whit.models.rnnt_config import RnntConfig
 
-State = tuple[Tensor, Tensor]  # LSTM stacks: h, c (layers, batch, hidden). Stateless predictor: context ids, empty.
+State = tuple[
+    Tensor, Tensor
+]  # LSTM stacks: h, c (layers, batch, hidden). Stateless predictor: context ids, empty.
 
 
 class Linear(nn.Linear):
@@ -67,7 +67,11 @@ class Encoder(nn.Module):
         h, c = [], []
         for i, layer in enumerate(self.lstm):
             if i == self.config.pre_layers:
-                x = x.transpose(0, 1).reshape(batch, x.shape[0] // self.config.time_reduction, -1).transpose(0, 1)
+                x = (
+                    x.transpose(0, 1)
+                    .reshape(batch, x.shape[0] // self.config.time_reduction, -1)
+                    .transpose(0, 1)
+                )
             x, (h_i, c_i) = layer(x, (state[0][i], state[1][i]))
             x = functional.dropout(x, self.dropout, self.training)
             h.append(h_i)
@@ -104,6 +108,11 @@ class LstmPredictor(nn.Module):
         shape = (self.config.predictor_layers, batch, self.config.predictor_hidden)
         return torch.zeros(shape), torch.zeros(shape)
 
+    def choose(self, advanced: Tensor, after: State, before: State) -> State:
+        """Returns `after` for the utterances of the mask `advanced` (batch,) and `before` for the others."""
+        mask = advanced[None, :, None]
+        return torch.where(mask, after[0], before[0]), torch.where(mask, after[1], before[1])
+
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Returns (batch, steps, hidden) for tokens (batch, steps), and the next state."""
         x = functional.dropout(self.embedding(tokens), self.dropout, self.training).transpose(0, 1)
@@ -130,6 +139,10 @@ class StatelessPredictor(nn.Module):
     def streaming_state(self, batch: int) -> State:
         """Returns the last `context - 1` token ids, all blank, (batch, context - 1), and an empty tensor."""
         return torch.full((batch, self.context - 1), self.blank), torch.empty(0)
+
+    def choose(self, advanced: Tensor, after: State, before: State) -> State:
+        """Returns `after` for the utterances of the mask `advanced` (batch,) and `before` for the others."""
+        return torch.where(advanced[:, None], after[0], before[0]), after[1]
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Returns (batch, steps, hidden) for tokens (batch, steps), and the next state."""
@@ -205,8 +218,3 @@ class Rnnt(nn.Module):
         predicted, _ = self.predict(torch.cat((start, targets), 1))
         logits: Tensor = self.joint(encoded.unsqueeze(2), predicted.unsqueeze(1))
         return logits
-
-
-def frames_to_encoder_frames(num_frames: int, config: RnntConfig) -> int:
-    """Returns how many encoder frames `num_frames` feature frames become; the last chunk is completed."""
-    return math.ceil(num_frames / config.subsampling_factor)

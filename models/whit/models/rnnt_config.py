@@ -28,9 +28,13 @@ class RnntConfig:
             value = getattr(self, field.name)
             if field.name == "predictor":
                 if value not in ("lstm", "stateless"):
-                    raise ModelConfigError(f"[model.predictor] expected 'lstm' or 'stateless', received {value!r}")
+                    raise ModelConfigError(
+                        f"[model.predictor] expected 'lstm' or 'stateless', received {value!r}"
+                    )
             elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ModelConfigError(f"[model.{field.name}] expected a whole number above 0, received {value!r}")
+                raise ModelConfigError(
+                    f"[model.{field.name}] expected a whole number above 0, received {value!r}"
+                )
 
     @property
     def encoder_layers(self) -> int:

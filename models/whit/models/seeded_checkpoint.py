@@ -31,4 +31,6 @@ def write_seeded_checkpoint(
     model.encoder.feature_std.fill_(4.0)
     if bits is not None:
         apply_quantization(model, [("*", QuantizationRule(scheme=scheme, bits=bits))])
-    save_checkpoint(folder, model.eval(), CheckpointConfig(name=name, model=preset.model, tokens=preset.tokens))
+    save_checkpoint(
+        folder, model.eval(), CheckpointConfig(name=name, model=preset.model, tokens=preset.tokens)
+    )

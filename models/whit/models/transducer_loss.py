@@ -39,7 +39,9 @@ class _TransducerLoss(torch.autograd.Function):
         t_inside = t.clamp(0, frames - 1)
         inside = (t >= 0) & (t < logit_lengths[:, None, None]) & (u <= target_lengths[:, None, None])
         blank_path = (logits[..., blank] - log_total)[:, t_inside, u].masked_fill(~inside, IMPOSSIBLE)
-        emit_path = emit[:, t_inside, u].masked_fill(~inside | (u >= target_lengths[:, None, None]), IMPOSSIBLE)
+        emit_path = emit[:, t_inside, u].masked_fill(
+            ~inside | (u >= target_lengths[:, None, None]), IMPOSSIBLE
+        )
 
         every = torch.arange(batch)
         last = logit_lengths + target_lengths - 1

@@ -1,0 +1,38 @@
+"""A batch of utterances as the training step takes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from whit.models.augment_features import FLOOR, Features
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Features and targets of several utterances, padded to the longest."""
+
+    features: Tensor  # float32, (batch, frames, mels), padded with the floor
+    num_frames: Tensor  # int64, (batch,)
+    targets: Tensor  # int64, (batch, tokens), padded with 0
+    num_targets: Tensor  # int64, (batch,)
+
+
+def collate(features: Sequence[Features], targets: Sequence[Sequence[int]], *, multiple: int) -> Batch:
+    """Returns a batch whose frames are a multiple of `multiple`, completed with floor frames as a stream is."""
+    longest = max(max(len(f) for f in features), 1)
+    frames = -(-longest // multiple) * multiple
+    padded = np.full((len(features), frames, features[0].shape[1]), FLOOR, dtype=np.float32)
+    for row, f in zip(padded, features, strict=True):
+        row[: len(f)] = f
+    tokens = torch.zeros(len(targets), max(len(t) for t in targets), dtype=torch.int64)
+    for i, t in enumerate(targets):
+        tokens[i, : len(t)] = torch.tensor(t, dtype=torch.int64)
+    return Batch(
+        features=torch.from_numpy(padded),
+        num_frames=torch.tensor([len(f) for f in features]),
+        targets=tokens,
+        num_targets=torch.tensor([len(t) for t in targets]),
+    )

@@ -1,0 +1,69 @@
+"""The commands of the models area: train, init, digits. torch is imported only when a command needs it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Training recipe, TOML.")],
+    data: Annotated[Path, typer.Option(help="Folder of the recipe's manifests.")],
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the run; default runs/NAME. An earlier state is continued.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Also copy the finished checkpoint here.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Threads torch may use.")] = 1,
+) -> None:
+    """Trains a model by a recipe; interrupt and repeat the command to continue where it stopped."""
+    import shutil
+
+    import torch
+
+    from whit.models.recipe import read_recipe
+    from whit.models.train import CHECKPOINT, Training
+
+    torch.set_num_threads(threads)
+    parsed = read_recipe(recipe)
+    folder = run or Path("runs") / parsed.name
+    scores = Training(parsed, run=folder, data=data, cache=Path("runs") / "voices").fit()
+    console = Console()
+    for name, wer in scores.items():
+        console.print(f"{name}: WER {wer:.2f} %")
+    finished = folder / CHECKPOINT
+    if out is not None:
+        shutil.copytree(finished, out, dirs_exist_ok=True)
+        finished = out
+    console.print(f"checkpoint: {finished}")
+
+
+def init(
+    preset: Annotated[str, typer.Argument(help="Model shape: rnnt-digits or rnnt-45m.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
+    bits: Annotated[int | None, typer.Option(help="Width of every matrix, 1 to 8; float without it.")] = None,
+    scheme: Annotated[str, typer.Option(help="Weight quantizer.")] = "linear",
+    seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+) -> None:
+    """Makes a checkpoint with seeded random weights: for speed and memory, before any training."""
+    from whit.models.presets import preset as find_preset
+    from whit.models.seeded_checkpoint import write_seeded_checkpoint
+
+    width = "float" if bits is None else f"{scheme}{bits}"
+    name = f"{preset}-{width}-seed{seed}"
+    write_seeded_checkpoint(out, find_preset(preset), name=name, seed=seed, bits=bits, scheme=scheme)
+    Console().print(f"checkpoint: {out}")
+
+
+def digits(
+    manifest: Annotated[Path, typer.Argument(help="Manifest of spoken clips.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the recordings and strings.jsonl.")],
+    strings: Annotated[int, typer.Option(help="Strings to join.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+) -> None:
+    """Joins clips of one speaker into strings with known word times."""
+    from whit.models.digit_strings import write_digit_strings
+
+    Console().print(f"manifest: {write_digit_strings(manifest, out, count=strings, seed=seed)}")

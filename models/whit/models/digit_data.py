@@ -1,0 +1,233 @@
+"""Training and development data of digit recognisers: strings joined from clips, drawn by step and seed.
+
+What a step sees is a function of the seed and the step alone, so a resumed run needs no saved position.
+Strings are drawn for eight batches at a time, sorted by length and cut, so that a batch has little padding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whit.models.augment import AugmentConfig, augment_waveform
+from whit.models.augment_features import FLOOR, Features, augment_features
+from whit.models.batch import Batch, collate
+from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip, read_audio
+from whit.models.digit_strings import JoinConfig, by_speaker, digit_strings, draw_clips, join_clips
+from whit.models.errors import RecipeError
+from whit.models.manifest import read_manifest
+from whit.models.presets import DIGITS
+from whit.models.synthetic_voices import SyntheticVoicesConfig, synthesize
+from whit.models.tokens import Tokenizer
+from whit.runtime import _core
+
+POOL_BATCHES = 8
+TRAINING_JOIN = JoinConfig(
+    words=(1, 6), pause_s=(0.0, 0.5), edge_s=(0.0, 0.4), margin_s=0.05, untrimmed=0.3, tight=0.35
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitSourceConfig:
+    """One manifest of clips; utterances with other words than digits are left out."""
+
+    manifest: str  # relative to the data folder; "synthetic" stands for the synthesised voices
+    weight: float  # share of training strings
+    hold_out: str = "clips"  # kept for development: "clips" (per speaker and text), "speakers", "nothing"
+    hold_out_count: int = 3
+    leave_out_speakers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.hold_out not in ("clips", "speakers", "nothing"):
+            raise RecipeError(
+                f"[data.source] expected hold_out clips, speakers or nothing, received {self.hold_out!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitDataConfig:
+    """Everything a training set of digit strings is made from."""
+
+    source: tuple[DigitSourceConfig, ...]
+    synthetic: SyntheticVoicesConfig = SyntheticVoicesConfig()
+    augment: AugmentConfig = AugmentConfig()
+    babble_manifest: str = ""
+    babble_utterances: int = 60
+    dev_strings: int = 100  # of each source
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevSet:
+    """A named development set."""
+
+    name: str
+    features: tuple[Features, ...]
+    texts: tuple[str, ...]
+
+
+class DigitData:
+    """Batches of random digit strings, and development sets of clips training never sees.
+
+    Args:
+        config: sources and augmentation.
+        data: folder of the manifests.
+        cache: folder for synthesised voices.
+        tokenizer: of the model.
+        num_mels: of the front-end.
+        multiple: feature frames per encoder frame.
+        tail_ms: exact zeros after every utterance, as the recogniser appends.
+        batch_size: strings a batch.
+        seed: of everything drawn.
+    """
+
+    def __init__(
+        self,
+        config: DigitDataConfig,
+        *,
+        data: Path,
+        cache: Path,
+        tokenizer: Tokenizer,
+        num_mels: int,
+        multiple: int,
+        tail_ms: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.config = config
+        self.tokenizer = tokenizer
+        self.num_mels = num_mels
+        self.multiple = multiple
+        self.batch_size = batch_size
+        self.seed = seed
+        self.feature_mean: NDArray[np.float32] = np.zeros(num_mels, dtype=np.float32)
+        self._tail = np.zeros(tail_ms * SAMPLE_RATE_HZ // 1000, dtype=np.float32)
+        self._faster: dict[tuple[int, int], Clip] = {}
+        self._train: list[dict[str, list[Clip]]] = []
+        self._dev: list[tuple[str, list[Clip]]] = []
+        for source in config.source:
+            if source.manifest == "synthetic":
+                manifest = synthesize(cache, config.synthetic, seed=seed)
+            else:
+                manifest = data / source.manifest
+            train, dev = split(load_digits(manifest), source)
+            self._train.append(by_speaker(train))
+            if dev:
+                self._dev.append((Path(source.manifest).stem, dev))
+        self._babble: list[Samples] = []
+        if config.babble_manifest:
+            others = read_manifest(data / config.babble_manifest)[: config.babble_utterances]
+            self._babble = [read_audio(utterance.audio)[0] for utterance in others]
+
+    def batch(self, step: int) -> Batch:
+        """Returns the batch of a training step, counted from 0."""
+        pool, place = divmod(step, POOL_BATCHES)
+        size = POOL_BATCHES * self.batch_size
+        rng = np.random.default_rng([self.seed, 0, pool])
+        drawn = [self._draw(rng) for _ in range(size)]
+        order = sorted(range(size), key=lambda i: sum(len(clip.samples) for clip in drawn[i]))
+        place = int(rng.permutation(POOL_BATCHES)[place])
+        features, targets = [], []
+        for i in order[place * self.batch_size : (place + 1) * self.batch_size]:
+            string_rng = np.random.default_rng([self.seed, 1, pool, i])
+            f, text = self._render(drawn[i], string_rng)
+            features.append(augment_features(f, string_rng, self.config.augment, self.feature_mean))
+            targets.append(self.tokenizer.encode(text))
+        return collate(features, targets, multiple=self.multiple)
+
+    def feature_statistics(self, strings: int = 400) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Returns mean and standard deviation of each mel, (num_mels,), over frames that are not digital silence."""
+        rng = np.random.default_rng([self.seed, 2])
+        rows = np.concatenate([self._render(self._draw(rng), rng)[0] for _ in range(strings)])
+        rows = rows[rows.max(axis=1) > FLOOR + 1.0].astype(np.float64)
+        return rows.mean(axis=0).astype(np.float32), rows.std(axis=0).astype(np.float32)
+
+    def dev_sets(self) -> list[DevSet]:
+        """Returns the development sets: each source's held-out clips clean, and the first source's with noise."""
+        sets = []
+        for number, (name, clips) in enumerate(self._dev):
+            strings = list(digit_strings(clips, self.config.dev_strings, seed=self.seed))
+            sets.append(self._dev_set(name, [s.samples for s in strings], [s.text for s in strings]))
+            if number == 0:
+                rng = np.random.default_rng([self.seed, 3])
+                is_narrow = clips[0].source_rate_hz < SAMPLE_RATE_HZ
+                noisy = [
+                    augment_waveform(
+                        s.samples, rng, self.config.augment, is_narrow=is_narrow, babble=self._babble
+                    )
+                    for s in strings
+                ]
+                sets.append(self._dev_set(name + "-noisy", noisy, [s.text for s in strings]))
+        return sets
+
+    def _dev_set(self, name: str, waves: Sequence[Samples], texts: Sequence[str]) -> DevSet:
+        return DevSet(name=name, features=tuple(map(self._features, waves)), texts=tuple(texts))
+
+    def _draw(self, rng: np.random.Generator) -> list[Clip]:
+        """Returns the clips of one training string."""
+        weights = np.array([source.weight for source in self.config.source])
+        number = int(rng.choice(len(weights), p=weights / weights.sum()))
+        groups = list(self._train[number].values())
+        sizes = np.array([len(group) for group in groups])
+        group = groups[int(rng.choice(len(groups), p=sizes / sizes.sum()))]
+        percent = int(rng.choice(self.config.augment.speed_percent))
+        return [self._at_speed(group[i], percent) for i in draw_clips(group, rng, TRAINING_JOIN.words)]
+
+    def _at_speed(self, clip: Clip, percent: int) -> Clip:
+        if percent == 100:
+            return clip
+        key = (id(clip), percent)
+        if key not in self._faster:
+            self._faster[key] = clip.faster(percent)
+        return self._faster[key]
+
+    def _render(self, clips: Sequence[Clip], rng: np.random.Generator) -> tuple[Features, str]:
+        string = join_clips(clips, rng, TRAINING_JOIN)
+        samples = augment_waveform(
+            string.samples,
+            rng,
+            self.config.augment,
+            is_narrow=clips[0].source_rate_hz < SAMPLE_RATE_HZ,
+            babble=self._babble,
+        )
+        return self._features(samples), string.text
+
+    def _features(self, samples: Samples) -> Features:
+        """Returns log-mels of the samples as a 16-bit file would hold them, the tail of zeros appended."""
+        rounded = np.round(np.clip(samples, -1, 1) * 32767).astype(np.float32) / np.float32(32768)
+        features: Features = _core.fbank(np.concatenate((rounded, self._tail)), "nemo", self.num_mels)
+        return features
+
+
+def load_digits(manifest: Path) -> list[Clip]:
+    """Returns the clips of a manifest whose text is digits only.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    clips = [load_clip(u) for u in read_manifest(manifest) if u.text and set(u.text.split()) <= set(DIGITS)]
+    if not clips:
+        raise RecipeError(f"[{manifest}] expected utterances of digits, received none")
+    return clips
+
+
+def split(clips: Sequence[Clip], source: DigitSourceConfig) -> tuple[list[Clip], list[Clip]]:
+    """Returns training and development clips; the latter are the first of each speaker and text, or whole speakers.
+
+    Raises:
+        RecipeError: nothing is left to train with.
+    """
+    clips = [clip for clip in clips if clip.speaker not in source.leave_out_speakers]
+    count = 0 if source.hold_out == "nothing" else source.hold_out_count
+    train, dev = [], []
+    held_speakers = set(list(by_speaker(clips))[:count])
+    seen: dict[tuple[str, str], int] = {}
+    for clip in clips:
+        key = (clip.speaker, clip.text)
+        seen[key] = seen.get(key, 0) + 1
+        held = clip.speaker in held_speakers if source.hold_out == "speakers" else seen[key] <= count
+        (dev if held else train).append(clip)
+    if not train:
+        raise RecipeError(f"[data.source {source.manifest}] expected clips to train with, received none")
+    return train, dev

@@ -1,0 +1,56 @@
+"""Word error rate of a model on features in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jiwer
+
+from whit.models.augment_features import Features
+from whit.models.batch import collate
+from whit.models.greedy import greedy_search
+from whit.models.rnnt import Rnnt
+from whit.models.tokens import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a model made of a set."""
+
+    wer: float  # percent of reference words
+    hypotheses: tuple[str, ...]
+    last_frame: tuple[int, ...]  # encoder frame of each utterance's last token, -1 without one
+
+
+def evaluate(
+    model: Rnnt,
+    features: Sequence[Features],
+    texts: Sequence[str],
+    tokenizer: Tokenizer,
+    *,
+    batch_size: int = 64,
+) -> Score:
+    """Returns the score of greedy search; the model is put in evaluation mode and back.
+
+    Args:
+        model: any mode.
+        features: (frames, mels) of each utterance, tail included.
+        texts: reference words of each.
+        tokenizer: of the model.
+        batch_size: utterances decoded together, of similar lengths.
+    """
+    training = model.training
+    model.eval()
+    hypotheses = [""] * len(texts)
+    last_frame = [-1] * len(texts)
+    order = sorted(range(len(texts)), key=lambda i: len(features[i]))
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        batch = collate(
+            [features[i] for i in chosen], [[] for _ in chosen], multiple=model.config.subsampling_factor
+        )
+        for i, emissions in zip(chosen, greedy_search(model, batch.features, batch.num_frames), strict=True):
+            hypotheses[i] = tokenizer.decode(e.token for e in emissions)
+            last_frame[i] = emissions[-1].frame if emissions else -1
+    model.train(training)
+    wer = 100.0 * jiwer.wer(list(texts), hypotheses)
+    return Score(wer=wer, hypotheses=tuple(hypotheses), last_frame=tuple(last_frame))

@@ -1,0 +1,121 @@
+"""Training recipes: TOML files that become one checked, frozen configuration."""
+
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from whit.models.checkpoint import StreamingConfig
+from whit.models.digit_data import DigitDataConfig
+from whit.models.errors import ModelsError, RecipeError
+from whit.models.quantizers import QuantizationRule, QuantizationSpec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizationConfig:
+    """Steps, learning rate and what surrounds them."""
+
+    steps: int
+    batch_size: int = 32
+    learning_rate: float = 2e-3  # at the end of the warm-up; then a cosine down to `final_fraction` of it
+    warmup_fraction: float = 0.05
+    final_fraction: float = 0.01
+    weight_decay: float = 0.01
+    clip_norm: float = 5.0
+    ema_decay: float = 0.999  # of the averaged weights that are scored and saved; 0 keeps the last weights
+    dropout: float = 0.1
+    fastemit: float = 0.005
+    log_every: int = 20
+    evaluate_every: int = 500
+    save_every: int = 250
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "log_every", "evaluate_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise RecipeError(
+                    f"[optimization.{name}] expected at least 1, received {getattr(self, name)}"
+                )
+        for name in ("warmup_fraction", "final_fraction", "ema_decay", "dropout"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise RecipeError(
+                    f"[optimization.{name}] expected a value in [0, 1), received {getattr(self, name)}"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationEntry:
+    """One rule: tensors whose name matches, and how they are quantized; later rules win."""
+
+    tensors: str  # fnmatch pattern over checkpoint tensor names
+    scheme: str
+    bits: int = 8
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything a training run depends on."""
+
+    name: str
+    preset: str
+    optimization: OptimizationConfig
+    data: DigitDataConfig
+    seed: int = 0
+    init_from: str = ""  # checkpoint folder of float weights to start from
+    streaming: StreamingConfig = StreamingConfig()
+    quantization: tuple[QuantizationEntry, ...] = ()
+
+    def quantization_spec(self) -> QuantizationSpec:
+        """Returns the rules as the quantizers take them."""
+        return [
+            (entry.tensors, QuantizationRule(scheme=entry.scheme, bits=entry.bits, options=entry.options))
+            for entry in self.quantization
+        ]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Returns the recipe of a TOML file.
+
+    Raises:
+        RecipeError: the file cannot be read, or a key is unknown, missing or of the wrong type.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"[{path}] expected a TOML recipe, received {error}") from error
+    return from_table(Recipe, table, str(path))
+
+
+def from_table(kind: type[T], table: dict[str, Any], place: str) -> T:
+    """Returns the dataclass `kind` filled from a TOML table, nested dataclasses included."""
+    hints = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise RecipeError(f"[{place}] expected the keys {', '.join(known)}, received {', '.join(unknown)}")
+    values = {key: _value(hints[key], value, f"{place}, {key}") for key, value in table.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RecipeError(f"[{place}] expected every key that has no default, received {error}") from error
+    except ModelsError as error:
+        raise RecipeError(f"[{place}] {error}") from error
+
+
+def _value(hint: Any, value: Any, place: str) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, dict):
+            return from_table(hint, value, place)
+    elif get_origin(hint) is tuple:
+        if isinstance(value, list):
+            return tuple(_value(get_args(hint)[0], item, f"{place}[{i}]") for i, item in enumerate(value))
+    elif get_origin(hint) is dict:
+        if isinstance(value, dict):
+            return value
+    elif hint is float and type(value) in (int, float):
+        return float(value)
+    elif type(value) is hint:
+        return value
+    raise RecipeError(f"[{place}] expected {getattr(hint, '__name__', hint)}, received {value!r}")

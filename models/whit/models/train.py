@@ -1,0 +1,194 @@
+"""The training loop: a recipe in, a checkpoint out, resumable to the exact step."""
+
+import json
+import math
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from whit.models.averaged_weights import AveragedWeights
+from whit.models.batch import Batch
+from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from whit.models.digit_data import DevSet, DigitData
+from whit.models.errors import RecipeError
+from whit.models.evaluate import evaluate
+from whit.models.presets import preset
+from whit.models.quantizers import apply_quantization, set_progress
+from whit.models.recipe import OptimizationConfig, Recipe
+from whit.models.rnnt import Rnnt
+from whit.models.tokens import Tokenizer
+from whit.models.training_state import load_state, save_state
+from whit.models.transducer_loss import transducer_loss
+
+STATE, METRICS, CHECKPOINT = "state.safetensors", "metrics.jsonl", "checkpoint"
+
+
+def learning_rate(step: int, config: OptimizationConfig) -> float:
+    """Returns the rate of a step: a straight warm-up, then a cosine down to `final_fraction`."""
+    warmup = max(config.steps * config.warmup_fraction, 1.0)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(config.steps - warmup, 1.0)
+    share = config.final_fraction + (1 - config.final_fraction) * 0.5 * (1 + math.cos(math.pi * done))
+    return config.learning_rate * share
+
+
+def batch_loss(model: Rnnt, batch: Batch, fastemit: float) -> torch.Tensor:
+    """Returns the mean transducer loss of a batch, nats per utterance."""
+    logits = model(batch.features, batch.targets)
+    lengths = (batch.num_frames + model.config.subsampling_factor - 1) // model.config.subsampling_factor
+    losses = transducer_loss(
+        logits, batch.targets, lengths, batch.num_targets, blank=model.blank, fastemit=fastemit
+    )
+    return losses.mean()
+
+
+class Training:
+    """One run of a recipe in its folder: state, metrics and checkpoint.
+
+    Args:
+        recipe: what to train.
+        run: folder of the run; an earlier state in it is continued.
+        data: folder of the manifests.
+        cache: folder of synthesised voices.
+    """
+
+    def __init__(self, recipe: Recipe, *, run: Path, data: Path, cache: Path) -> None:
+        self.recipe = recipe
+        self.run = run
+        self.config = recipe.optimization
+        self.fabric = Fabric(accelerator="cpu", devices=1)
+        torch.manual_seed(recipe.seed)
+        shape = preset(recipe.preset)
+        self.tokenizer = Tokenizer(shape.tokens)
+        self.checkpoint_config = CheckpointConfig(
+            name=recipe.name, model=shape.model, tokens=shape.tokens, streaming=recipe.streaming
+        )
+        self.data = DigitData(
+            recipe.data,
+            data=data,
+            cache=cache,
+            tokenizer=self.tokenizer,
+            num_mels=shape.model.num_mels,
+            multiple=shape.model.subsampling_factor,
+            tail_ms=recipe.streaming.tail_ms,
+            batch_size=self.config.batch_size,
+            seed=recipe.seed,
+        )
+        self.model = self._make_model()
+        self.data.feature_mean = self.model.encoder.feature_mean.numpy()
+        apply_quantization(self.model, recipe.quantization_spec())
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+        )
+        self.average = AveragedWeights(self.model, self.config.ema_decay)
+        self.dev_sets = self.data.dev_sets()
+        self.step = 0
+        self._identity = json.dumps(asdict(recipe), sort_keys=True)
+        if (run / STATE).exists():
+            self.step = load_state(
+                run / STATE, self.model, self.optimizer, self.average, recipe=self._identity
+            )
+        run.mkdir(parents=True, exist_ok=True)
+        self._forget_metrics_after(self.step)
+
+    def fit(self, *, until: int | None = None) -> dict[str, float]:
+        """Trains to the recipe's last step, or to step `until`, and returns the last word error rates (percent)."""
+        last = self.config.steps if until is None else min(until, self.config.steps)
+        model, optimizer = self.fabric.setup(self.model, self.optimizer)
+        scores: dict[str, float] = {}
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as progress:
+            bar = progress.add_task(self.recipe.name, total=last, completed=self.step)
+            while self.step < last:
+                loss = self._one_step(model, optimizer)
+                progress.update(bar, completed=self.step, description=f"{self.recipe.name} loss {loss:.3f}")
+                ends = self.step == last
+                if self.step % self.config.evaluate_every == 0 or ends:
+                    scores = self.score()
+                if self.step % self.config.save_every == 0 or ends:
+                    save_state(
+                        self.run / STATE,
+                        self.model,
+                        self.optimizer,
+                        self.average,
+                        step=self.step,
+                        recipe=self._identity,
+                    )
+        return scores
+
+    def score(self) -> dict[str, float]:
+        """Returns the word error rate (percent) of the averaged weights on each development set; saves them."""
+        with self.average.in_place(self.model):
+            scores = {
+                dev.name: round(evaluate(self.model, dev.features, dev.texts, self.tokenizer).wer, 3)
+                for dev in self.dev_sets
+            }
+            metrics = {"steps": self.step, "dev_wer_percent": scores}
+            save_checkpoint(
+                self.run / CHECKPOINT, self.model.eval(), replace(self.checkpoint_config, metrics=metrics)
+            )
+        self._log(dev_wer_percent=scores)
+        return scores
+
+    def _one_step(self, model: Any, optimizer: Any) -> float:
+        start = time.perf_counter()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.config)
+        set_progress(self.model, self.step / self.config.steps)
+        self.model.train()
+        batch = self.data.batch(self.step)
+        loaded = time.perf_counter()
+        optimizer.zero_grad()
+        loss = batch_loss(model, batch, self.config.fastemit)
+        self.fabric.backward(loss)
+        norm = self.fabric.clip_gradients(model, optimizer, max_norm=self.config.clip_norm)
+        optimizer.step()
+        self.average.update(self.model)
+        self.step += 1
+        if self.step % self.config.log_every == 0:
+            self._log(
+                loss=loss.item(),
+                gradient_norm=float(norm if norm is not None else math.nan),
+                learning_rate=self.optimizer.param_groups[0]["lr"],
+                data_s=round(loaded - start, 4),
+                step_s=round(time.perf_counter() - start, 4),
+            )
+        return loss.item()
+
+    def _make_model(self) -> Rnnt:
+        """Returns the float model the run starts from."""
+        dropout = self.config.dropout
+        config = self.checkpoint_config
+        if self.recipe.init_from:
+            model, started = load_checkpoint(Path(self.recipe.init_from), dropout=dropout)
+            if (started.model, started.tokens) != (config.model, config.tokens):
+                raise RecipeError(
+                    f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, "
+                    f"received {self.recipe.init_from}"
+                )
+            return model
+        model = Rnnt(config.model, len(config.tokens), dropout=dropout)
+        mean, std = self.data.feature_statistics()
+        # Stored as float16; training sees what the checkpoint will hold.
+        model.encoder.feature_mean.copy_(torch.from_numpy(mean).half())
+        model.encoder.feature_std.copy_(torch.from_numpy(std).half())
+        return model
+
+    def _log(self, **values: Any) -> None:
+        with (self.run / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": self.step, **values}) + "\n")
+
+    def _forget_metrics_after(self, step: int) -> None:
+        path = self.run / METRICS
+        if path.exists():
+            lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
+            path.write_text("".join(line + "\n" for line in lines))
+
+
+__all__ = ["DevSet", "Training", "batch_loss", "learning_rate"]
