@@ -237,6 +237,23 @@ def test_a_sample_that_is_not_finite_is_named_and_changes_nothing(bad: str) -> N
     np.testing.assert_array_equal(front_end.read(), fbank(x))
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    values=st.lists(st.floats(width=32) | st.sampled_from([0.0, -0.0, 1e6, -1e6, 1e-40]), max_size=300),
+    flavour=st.sampled_from(FLAVOURS),
+)
+def test_any_floats_give_finite_features_or_the_first_bad_index(values: list[float], flavour: str) -> None:
+    x = np.array(values, np.float32)
+    bad = np.flatnonzero(~(np.abs(x) <= 1e6))
+    if len(bad):
+        with pytest.raises(ValueError, match=rf"^\[Fbank\] expected .* at sample {bad[0]}$"):
+            fbank(x, flavour=flavour)
+    else:
+        features = fbank(x, flavour=flavour)
+        assert np.isfinite(features).all()
+        assert (features >= np.float32(-23 * np.log(2))).all()
+
+
 def test_largest_samples_give_finite_features() -> None:
     x = np.where(np.arange(1000) % 3 == 0, 1e6, -1e6).astype(np.float32)
     assert np.isfinite(fbank(x)).all()
