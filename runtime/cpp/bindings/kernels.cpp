@@ -1,5 +1,186 @@
-#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "arrays.h"
+#include "whit/aligned_buffer.h"
+#include "whit/elementwise.h"
+#include "whit/embedding.h"
+#include "whit/lstm.h"
+#include "whit/matmul.h"
+#include "whit/matmul_kernel.h"
+#include "whit/packed_view.h"
+#include "whit/quantize.h"
 
 namespace nb = nanobind;
+using namespace nb::literals;
+using namespace whit::bindings;
+using whit::FloatView;
 
-void bind_kernels(nb::module_&) {}
+namespace {
+
+using Data = In<uint8_t, 1>;
+using Codebook = std::optional<In<int8_t, 2>>;
+using Bias = std::optional<FloatVector>;
+
+whit::PackedMatrix view(const char* place, int64_t rows, int64_t cols, int64_t bits,
+                        const std::string& layout, const Data& data, const Codebook& codebook,
+                        const FloatVector& scale, const Bias& bias) {
+  return whit::view_packed_matrix(place, {
+                                             .rows = rows,
+                                             .cols = cols,
+                                             .bits = bits,
+                                             .layout = layout,
+                                             .data = data.data(),
+                                             .data_bytes = data.size(),
+                                             .codebook = codebook ? codebook->data() : nullptr,
+                                             .codebook_tiles = codebook ? codebook->shape(0) : 0,
+                                             .codebook_width = codebook ? codebook->shape(1) : 0,
+                                             .scale = scale.data(),
+                                             .scale_count = scale.size(),
+                                             .bias = bias ? bias->data() : nullptr,
+                                             .bias_count = bias ? bias->size() : 0,
+                                         });
+}
+
+std::tuple<Out<int8_t, 2>, Out<float, 1>> quantize_rows(const FloatMatrix& a) {
+  const size_t rows = a.shape(0), cols = a.shape(1);
+  Buffer<int8_t> q(rows * cols);
+  Buffer<float> scale(rows);
+  {
+    nb::gil_scoped_release release;
+    for (size_t m = 0; m < rows; ++m) {
+      scale.data()[m] = whit::quantize_row(FloatView(a.data() + m * cols), cols, q.data() + m * cols, cols);
+    }
+  }
+  return {q.release(rows, cols), scale.release(rows)};
+}
+
+Out<float, 2> packed_matmul(const FloatMatrix& x, const Data& data, const Codebook& codebook,
+                            const FloatVector& scale, const Bias& bias, int64_t rows, int64_t cols,
+                            int64_t bits, const std::string& layout) {
+  const auto w = view("packed_matmul", rows, cols, bits, layout, data, codebook, scale, bias);
+  const size_t num_lhs = x.shape(0);
+  check_shape("packed_matmul", "x", x, num_lhs, w.cols);
+  Buffer<float> y(num_lhs * w.rows);
+  {
+    nb::gil_scoped_release release;
+    const whit::AlignedBuffer scratch(whit::matmul_scratch_bytes(w, num_lhs));
+    whit::matmul(w, FloatView(x.data()), num_lhs, y.data(), scratch.data());
+  }
+  return y.release(num_lhs, w.rows);
+}
+
+std::tuple<Out<float, 2>, Out<float, 2>, Out<float, 2>> packed_lstm(
+    const FloatMatrix& x, const FloatMatrix& h, const FloatMatrix& c, const Data& w_data,
+    const Codebook& w_codebook, const FloatVector& w_scale, const Data& r_data, const Codebook& r_codebook,
+    const FloatVector& r_scale, const FloatVector& bias, int64_t input_size, int64_t hidden_size,
+    int64_t w_bits, const std::string& w_layout, int64_t r_bits, const std::string& r_layout) {
+  const int64_t packed_rows = whit::checked_lstm_packed_rows("packed_lstm", hidden_size);
+  const whit::PackedLstm layer{
+      .hidden_size = size_t(hidden_size),
+      .w =
+          view("packed_lstm W", packed_rows, input_size, w_bits, w_layout, w_data, w_codebook, w_scale, bias),
+      .r = view("packed_lstm R", packed_rows, hidden_size, r_bits, r_layout, r_data, r_codebook, r_scale, {}),
+  };
+  const size_t num_frames = x.shape(0);
+  check_shape("packed_lstm", "x", x, num_frames, layer.w.cols);
+  check_shape("packed_lstm", "h", h, 1, layer.hidden_size);
+  check_shape("packed_lstm", "c", c, 1, layer.hidden_size);
+  Buffer<float> y(num_frames * layer.hidden_size);
+  Buffer<float> h_next(layer.hidden_size);
+  Buffer<float> c_next(layer.hidden_size);
+  {
+    nb::gil_scoped_release release;
+    std::copy_n(h.data(), layer.hidden_size, h_next.data());
+    std::copy_n(c.data(), layer.hidden_size, c_next.data());
+    const whit::AlignedBuffer scratch(whit::lstm_scratch_bytes(layer, num_frames));
+    whit::lstm(layer, FloatView(x.data()), num_frames, h_next.data(), c_next.data(), y.data(),
+               scratch.data());
+  }
+  return {y.release(num_frames, layer.hidden_size), h_next.release(1, layer.hidden_size),
+          c_next.release(1, layer.hidden_size)};
+}
+
+Out<float, 2> packed_embedding(const In<int32_t, 1>& token, const Data& data, const Codebook& codebook,
+                               const FloatVector& scale, int64_t rows, int64_t cols, int64_t bits,
+                               const std::string& layout) {
+  const auto table = view("packed_embedding", rows, cols, bits, layout, data, codebook, scale, {});
+  if (table.layout != whit::Layout::kE) whit::fail("packed_embedding", "layout \"E\"", "\"P\"");
+  const size_t num_tokens = token.size();
+  Buffer<float> y(num_tokens * table.cols);
+  {
+    nb::gil_scoped_release release;
+    whit::embedding(table, token.data(), num_tokens, y.data());
+  }
+  return y.release(num_tokens, table.cols);
+}
+
+Out<float, 2> affine(const FloatMatrix& x, const FloatVector& scale, const FloatVector& offset) {
+  const size_t rows = x.shape(0), cols = x.shape(1);
+  if (scale.size() != cols || offset.size() != cols) {
+    whit::fail("affine", whit::text("scale and offset of ", cols, " values"),
+               whit::text(scale.size(), " and ", offset.size()));
+  }
+  Buffer<float> y(rows * cols);
+  {
+    nb::gil_scoped_release release;
+    whit::affine(FloatView(x.data()), FloatView(scale.data()), FloatView(offset.data()), rows, cols,
+                 y.data());
+  }
+  return y.release(rows, cols);
+}
+
+Out<float, 2> add_relu(const FloatMatrix& a, const FloatMatrix& b) {
+  const size_t rows = a.shape(0), cols = a.shape(1);
+  check_shape("add_relu", "b", b, 1, cols);
+  Buffer<float> y(rows * cols);
+  {
+    nb::gil_scoped_release release;
+    whit::add_relu(FloatView(a.data()), FloatView(b.data()), rows, cols, y.data());
+  }
+  return y.release(rows, cols);
+}
+
+std::vector<std::string> matmul_kernel_names() {
+  std::vector<std::string> names;
+  for (const whit::MatmulKernel& kernel : whit::matmul_kernels()) names.emplace_back(kernel.name);
+  return names;
+}
+
+}  // namespace
+
+void bind_kernels(nb::module_& m) {
+  const auto strict = [](const char* name) { return nb::arg(name).noconvert(); };
+  const auto optional = [](const char* name) { return nb::arg(name).noconvert().none(); };
+
+  m.def("quantize_rows", quantize_rows, strict("a"),
+        "Returns the rows of a (M, K) as int8 (M, K) and their scales (M,) (docs/format.md, section 1).");
+  m.def("packed_matmul", packed_matmul, strict("x"), strict("data"), optional("codebook"), strict("scale"),
+        optional("bias"), nb::kw_only(), "rows"_a, "cols"_a, "bits"_a, "layout"_a,
+        "Returns x W^T + bias (M, rows) for x (M, cols): operator PackedMatMul of docs/format.md, section "
+        "3.\n\n"
+        "Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.");
+  m.def("packed_lstm", packed_lstm, strict("x"), strict("h"), strict("c"), strict("w_data"),
+        optional("w_codebook"), strict("w_scale"), strict("r_data"), optional("r_codebook"),
+        strict("r_scale"), strict("bias"), nb::kw_only(), "input_size"_a, "hidden_size"_a, "w_bits"_a,
+        "w_layout"_a, "r_bits"_a, "r_layout"_a,
+        "Returns y (T, H) and the next h and c (1, H): operator PackedLSTM of docs/format.md, section 3.\n\n"
+        "Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.");
+  m.def("packed_embedding", packed_embedding, strict("token"), strict("data"), optional("codebook"),
+        strict("scale"), nb::kw_only(), "rows"_a, "cols"_a, "bits"_a, "layout"_a,
+        "Returns the decoded rows (M, cols) of the tokens (M,): operator PackedEmbedding of docs/format.md, "
+        "section 3.");
+  m.def("affine", affine, strict("x"), strict("scale"), strict("offset"),
+        "Returns x * scale + offset (M, N): operator Affine of docs/format.md, section 3.");
+  m.def("add_relu", add_relu, strict("a"), strict("b"),
+        "Returns max(a + b, 0) (M, N) for b (1, N): operator AddRelu of docs/format.md, section 3.");
+  m.def("matmul_kernel_names", matmul_kernel_names, "Returns the names of the kernels of this build.");
+}

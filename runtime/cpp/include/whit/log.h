@@ -6,7 +6,8 @@
 namespace whit {
 
 /// Natural logarithm, bit for bit as docs/format.md section 4 writes it (the polynomial of Cephes' logf).
-/// @param[in] x  positive and normal.
+/// NaN passes.
+/// @param[in] x  positive and normal, or NaN.
 inline float log(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x);
   float e = float(int32_t(bits >> 23) - 126);
@@ -27,7 +28,8 @@ inline float log(float x) {
   float y = (p * m) * s;
   y = y + e * -2.12194440e-4f;
   y = y - 0.5f * s;
-  return (m + y) + e * 0.693359375f;
+  const float result = (m + y) + e * 0.693359375f;
+  return x != x ? x : result;
 }
 
 }  // namespace whit

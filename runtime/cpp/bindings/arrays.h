@@ -1,0 +1,51 @@
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "whit/fail.h"
+
+/// NumPy arrays as the core sees them: C order, exact type. Arguments never convert (a silent cast would
+/// round).
+namespace whit::bindings {
+
+namespace nb = nanobind;
+
+template <typename T, size_t kRank>
+using In = nb::ndarray<const T, nb::ndim<kRank>, nb::c_contig, nb::device::cpu>;
+template <typename T, size_t kRank>
+using Out = nb::ndarray<nb::numpy, T, nb::ndim<kRank>, nb::c_contig>;
+
+using FloatMatrix = In<float, 2>;
+using FloatVector = In<float, 1>;
+
+/// An uninitialised array on its way to Python.
+template <typename T>
+class Buffer {
+ public:
+  explicit Buffer(size_t count) : values_(std::make_unique_for_overwrite<T[]>(count)) {}
+
+  T* data() { return values_.get(); }
+
+  /// Hands the memory to a NumPy array; needs the GIL.
+  template <typename... Sizes>
+  Out<T, sizeof...(Sizes)> release(Sizes... shape) {
+    T* data = values_.release();
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    return Out<T, sizeof...(Sizes)>(data, {size_t(shape)...}, owner);
+  }
+
+ private:
+  std::unique_ptr<T[]> values_;
+};
+
+/// Throws ValueError "[place] expected `name` of shape (rows, cols), received (...)" where they differ.
+inline void check_shape(const char* place, const char* name, const FloatMatrix& a, size_t rows, size_t cols) {
+  if (a.shape(0) == rows && a.shape(1) == cols) return;
+  fail(place, text(name, " of shape (", rows, ", ", cols, ")"), text("(", a.shape(0), ", ", a.shape(1), ")"));
+}
+
+}  // namespace whit::bindings

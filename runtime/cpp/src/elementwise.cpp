@@ -1,0 +1,24 @@
+#include "whit/elementwise.h"
+
+namespace whit {
+
+void affine(FloatView x, FloatView scale, FloatView offset, size_t num_rows, size_t num_cols, float* y) {
+  for (size_t m = 0; m < num_rows; ++m) {
+    const FloatView row = x + m * num_cols;
+    float* out = y + m * num_cols;
+    for (size_t n = 0; n < num_cols; ++n) out[n] = row[n] * scale[n] + offset[n];
+  }
+}
+
+void add_relu(FloatView a, FloatView b, size_t num_rows, size_t num_cols, float* y) {
+  for (size_t m = 0; m < num_rows; ++m) {
+    const FloatView row = a + m * num_cols;
+    float* out = y + m * num_cols;
+    for (size_t n = 0; n < num_cols; ++n) {
+      const float sum = row[n] + b[n];
+      out[n] = sum <= 0.0f ? 0.0f : sum;  // written so that a NaN, which compares false, stays
+    }
+  }
+}
+
+}  // namespace whit

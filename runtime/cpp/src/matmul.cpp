@@ -1,0 +1,60 @@
+#include "whit/matmul.h"
+
+#include "whit/matmul_kernel.h"
+#include "whit/quantize.h"
+
+namespace whit {
+namespace {
+
+constexpr size_t align64(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Where each part of the scratch starts.
+struct Scratch {
+  Scratch(const PackedMatrix& w, const MatmulKernel& kernel, size_t num_lhs)
+      : lhs_stride(kernel.lhs_bytes(w.padded_cols())),
+        scale(lhs_stride * num_lhs),
+        sums(scale + align64(num_lhs * sizeof(float))),
+        quantized(sums + num_lhs * kSuperTileRows * sizeof(int32_t)),
+        bytes(quantized + align64(w.padded_cols())) {}
+
+  size_t lhs_stride;  // lhs (num_lhs, lhs_stride) starts at 0
+  size_t scale;       // float (num_lhs,)
+  size_t sums;        // int32 (num_lhs, 32)
+  size_t quantized;   // int8 (padded_cols,)
+  size_t bytes;
+};
+
+}  // namespace
+
+size_t matmul_scratch_bytes(const PackedMatrix& w, size_t num_lhs) {
+  return Scratch(w, select_matmul_kernel(w.layout, w.bits), num_lhs).bytes;
+}
+
+void matmul(const PackedMatrix& w, FloatView x, size_t num_lhs, float* y, std::byte* scratch) {
+  const MatmulKernel& kernel = select_matmul_kernel(w.layout, w.bits);
+  const Scratch at(w, kernel, num_lhs);
+  float* lhs_scale = reinterpret_cast<float*>(scratch + at.scale);
+  int32_t* sums = reinterpret_cast<int32_t*>(scratch + at.sums);
+  int8_t* quantized = reinterpret_cast<int8_t*>(scratch + at.quantized);
+
+  for (size_t m = 0; m < num_lhs; ++m) {
+    lhs_scale[m] = quantize_row(x + m * w.cols, w.cols, quantized, w.padded_cols());
+    kernel.prepare(quantized, w.padded_cols(), scratch + m * at.lhs_stride);
+  }
+  for (size_t super_tile = 0; super_tile < w.num_super_tiles(); ++super_tile) {
+    kernel.accumulate(w, super_tile, scratch, num_lhs, sums);
+    const size_t first = super_tile * kSuperTileRows;
+    const size_t count = w.rows - first < kSuperTileRows ? w.rows - first : kSuperTileRows;
+    const FloatView scale = w.scale + first;
+    for (size_t m = 0; m < num_lhs; ++m) {
+      const int32_t* row_sums = sums + m * kSuperTileRows;
+      float* out = y + m * w.rows + first;
+      for (size_t r = 0; r < count; ++r) out[r] = float(row_sums[r]) * (lhs_scale[m] * scale[r]);
+      if (!w.bias) continue;
+      const FloatView bias = w.bias + first;
+      for (size_t r = 0; r < count; ++r) out[r] = out[r] + bias[r];
+    }
+  }
+}
+
+}  // namespace whit
