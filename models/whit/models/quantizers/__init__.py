@@ -3,7 +3,9 @@
 To add one: a file here with `@register("name")`, and its import line below.
 """
 
+from whit.models.quantizers import gq as gq
 from whit.models.quantizers import linear as linear
+from whit.models.quantizers import planes as planes
 from whit.models.quantizers.errors import QuantizationError
 from whit.models.quantizers.quantizer import QuantizedTensor, WeightQuantizer
 from whit.models.quantizers.registry import build, register, schemes
