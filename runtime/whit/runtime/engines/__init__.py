@@ -1,0 +1,34 @@
+"""Engines by name. Each is imported only when it is asked for."""
+
+from pathlib import Path
+
+from whit.runtime.engine import Engine
+from whit.runtime.errors import ConfigError, UnsupportedEngine
+
+ENGINES = ("onnxruntime",)
+
+
+def load_engine(
+    path: str | Path, *, engine: str = "onnxruntime", num_threads: int = 1, self_test: bool = True
+) -> Engine:
+    """Returns an engine with the model loaded and, where the file holds golden vectors, checked against them.
+
+    Args:
+        path: what `whit export` wrote.
+        engine: one of `ENGINES`.
+        num_threads: threads of one encoder call, at least 1.
+        self_test: run the stored golden vectors and refuse the file when a bit differs.
+
+    Raises:
+        UnsupportedEngine: no such engine, or it does not read this kind of file.
+        ModelFileError: the file is missing, damaged, or does not compute what it stores.
+        MissingDependency: the engine's package is not installed.
+        ConfigError: num_threads is below 1.
+    """
+    if engine not in ENGINES:
+        raise UnsupportedEngine(f"[--engine] expected one of: {', '.join(ENGINES)}, received {engine!r}")
+    if num_threads < 1:
+        raise ConfigError(f"[num_threads] expected at least 1, received {num_threads}")
+    from whit.runtime.engines.onnxruntime import OnnxruntimeEngine
+
+    return OnnxruntimeEngine.load(Path(path), num_threads=num_threads, self_test=self_test)

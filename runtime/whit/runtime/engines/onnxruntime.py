@@ -1,0 +1,148 @@
+"""Stock ONNX Runtime; files of the `whit` dialect also need our custom-operator library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from whit.runtime.engine import Floats, State
+from whit.runtime.errors import MissingDependency, ModelFileError
+from whit.runtime.golden import check_golden
+from whit.runtime.model_folder import ModelFolder, open_model_folder
+from whit.runtime.model_info import ModelInfo
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+NUM_INPUTS = {"encoder": 5, "decoder": 4, "joiner": 2}
+NUM_OUTPUTS = {"encoder": 5, "decoder": 4, "joiner": 1}
+
+
+class OnnxruntimeEngine:
+    """Runs `encoder.onnx`, `decoder.onnx` and `joiner.onnx`."""
+
+    name = "onnxruntime"
+
+    def __init__(self, folder: ModelFolder, sessions: dict[str, ort.InferenceSession]) -> None:
+        self.folder = folder
+        self._sessions = sessions
+        self._inputs = {graph: [i.name for i in session.get_inputs()] for graph, session in sessions.items()}
+        for graph, session in sessions.items():
+            received = (len(self._inputs[graph]), len(session.get_outputs()))
+            expected = (NUM_INPUTS[graph], NUM_OUTPUTS[graph])
+            if received != expected:
+                raise ModelFileError(
+                    f"[{folder.graphs[graph].path}] expected {expected[0]} inputs and {expected[1]} outputs, "
+                    f"received {received[0]} and {received[1]}"
+                )
+
+    @classmethod
+    def load(cls, path: Path, *, num_threads: int = 1, self_test: bool = True) -> OnnxruntimeEngine:
+        """Returns the engine for an export folder; see `whit.runtime.engines.load_engine`."""
+        folder = open_model_folder(path)
+        ort = _import_onnxruntime()
+        options = _session_options(ort, folder.info.dialect, num_threads)
+        engine = cls(folder, {graph: _open_session(ort, folder, graph, options) for graph in folder.graphs})
+        if self_test and folder.info.dialect == "whit":
+            check_golden(engine, folder.golden_path)
+        return engine
+
+    @property
+    def info(self) -> ModelInfo:
+        """Returns what the model file says about itself."""
+        return self.folder.info
+
+    def initial_encoder_state(self) -> State:
+        """Returns (h, c), each float32 (1, layers, 1, hidden)."""
+        shape = (1, self.info.encoder_layers, 1, self.info.encoder_hidden)
+        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+
+    def initial_predictor_state(self) -> State:
+        """Returns (h, c), each float32 (layers, 1, hidden)."""
+        return np.zeros(self.info.predictor_state_h, np.float32), np.zeros(
+            self.info.predictor_state_c, np.float32
+        )
+
+    def encode(self, features: Floats, state: State) -> tuple[Floats, State]:
+        """See `Engine.encode`."""
+        outputs, _, h, c, _ = self._run(
+            "encoder",
+            np.ascontiguousarray(features.T)[None],  # (1, num_mels, T)
+            np.array([len(features)], np.int64),
+            *state,
+            np.zeros(1, np.int64),
+        )
+        return np.ascontiguousarray(outputs[0].T), (h, c)
+
+    def predict(self, token: int, state: State) -> tuple[Floats, State]:
+        """See `Engine.predict`."""
+        outputs, _, h, c = self._run(
+            "decoder", np.array([[token]], np.int32), np.ones(1, np.int32), *state
+        )
+        return outputs.reshape(-1), (h, c)
+
+    def join(self, encoder_output: Floats, predictor_output: Floats) -> Floats:
+        """See `Engine.join`."""
+        (logits,) = self._run("joiner", encoder_output.reshape(1, -1, 1), predictor_output.reshape(1, -1, 1))
+        return logits.reshape(-1)
+
+    def _run(self, graph: str, *inputs: Any) -> list[Any]:
+        feeds = dict(zip(self._inputs[graph], inputs, strict=True))
+        try:
+            return list(self._sessions[graph].run(None, feeds))
+        except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
+            raise ModelFileError(
+                f"[{self.folder.graphs[graph].path}] expected a graph that runs, received {_sentence(error)}"
+            ) from error
+
+
+def _import_onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingDependency(
+            "[--engine onnxruntime] expected the package onnxruntime (pip install 'whit[ort]'), received none"
+        ) from error
+    return onnxruntime
+
+
+def _session_options(ort: Any, dialect: str, num_threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors come as exceptions; a second copy on stderr would hide the sentence
+    if dialect == "whit":
+        # Fused operators would round elsewhere: the file promises the same bits on every machine.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.register_custom_ops_library(str(_custom_operators()))
+    return options
+
+
+def _custom_operators() -> Path:
+    from whit.runtime.onnxruntime_library import library_path
+
+    path = Path(library_path())
+    if not path.is_file():
+        raise MissingDependency(
+            f"[--engine onnxruntime] expected the custom-operator library {path}, received none: "
+            "this installation was built without it"
+        )
+    return path
+
+
+def _open_session(ort: Any, folder: ModelFolder, graph: str, options: Any) -> ort.InferenceSession:
+    path = folder.graphs[graph].path
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
+        raise ModelFileError(
+            f"[{path}] expected a graph that ONNX Runtime loads, received {_sentence(error)}"
+        ) from error
+
+
+def _sentence(error: Exception) -> str:
+    """Returns ONNX Runtime's message in one line, without its error code and source location."""
+    text = " ".join(str(error).split())
+    return text.split(" : ", 3)[-1][:300] if text.startswith("[ONNXRuntimeError]") else text[:300]

@@ -1,0 +1,95 @@
+"""The self-test at load: the file's golden vectors, run on this machine, must come out bit for bit."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from whit.runtime.engine import Engine, Floats, State
+from whit.runtime.errors import ModelFileError
+
+KEYS = (
+    "features", "h", "c", "encoder_outputs", "h_next", "c_next",
+    "targets", "decoder_h", "decoder_c", "decoder_outputs", "logits",
+)  # fmt: skip
+MAX_SIZE_BYTES = 64 << 20  # a stored chunk is far smaller: refuses archives made to fill the memory
+
+
+def read_golden(path: Path) -> dict[str, np.ndarray]:
+    """Returns the arrays of `golden.npz` (docs/format.md, section 6).
+
+    Raises:
+        ModelFileError: missing or damaged, or an array is absent or not of numbers.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"[{path}] expected golden vectors, received no file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size_bytes = sum(entry.file_size for entry in archive.infolist())
+        if size_bytes > MAX_SIZE_BYTES:
+            raise ModelFileError(f"[{path}] expected at most {MAX_SIZE_BYTES} bytes, received {size_bytes}")
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: np.asarray(archive[key]) for key in KEYS}
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError) as error:
+        raise ModelFileError(f"[{path}] expected golden vectors, received a damaged file: {error}") from error
+    for key, array in arrays.items():
+        expected = np.integer if key == "targets" else np.float32
+        if not np.issubdtype(array.dtype, expected):
+            raise ModelFileError(f"[{path}: {key}] expected {expected.__name__}, received {array.dtype}")
+    return arrays
+
+
+def check_golden(engine: Engine, path: Path) -> None:
+    """Runs the golden input and compares every bit of the output.
+
+    Raises:
+        ModelFileError: the file is damaged, or a bit differs; the message names the first difference.
+    """
+    golden = read_golden(path)
+    features = golden["features"]
+    info = engine.info
+    if features.ndim != 3 or features.shape[:2] != (1, info.num_mels) or features.shape[2] % info.subsampling:
+        raise ModelFileError(
+            f"[{path}: features] expected (1, {info.num_mels}, multiple of {info.subsampling}), "
+            f"received {features.shape}"
+        )
+    state = _state(golden, ("h", "c"), engine.initial_encoder_state(), path)
+    frames, (h, c) = engine.encode(np.ascontiguousarray(features[0].T), state)
+    _compare(path, "encoder_outputs", frames.T[None], golden)
+    _compare(path, "h_next", h, golden)
+    _compare(path, "c_next", c, golden)
+
+    state = _state(golden, ("decoder_h", "decoder_c"), engine.initial_predictor_state(), path)
+    targets = golden["targets"].reshape(-1)
+    if targets.size and not (0 <= targets.min() and targets.max() <= info.blank):
+        raise ModelFileError(f"[{path}: targets] expected ids up to {info.blank}, received {targets.max()}")
+    outputs, logits = [], []
+    for number, target in enumerate(targets):
+        output, state = engine.predict(int(target), state)
+        outputs.append(output)
+        logits.append(engine.join(frames[number % len(frames)], output))
+    _compare(path, "decoder_outputs", np.array(outputs, np.float32), golden)
+    _compare(path, "logits", np.array(logits, np.float32), golden)
+
+
+def _state(golden: dict[str, np.ndarray], keys: tuple[str, str], zero: State, path: Path) -> State:
+    for key, array in zip(keys, zero, strict=True):
+        if golden[key].shape != array.shape:
+            raise ModelFileError(f"[{path}: {key}] expected {array.shape}, received {golden[key].shape}")
+    return golden[keys[0]], golden[keys[1]]
+
+
+def _compare(path: Path, key: str, computed: Floats, golden: dict[str, np.ndarray]) -> None:
+    stored = golden[key]
+    if computed.shape != stored.shape:
+        raise ModelFileError(f"[{path}: {key}] expected {computed.shape}, received {stored.shape}")
+    computed_bits, stored_bits = (np.ascontiguousarray(a).view(np.uint32).reshape(-1) for a in (computed, stored))
+    different = np.flatnonzero(computed_bits != stored_bits)
+    if different.size:
+        first = int(different[0])
+        raise ModelFileError(
+            f"[{path}: {key}] expected the stored bits, {different.size} of {stored_bits.size} values differ: "
+            f"value {first} is stored as {stored.reshape(-1)[first]!s} and computed here as "
+            f"{computed.reshape(-1)[first]!s}, received a model or an installation that was changed"
+        )

@@ -1,0 +1,164 @@
+"""What a model file says about itself: shapes, front-end, streaming lengths and tokens."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from whit.runtime.errors import ModelFileError
+
+FORMAT_VERSION = "1"
+DIALECTS = ("whit", "stock-float", "stock-int8")
+FRAME_SHIFT_MS = 10
+SAMPLE_RATE_HZ = 16000
+WORD_START = "\u2581"  # SentencePiece's mark for a space before the token
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """The checked metadata of one model file (docs/format.md, sections 5 to 8)."""
+
+    name: str
+    dialect: str
+    flavour: str
+    num_mels: int
+    chunk_frames: int  # feature frames of 10 ms
+    subsampling: int  # feature frames per encoder frame
+    lookahead_ms: int
+    tail_ms: int
+    tokens: tuple[str, ...]  # without the blank, whose id is len(tokens)
+    encoder_layers: int
+    encoder_hidden: int
+    joint_hidden: int
+    predictor_layers: int
+    predictor_hidden: int
+    predictor_state_h: tuple[int, int, int]
+    predictor_state_c: tuple[int, int, int]
+    weights_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.chunk_frames % self.subsampling:
+            raise ModelFileError(
+                f"[whit.config] expected a chunk of a multiple of {self.subsampling * FRAME_SHIFT_MS} ms, "
+                f"received {self.chunk_ms} ms"
+            )
+
+    @property
+    def blank(self) -> int:
+        """Returns the id of the blank."""
+        return len(self.tokens)
+
+    @property
+    def chunk_ms(self) -> int:
+        """Returns the audio of one encoder call."""
+        return self.chunk_frames * FRAME_SHIFT_MS
+
+    @property
+    def encoder_frame_s(self) -> float:
+        """Returns the audio of one encoder frame in seconds."""
+        return self.subsampling * FRAME_SHIFT_MS / 1000
+
+
+def read_model_info(metadata: Mapping[str, str], *, place: str) -> ModelInfo:
+    """Returns the checked metadata of `encoder.onnx`.
+
+    Args:
+        metadata: the file's string properties.
+        place: the file's name, for errors.
+
+    Raises:
+        ModelFileError: another format version, an unknown dialect, or a missing or impossible entry.
+    """
+    version = _property(metadata, "whit.format_version", place)
+    if version != FORMAT_VERSION:
+        raise ModelFileError(f"[{place}] expected format version {FORMAT_VERSION}, received {version!r}")
+    dialect = _property(metadata, "whit.dialect", place)
+    if dialect not in DIALECTS:
+        raise ModelFileError(f"[{place}] expected a dialect of {', '.join(DIALECTS)}, received {dialect!r}")
+    try:
+        config = json.loads(_property(metadata, "whit.config", place))
+    except ValueError as error:
+        raise ModelFileError(f"[{place}] expected JSON in whit.config, received {error}") from error
+    if not isinstance(config, dict):
+        raise ModelFileError(f"[{place}] expected an object in whit.config, received {type(config).__name__}")
+    reader = _Section(config, f"{place}: whit.config")
+    if reader.text("architecture") != "rnnt":
+        raise ModelFileError(
+            f"[{place}] expected the architecture 'rnnt', received {reader.text('architecture')!r}"
+        )
+    return _info(reader, dialect, metadata.get("whit.weights_sha256"))
+
+
+def _info(config: "_Section", dialect: str, sha256: str | None) -> ModelInfo:
+    model, frontend, streaming = (config.section(key) for key in ("model", "frontend", "streaming"))
+    if frontend.number("sample_rate_hz") != SAMPLE_RATE_HZ:
+        raise ModelFileError(
+            f"[{frontend.place}] expected a sample rate of {SAMPLE_RATE_HZ} Hz, "
+            f"received {frontend.number('sample_rate_hz')}"
+        )
+    if frontend.text("flavour") not in ("nemo", "kaldi"):
+        raise ModelFileError(
+            f"[{frontend.place}] expected the flavour nemo or kaldi, received {frontend.text('flavour')!r}"
+        )
+    predictor_hidden = model.number("predictor_hidden")
+    state_h = state_c = (model.number("predictor_layers"), 1, predictor_hidden)
+    if model.text("predictor") == "stateless":
+        state_h, state_c = (1, 1, max(model.number("context") - 1, 1)), (1, 1, 1)
+    return ModelInfo(
+        name=config.text("name"),
+        dialect=dialect,
+        flavour=frontend.text("flavour"),
+        num_mels=frontend.number("num_mels"),
+        chunk_frames=max(1, streaming.number("chunk_ms") // FRAME_SHIFT_MS),
+        subsampling=model.number("stack") * model.number("time_reduction"),
+        lookahead_ms=streaming.number("lookahead_ms", least=0),
+        tail_ms=streaming.number("tail_ms", least=0),
+        tokens=config.texts("tokens"),
+        encoder_layers=model.number("pre_layers") + model.number("post_layers", least=0),
+        encoder_hidden=model.number("encoder_hidden"),
+        joint_hidden=model.number("joint_hidden"),
+        predictor_layers=model.number("predictor_layers", least=0),
+        predictor_hidden=predictor_hidden,
+        predictor_state_h=state_h,
+        predictor_state_c=state_c,
+        weights_sha256=sha256,
+    )
+
+
+@dataclass(frozen=True)
+class _Section:
+    """One object of the JSON configuration, read with checks."""
+
+    content: dict[str, Any]
+    place: str
+
+    def _value(self, key: str, kind: type, expected: str) -> Any:
+        value = self.content.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            received = "none" if value is None else repr(value)[:80]
+            raise ModelFileError(f"[{self.place}] expected {expected} {key!r}, received {received}")
+        return value
+
+    def section(self, key: str) -> "_Section":
+        return _Section(self._value(key, dict, "an object"), f"{self.place}.{key}")
+
+    def text(self, key: str) -> str:
+        return str(self._value(key, str, "a string"))
+
+    def number(self, key: str, *, least: int = 1, most: int = 1 << 20) -> int:
+        value = int(self._value(key, int, "an integer"))
+        if not least <= value <= most:
+            raise ModelFileError(f"[{self.place}] expected {key!r} from {least} to {most}, received {value}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self._value(key, list, "a list")
+        if not values or not all(isinstance(value, str) and value for value in values):
+            raise ModelFileError(f"[{self.place}] expected strings in {key!r}, received {values!r:.80}")
+        return tuple(values)
+
+
+def _property(metadata: Mapping[str, str], key: str, place: str) -> str:
+    if key not in metadata:
+        raise ModelFileError(f"[{place}] expected the metadata key {key}, received a file without it")
+    return metadata[key]
