@@ -1,0 +1,49 @@
+"""What an arithmetic must offer so that the interpreter can run a checkpoint in it."""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whit.exporter.checkpoint import Matrix
+
+Array = NDArray[Any]
+Vector = NDArray[np.float32]
+
+
+class Result(NamedTuple):
+    """A computed array and how far another correct implementation may be from it.
+
+    Attributes:
+        value: the array.
+        bound: greatest absolute difference per element; None: every bit must agree.
+    """
+
+    value: Array
+    bound: Array | None = None
+
+
+class Arithmetic(Protocol):
+    """The operations of a model that round. Shapes as in docs/format.md, section 3; weights as stored."""
+
+    def normalise(self, x: Array, mean: Vector, std: Vector) -> Result:
+        """Returns (x - mean) / std, x (T, N)."""
+        ...
+
+    def linear(self, x: Array, weight: Matrix, bias: Vector | None) -> Result:
+        """Returns x W^T + bias, x (M, K), W (rows, K)."""
+        ...
+
+    def embedding(self, tokens: NDArray[np.int32], table: Matrix) -> Result:
+        """Returns the rows of the table, zeros for a token outside it."""
+        ...
+
+    def add_relu(self, a: Array, b: Array) -> Result:
+        """Returns max(a + b, 0)."""
+        ...
+
+    def lstm(
+        self, x: Array, h: Array, c: Array, *, w: Matrix, r: Matrix, bias_ih: Vector, bias_hh: Vector
+    ) -> tuple[Result, Result, Result]:
+        """Returns outputs (T, H) and the last h and c (1, H); gates in blocks i, f, g, o."""
+        ...

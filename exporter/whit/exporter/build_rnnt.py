@@ -1,0 +1,195 @@
+"""An RNN-T checkpoint as the three graphs of a streaming transducer: encode, predict, join."""
+
+from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.config import CheckpointConfig
+from whit.exporter.ir import Attribute, Constant, ElementType, Graph, Model, Node, Shape, Value
+
+
+def build_rnnt(checkpoint: Checkpoint) -> Model:
+    """Returns the graphs of an RNN-T with the weights as the checkpoint holds them.
+
+    encode: features (T, num_mels), encoder.h and encoder.c (layers, hidden)
+        -> encoder.projected (T', joint_hidden), encoder.h_next, encoder.c_next
+    predict: predictor.token int32 (1,), predictor.h and predictor.c
+        -> predictor.projected (1, joint_hidden), predictor.h_next, predictor.c_next
+    join: joint.encoder, joint.predictor (1, joint_hidden) -> joint.logits (1, tokens + 1)
+    """
+    predict = _predict_stateless if checkpoint.config.model.predictor == "stateless" else _predict_lstm
+    graphs = (_encode(checkpoint), predict(checkpoint), _join(checkpoint))
+    return Model(graphs, _metadata(checkpoint.config), checkpoint.config.tokens)
+
+
+class _GraphBuilder:
+    """Collects the nodes of one graph; each method adds one and returns the name of its value."""
+
+    def __init__(self, name: str, inputs: tuple[Value, ...], checkpoint: Checkpoint) -> None:
+        self.name, self.inputs, self.checkpoint = name, inputs, checkpoint
+        self.nodes: list[Node] = []
+        self.constants: dict[str, Constant] = {}
+
+    def constant(self, name: str) -> str:
+        matrices, vectors = self.checkpoint.matrices, self.checkpoint.vectors
+        self.constants[name] = matrices[name] if name in matrices else vectors[name]
+        return name
+
+    def add(
+        self,
+        op: str,
+        inputs: tuple[str, ...],
+        output: str,
+        shape: Shape,
+        type: ElementType = ElementType.FLOAT32,
+        **attributes: Attribute,
+    ) -> str:
+        self.nodes.append(Node(op, inputs, (Value(output, shape, type),), attributes))
+        return output
+
+    def rows(self, state: str, names: list[str], width: int) -> list[str]:
+        self.nodes.append(Node("Rows", (state,), tuple(Value(name, (1, width)) for name in names)))
+        return names
+
+    def lstm(
+        self, name: str, x: str, *, h: str, c: str, frames: int | str, hidden: int
+    ) -> tuple[str, str, str]:
+        weights = [
+            self.constant(f"{name}.{part}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ]
+        outputs = (
+            Value(f"{name}.output", (frames, hidden)),
+            Value(f"{name}.h_next", (1, hidden)),
+            Value(f"{name}.c_next", (1, hidden)),
+        )
+        self.nodes.append(Node("LSTM", (x, h, c, *weights), outputs, {"hidden_size": hidden}))
+        return outputs[0].name, outputs[1].name, outputs[2].name
+
+    def lstm_stack(
+        self,
+        prefix: str,
+        x: str,
+        layers: range,
+        *,
+        h: list[str],
+        c: list[str],
+        frames: int | str,
+        hidden: int,
+    ) -> str:
+        """Adds several layers and replaces their entries of h and c by the next states."""
+        for i in layers:
+            x, h[i], c[i] = self.lstm(f"{prefix}.lstm.{i}", x, h=h[i], c=c[i], frames=frames, hidden=hidden)
+        return x
+
+    def graph(self, *outputs: str) -> Graph:
+        return Graph(self.name, self.inputs, outputs, tuple(self.nodes), self.constants)
+
+
+def _encode(checkpoint: Checkpoint) -> Graph:
+    model = checkpoint.config.model
+    layers, hidden = model.encoder_layers, model.encoder_hidden
+    stacked, reduced = f"T/{model.stack}", f"T/{model.subsampling_factor}"
+    state = (Value("encoder.h", (layers, hidden)), Value("encoder.c", (layers, hidden)))
+    build = _GraphBuilder("encode", (Value("features", ("T", model.num_mels)), *state), checkpoint)
+
+    statistics = (build.constant("encoder.feature_mean"), build.constant("encoder.feature_std"))
+    x = build.add("Normalise", ("features", *statistics), "encoder.normalised", ("T", model.num_mels))
+    width = model.encoder_inputs(0)
+    x = build.add("Stack", (x,), "encoder.stacked", (stacked, width), factor=model.stack)
+    h = build.rows("encoder.h", [f"encoder.lstm.{i}.h" for i in range(layers)], hidden)
+    c = build.rows("encoder.c", [f"encoder.lstm.{i}.c" for i in range(layers)], hidden)
+    x = build.lstm_stack("encoder", x, range(model.pre_layers), h=h, c=c, frames=stacked, hidden=hidden)
+    width = model.encoder_inputs(model.pre_layers)
+    x = build.add("Stack", (x,), "encoder.reduced", (reduced, width), factor=model.time_reduction)
+    post = range(model.pre_layers, layers)
+    x = build.lstm_stack("encoder", x, post, h=h, c=c, frames=reduced, hidden=hidden)
+    weights = (build.constant("joint.encoder.weight"), build.constant("joint.encoder.bias"))
+    x = build.add("MatMul", (x, *weights), "encoder.projected", (reduced, model.joint_hidden))
+    h_next = build.add("Concat", tuple(h), "encoder.h_next", (layers, hidden))
+    c_next = build.add("Concat", tuple(c), "encoder.c_next", (layers, hidden))
+    return build.graph(x, h_next, c_next)
+
+
+def _predict_lstm(checkpoint: Checkpoint) -> Graph:
+    model = checkpoint.config.model
+    layers, hidden = model.predictor_layers, model.predictor_hidden
+    token = Value("predictor.token", (1,), ElementType.INT32)
+    state = (Value("predictor.h", (layers, hidden)), Value("predictor.c", (layers, hidden)))
+    build = _GraphBuilder("predict", (token, *state), checkpoint)
+
+    table = build.constant("predictor.embedding.weight")
+    x = build.add("Embedding", (token.name, table), "predictor.embedded", (1, model.embedding))
+    h = build.rows("predictor.h", [f"predictor.lstm.{i}.h" for i in range(layers)], hidden)
+    c = build.rows("predictor.c", [f"predictor.lstm.{i}.c" for i in range(layers)], hidden)
+    x = build.lstm_stack("predictor", x, range(layers), h=h, c=c, frames=1, hidden=hidden)
+    weight = build.constant("joint.predictor.weight")
+    x = build.add("MatMul", (x, weight), "predictor.projected", (1, model.joint_hidden))
+    h_next = build.add("Concat", tuple(h), "predictor.h_next", (layers, hidden))
+    c_next = build.add("Concat", tuple(c), "predictor.c_next", (layers, hidden))
+    return build.graph(x, h_next, c_next)
+
+
+def _predict_stateless(checkpoint: Checkpoint) -> Graph:
+    model, blank = checkpoint.config.model, checkpoint.config.blank
+    context, int32 = model.context, ElementType.INT32
+    token = Value("predictor.token", (1,), int32)
+    state = (Value("predictor.h", (1, max(context - 1, 1))), Value("predictor.c", (1, 1)))
+    build = _GraphBuilder("predict", (token, *state), checkpoint)
+
+    tokens, h_next = token.name, "predictor.h"
+    if context > 1:
+        history = build.add(
+            "HistoryTokens", ("predictor.h",), "predictor.history", (context - 1,), int32, blank=blank
+        )
+        tokens = build.add("Concat", (history, tokens), "predictor.tokens", (context,), int32)
+    table = build.constant("predictor.embedding.weight")
+    x = build.add("Embedding", (tokens, table), "predictor.embedded", (context, model.embedding))
+    x = build.add("Stack", (x,), "predictor.context", (1, context * model.embedding), factor=context)
+    x = build.add(
+        "MatMul",
+        (x, build.constant("predictor.linear.weight")),
+        "predictor.linear",
+        (1, model.predictor_hidden),
+    )
+    bias = build.constant("predictor.linear.bias")
+    build.constants[bias] = checkpoint.vectors[bias][None]
+    x = build.add("AddRelu", (x, bias), "predictor.hidden", (1, model.predictor_hidden))
+    weight = build.constant("joint.predictor.weight")
+    x = build.add("MatMul", (x, weight), "predictor.projected", (1, model.joint_hidden))
+    if context > 1:
+        recent = build.add("Tail", (tokens,), "predictor.history_next", (context - 1,), int32)
+        h_next = build.add("HistoryState", (recent,), "predictor.h_next", (1, context - 1), blank=blank)
+    else:
+        h_next = build.add("Identity", ("predictor.h",), "predictor.h_next", (1, 1))
+    c_next = build.add("Identity", ("predictor.c",), "predictor.c_next", (1, 1))
+    return build.graph(x, h_next, c_next)
+
+
+def _join(checkpoint: Checkpoint) -> Graph:
+    joint, outputs = checkpoint.config.model.joint_hidden, len(checkpoint.config.tokens) + 1
+    inputs = (Value("joint.encoder", (1, joint)), Value("joint.predictor", (1, joint)))
+    build = _GraphBuilder("join", inputs, checkpoint)
+    x = build.add("AddRelu", ("joint.encoder", "joint.predictor"), "joint.hidden", (1, joint))
+    weights = (build.constant("joint.output.weight"), build.constant("joint.output.bias"))
+    return build.graph(build.add("MatMul", (x, *weights), "joint.logits", (1, outputs)))
+
+
+def _metadata(config: CheckpointConfig) -> dict[str, str]:
+    """Returns what sherpa-onnx reads from an encoder, and our own keys (docs/format.md, section 6)."""
+    model = config.model
+    lstm = model.predictor == "lstm"
+    values = {
+        "model_type": "EncDecRNNTModel",
+        "normalize_type": "",
+        "vocab_size": len(config.tokens),
+        "window_size": config.chunk_frames,
+        "chunk_shift": config.chunk_frames,
+        "subsampling_factor": model.subsampling_factor,
+        "pred_rnn_layers": model.predictor_layers if lstm else 1,
+        "pred_hidden": model.predictor_hidden if lstm else max(model.context - 1, 1),
+    }
+    for cache in ("cache_last_channel", "cache_last_time"):
+        for axis, length in enumerate((model.encoder_layers, 1, model.encoder_hidden), start=1):
+            values[f"{cache}_dim{axis}"] = length
+    return {
+        **{key: str(value) for key, value in values.items()},
+        "whit.format_version": "1",
+        "whit.config": config.text,
+    }

@@ -1,0 +1,74 @@
+"""`whit export`: arguments in, a table or JSON out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from whit.exporter.report import ExportReport
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder with model.safetensors and config.json.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write into.")],
+    *,
+    dialect: Annotated[
+        str, typer.Option(help="whit (packed), stock (float and int8, no custom operator) or all.")
+    ] = "all",
+    layout: Annotated[str, typer.Option(help="Packed layout: E, P or auto.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace sub-folders that are no exports.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Export a checkpoint as ONNX files, each checked against the checkpoint before it is kept."""
+    from rich.console import Console
+
+    from whit.exporter.export import ExportRequest, run_export
+
+    request = ExportRequest(
+        checkpoint=checkpoint,
+        output=output,
+        dialect=dialect,  # type: ignore[arg-type]  # checked when made
+        layout=layout,  # type: ignore[arg-type]
+        force=force,
+    )
+    with Console(stderr=True).status("starting") as status:
+        report = run_export(request, progress=status.update)
+    if json:
+        import json as json_format
+
+        typer.echo(json_format.dumps(report.to_json(), indent=2))
+    else:
+        _print(report)
+
+
+def _print(report: "ExportReport") -> None:
+    """Prints the report as tables."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    matrices = Table("matrix", "scheme", title=report.name, title_justify="left")
+    for column in ("bits", "rows", "cols", "layout", "bytes"):
+        matrices.add_column(column, justify="right")
+    for m in report.matrices:
+        packed = f"{m.packed_bytes:,}" if m.packed_bytes else ""
+        matrices.add_row(m.name, m.scheme, str(m.bits), str(m.rows), str(m.cols), m.layout, packed)
+    console.print(matrices)
+    if report.packed_bytes:
+        console.print(f"{report.packed_bytes:,} bytes of packed weights in all")
+    files = Table("file")
+    files.add_column("bytes", justify="right")
+    files.add_column("self-check")
+    for dialect in report.dialects:
+        check = dialect.self_check
+        if check.promise == "none":
+            said = f"{check.differing} of {check.compared} decisions differ (no promise)"
+        else:
+            said = f"{check.compared} values equal {check.promise}"
+        for name, size in dialect.files_bytes.items():
+            files.add_row(f"{dialect.folder}/{name}", f"{size:,}", said)
+            said = ""
+    console.print(files)
+    for note in report.notes:
+        console.print(f"note: {note}")

@@ -1,0 +1,235 @@
+"""config.json of a checkpoint, checked (docs/format.md, section 5)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from whit.exporter.errors import CheckpointFileError, CheckpointVersionError, ConfigError
+
+FORMAT, VERSION, ARCHITECTURES = "whit-checkpoint", 1, ("rnnt",)
+FRAME_SHIFT_MS = 10
+BLANK = "<blk>"
+LARGEST = 1 << 16
+"""No width is greater, so that sums of products stay within int32 and sizes within int64."""
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Sizes of an LSTM RNN-T."""
+
+    num_mels: int
+    stack: int
+    pre_layers: int
+    time_reduction: int
+    post_layers: int
+    encoder_hidden: int
+    predictor: str
+    embedding: int
+    predictor_layers: int
+    predictor_hidden: int
+    context: int
+    joint_hidden: int
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"[model.{name}] expected a whole number from 1 to {LARGEST}, received {value!r}"
+            for name, value in vars(self).items()
+            if name != "predictor" and not (type(value) is int and 1 <= value <= LARGEST)
+        ]
+        if self.predictor not in ("lstm", "stateless"):
+            problems.append(f"[model.predictor] expected 'lstm' or 'stateless', received {self.predictor!r}")
+        if not problems:
+            widest = max(self.num_mels * self.stack, self.encoder_hidden * self.time_reduction)
+            widest = max(widest, self.context * self.embedding)
+            if widest > LARGEST:
+                problems.append(f"[model] expected rows of at most {LARGEST} values, received {widest}")
+        if problems:
+            raise ConfigError("; ".join(problems))
+
+    @property
+    def encoder_layers(self) -> int:
+        """Encoder LSTM layers, before and after the time reduction."""
+        return self.pre_layers + self.post_layers
+
+    @property
+    def subsampling_factor(self) -> int:
+        """Feature frames per encoder frame."""
+        return self.stack * self.time_reduction
+
+    def encoder_inputs(self, layer: int) -> int:
+        """Returns the input width of an encoder layer."""
+        if layer == 0:
+            return self.num_mels * self.stack
+        return self.encoder_hidden * (self.time_reduction if layer == self.pre_layers else 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontendConfig:
+    """The features the model was trained on."""
+
+    flavour: str
+    sample_rate_hz: int
+    num_mels: int
+
+    def __post_init__(self) -> None:
+        if self.flavour not in ("nemo", "kaldi"):
+            raise ConfigError(f"[frontend.flavour] expected 'nemo' or 'kaldi', received {self.flavour!r}")
+        if self.sample_rate_hz != 16000:
+            raise ConfigError(f"[frontend.sample_rate_hz] expected 16000, received {self.sample_rate_hz!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingConfig:
+    """How a stream is cut, in milliseconds."""
+
+    chunk_ms: int
+    lookahead_ms: int
+    tail_ms: int
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not (type(value) is int and 0 <= value <= LARGEST):
+                raise ConfigError(
+                    f"[streaming.{name}] expected milliseconds from 0 to {LARGEST}, received {value!r}"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationEntry:
+    """Scheme and width of one quantized tensor."""
+
+    scheme: str
+    bits: int
+
+    def __post_init__(self) -> None:
+        if self.scheme not in ("linear", "codebook", "planes"):
+            raise ConfigError(f"expected scheme 'linear', 'codebook' or 'planes', received {self.scheme!r}")
+        widest = {"linear": 8, "codebook": 6, "planes": 3}[self.scheme]
+        if not (type(self.bits) is int and 1 <= self.bits <= widest):
+            raise ConfigError(
+                f"expected 1 to {widest} bits for scheme {self.scheme!r}, received {self.bits!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """Everything that config.json says.
+
+    Attributes:
+        text: the file, verbatim.
+    """
+
+    name: str
+    model: ModelConfig
+    frontend: FrontendConfig
+    streaming: StreamingConfig
+    tokens: tuple[str, ...]
+    quantization: Mapping[str, QuantizationEntry]
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.frontend.num_mels != self.model.num_mels:
+            raise ConfigError(
+                f"[frontend.num_mels] expected model.num_mels={self.model.num_mels}, "
+                f"received {self.frontend.num_mels!r}"
+            )
+        encoder_frame_ms = FRAME_SHIFT_MS * self.model.subsampling_factor
+        if self.streaming.chunk_ms == 0 or self.streaming.chunk_ms % encoder_frame_ms:
+            raise ConfigError(
+                f"[streaming.chunk_ms] expected a multiple of {encoder_frame_ms} (one encoder frame), "
+                f"received {self.streaming.chunk_ms}"
+            )
+        _check_tokens(self.tokens)
+
+    @property
+    def chunk_frames(self) -> int:
+        """Feature frames in one chunk."""
+        return self.streaming.chunk_ms // FRAME_SHIFT_MS
+
+    @property
+    def blank(self) -> int:
+        """Id of the blank, which is also the start symbol."""
+        return len(self.tokens)
+
+
+def parse_config(text: str) -> CheckpointConfig:
+    """Returns the configuration in the text of a config.json.
+
+    Raises:
+        CheckpointFileError: the text is not a JSON object.
+        CheckpointVersionError: another format, version or architecture.
+        ConfigError: a field is missing, unknown or out of range.
+    """
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointFileError(
+            f"[config.json] expected JSON, received text that fails with: {error}"
+        ) from error
+    if not isinstance(raw, dict):
+        raise CheckpointFileError(f"[config.json] expected a JSON object, received {type(raw).__name__}")
+    for key, accepted in (("format", (FORMAT,)), ("version", (VERSION,)), ("architecture", ARCHITECTURES)):
+        if raw.get(key) not in accepted or isinstance(raw.get(key), bool):
+            expected = " or ".join(map(repr, accepted))
+            raise CheckpointVersionError(
+                f"[config.json: {key}] expected {expected}, received {raw.get(key)!r}"
+            )
+    tokens = raw.get("tokens")
+    if not (isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)):
+        raise ConfigError(
+            f"[config.json: tokens] expected a list of strings, received {type(tokens).__name__}"
+        )
+    name = raw.get("name")
+    if not isinstance(name, str):
+        raise ConfigError(f"[config.json: name] expected a string, received {name!r}")
+    quantization = {}
+    for tensor, entry in _object(raw, "quantization").items():
+        try:
+            quantization[tensor] = _section(QuantizationEntry, {"entry": entry}, "entry")
+        except ConfigError as error:
+            raise ConfigError(f"[quantization: {tensor}] {error}") from error
+    return CheckpointConfig(
+        name=name,
+        model=_section(ModelConfig, raw, "model"),
+        frontend=_section(FrontendConfig, raw, "frontend"),
+        streaming=_section(StreamingConfig, raw, "streaming"),
+        tokens=tuple(tokens),
+        quantization=quantization,
+        text=text,
+    )
+
+
+def _object(raw: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = raw.get(key)
+    if not isinstance(value, dict):
+        raise ConfigError(f"[config.json: {key}] expected an object, received {type(value).__name__}")
+    return value
+
+
+def _section(config: type[Config], raw: Mapping[str, Any], key: str) -> Config:
+    """Makes a configuration from one object of the file: every field present, no other."""
+    values = _object(raw, key)
+    expected = list(config.__annotations__)
+    missing = [name for name in expected if name not in values]
+    unknown = [name for name in values if name not in expected]
+    if missing or unknown:
+        raise ConfigError(
+            f"[config.json: {key}] expected the fields {', '.join(expected)}, "
+            f"received no {', '.join(missing) or 'missing one'} and unknown {', '.join(unknown) or 'none'}"
+        )
+    return config(**values)
+
+
+def _check_tokens(tokens: tuple[str, ...]) -> None:
+    """Refuses tokens that a line `token id` of tokens.txt cannot hold."""
+    if not 1 <= len(tokens) < LARGEST:
+        raise ConfigError(f"[tokens] expected 1 to {LARGEST - 1} tokens, received {len(tokens)}")
+    bad = [token for token in tokens if not token or token == BLANK or any(c.isspace() for c in token)]
+    if bad:
+        raise ConfigError(f"[tokens] expected non-empty tokens without white space, received {bad[0]!r}")
+    if len(set(tokens)) != len(tokens):
+        twice = next(token for token in tokens if tokens.count(token) > 1)
+        raise ConfigError(f"[tokens] expected each token once, received {twice!r} again")

@@ -1,0 +1,52 @@
+"""Golden vectors: the exact values of a checkpoint, for a loader to repeat (docs/format.md, section 6)."""
+
+from pathlib import Path
+
+import numpy as np
+
+from whit.exporter.arithmetic import Array
+from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.exact_arithmetic import ExactArithmetic
+from whit.exporter.interpreter import Interpreter
+from whit.exporter.probes import Probes
+
+NAME = "golden.npz"
+NUM_FRAMES = 4
+NUM_TARGETS = 8
+
+
+def golden_vectors(checkpoint: Checkpoint) -> dict[str, Array]:
+    """Returns the arrays of golden.npz; the targets begin with the blank and follow one another."""
+    probes = Probes(checkpoint, seed=1)
+    interpreter = Interpreter(checkpoint, ExactArithmetic())
+    features = probes.features(NUM_FRAMES * checkpoint.config.model.subsampling_factor)
+    h, c = probes.encoder_state()
+    frames, h_next, c_next = interpreter.encode(features, h, c)
+    targets = np.concatenate(
+        [[interpreter.blank], probes.random.integers(0, interpreter.blank, NUM_TARGETS - 1)]
+    )
+    decoder_h, decoder_c = state_h, state_c = probes.predictor_state()
+    predictions, logits = [], []
+    for number, target in enumerate(targets):
+        prediction, state_h, state_c = interpreter.predict(int(target), state_h, state_c)
+        frame = frames[number % len(frames)]
+        predictions.append(prediction)
+        logits.append(interpreter.join(frame[None], prediction))
+    return {
+        "features": features.T[None],
+        "h": h[None, :, None],
+        "c": c[None, :, None],
+        "encoder_outputs": frames.T[None],
+        "h_next": h_next[None, :, None],
+        "c_next": c_next[None, :, None],
+        "targets": targets.astype(np.int32),
+        "decoder_h": decoder_h[:, None],
+        "decoder_c": decoder_c[:, None],
+        "decoder_outputs": np.concatenate(predictions),
+        "logits": np.concatenate(logits),
+    }
+
+
+def write_golden(folder: Path, checkpoint: Checkpoint) -> None:
+    """Writes golden.npz; the same checkpoint gives the same bytes."""
+    np.savez(folder / NAME, allow_pickle=False, **golden_vectors(checkpoint))

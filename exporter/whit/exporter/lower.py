@@ -1,0 +1,32 @@
+"""The passes of each dialect, in their order."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from whit.exporter.ir import Graph, Model
+from whit.exporter.passes.check import check
+from whit.exporter.passes.choose_layout import Layout, choose_layout
+from whit.exporter.passes.dequantize import dequantize
+from whit.exporter.passes.fold_normalisation import fold_normalisation
+from whit.exporter.passes.merge_lstm_bias import merge_lstm_bias
+from whit.exporter.passes.pack_weights import pack_weights
+
+GraphPass = Callable[[Graph], Graph]
+
+
+def lower_to_packed(model: Model, *, layout: Layout = "auto") -> Model:
+    """Returns the model with packed operators; every matrix must be quantized."""
+    model = _run(model, check, merge_lstm_bias, fold_normalisation)
+    return _run(choose_layout(model, layout), pack_weights, check)
+
+
+def lower_to_float(model: Model) -> Model:
+    """Returns the model with float32 weights."""
+    return _run(model, check, merge_lstm_bias, fold_normalisation, dequantize, check)
+
+
+def _run(model: Model, *passes: GraphPass) -> Model:
+    graphs = model.graphs
+    for graph_pass in passes:
+        graphs = tuple(graph_pass(graph) for graph in graphs)
+    return replace(model, graphs=graphs)

@@ -1,0 +1,120 @@
+"""Runs an exported ONNX graph and returns every value of the graph IR, not only its outputs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime  # type: ignore[import-untyped]
+
+from whit.exporter.arithmetic import Array
+from whit.exporter.errors import SelfCheckError
+from whit.exporter.ir import Graph
+from whit.exporter.writers.onnx_proto import ELEMENT_TYPES
+from whit.exporter.writers.onnx_signature import FILES, SIGNATURES, PassThrough, Port
+
+
+def open_session(path: Path, *, packed: bool) -> onnxruntime.InferenceSession:
+    """Returns a session on one thread.
+
+    Args:
+        path: of the graph; external data is found beside it.
+        packed: load our operators and switch the host's graph optimisations off.
+
+    Raises:
+        SelfCheckError: ONNX Runtime refuses the file.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if packed:
+        from whit.runtime.onnxruntime_library import library_path
+
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.register_custom_ops_library(str(library_path()))
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own classes have no base but this
+        raise SelfCheckError(
+            f"[{path.name}] expected a graph that ONNX Runtime loads, received: {error}"
+        ) from error
+
+
+class TracedGraph:
+    """An exported graph of which every intermediate value can be seen."""
+
+    def __init__(self, folder: Path, graph: Graph, *, subsampling_factor: int, packed: bool) -> None:
+        self.graph, self.packed, self.subsampling_factor = graph, packed, subsampling_factor
+        self.file = f"{FILES[graph.name]}.onnx"
+        self.signature = SIGNATURES[graph.name]
+        proto = onnx.load(folder / self.file, load_external_data=False)
+        made = {value.name: value for node in graph.nodes for value in node.outputs}
+        for value in made.values():
+            output = proto.graph.output.add(name=value.name)
+            output.type.tensor_type.elem_type = ELEMENT_TYPES[value.type.value]
+        copy = folder / f".traced-{self.file}"
+        try:
+            copy.write_bytes(proto.SerializeToString())
+            self.session = open_session(copy, packed=packed)
+        finally:
+            copy.unlink(missing_ok=True)
+        self.made = list(made)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Returns every value the graph makes, by its name in the graph IR, without the stream axis.
+
+        Args:
+            inputs: by name in the graph IR.
+
+        Raises:
+            SelfCheckError: an output differs from the value it should carry.
+        """
+        feeds = {}
+        for port in self.signature.inputs:
+            if isinstance(port, PassThrough):
+                feeds[port.input] = np.array([self.subsampling_factor], port.element_type)
+            else:
+                feeds[port.name] = to_port(port, inputs[port.value])
+        names = [*self.made, *(output.name for output in self.session.get_outputs())]
+        values = dict(zip(names, self.session.run(names, feeds), strict=True))
+        received = {name: values[name] if self.packed else values[name][:, 0] for name in self.made}
+        for port in self.signature.outputs:
+            if isinstance(port, PassThrough):
+                name, expected = (
+                    port.output,
+                    feeds[port.input] // (self.subsampling_factor if port.divided else 1),
+                )
+            else:
+                name, expected = port.name, to_port(port, received[port.value])
+            if not same_bits(values[name], expected):
+                raise SelfCheckError(f"[{self.file}: {name}] expected {expected}, received {values[name]}")
+        return received
+
+
+def to_port(port: Port, value: Array) -> Array:
+    """Returns a value of the graph IR with the axes of an ONNX input or output, for one stream."""
+    kept = [letter for letter in port.axes if letter in port.value_axes]
+    moved = value.transpose([port.value_axes.index(letter) for letter in kept])
+    added = [axis for axis, letter in enumerate(port.axes) if letter not in port.value_axes]
+    return np.expand_dims(moved, tuple(added))
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Tells whether two arrays are equal in shape, type and bits; any NaN equals any other."""
+    return a.shape == b.shape and a.dtype == b.dtype and not different(a, b).any()
+
+
+def different(a: Array, b: Array) -> Array:
+    """Returns where the bits of two arrays of one shape and type differ."""
+    unequal: Array = _bits(a) != _bits(b)
+    both_nan: Array = np.isnan(a) & np.isnan(b)
+    return unequal & ~both_nan
+
+
+def _bits(a: Array) -> Array:
+    return np.ascontiguousarray(a).view(f"u{a.dtype.itemsize}")
+
+
+def first(where: Array) -> tuple[int, ...]:
+    """Returns the first true position."""
+    return tuple(int(i) for i in np.argwhere(where)[0])

@@ -1,0 +1,59 @@
+"""Inputs that reach every weight: dense random features and states, every token."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from whit.exporter.arithmetic import Array
+from whit.exporter.checkpoint import Checkpoint
+
+NUM_STATES = 4
+NUM_PAIRS = 16
+
+
+class Probes:
+    """Seeded inputs for one checkpoint; the same at every export."""
+
+    def __init__(self, checkpoint: Checkpoint, *, seed: int = 0) -> None:
+        self.checkpoint, self.model = checkpoint, checkpoint.config.model
+        self.random = np.random.default_rng(seed)
+
+    def features(self, frames: int) -> Array:
+        """Returns random features with the model's mean and deviation, float32 (frames, num_mels)."""
+        mean, std = (self.checkpoint.vectors[f"encoder.feature_{name}"] for name in ("mean", "std"))
+        noise = self.random.standard_normal((frames, self.model.num_mels))
+        return (mean + std * noise).astype(np.float32)
+
+    def encoder_state(self) -> tuple[Array, Array]:
+        """Returns h in (-1, 1) and c, dense, float32 (layers, hidden)."""
+        return self._state(self.model.encoder_layers, self.model.encoder_hidden)
+
+    def predictor_state(self) -> tuple[Array, Array]:
+        """Returns a state of the prediction network, dense, or a random history of tokens."""
+        if self.model.predictor == "lstm":
+            return self._state(self.model.predictor_layers, self.model.predictor_hidden)
+        length = max(self.model.context - 1, 1)
+        h = self.random.integers(0, self.checkpoint.config.blank + 1, (1, length)).astype(np.float32)
+        return h, np.zeros((1, 1), np.float32)
+
+    def encode(self, frames: int) -> Iterator[tuple[Array, Array, Array]]:
+        """Yields features, h and c: dense states, and the zero state of a new stream."""
+        for _ in range(NUM_STATES):
+            yield self.features(frames), *self.encoder_state()
+        zero = np.zeros((self.model.encoder_layers, self.model.encoder_hidden), np.float32)
+        yield self.features(frames), zero, zero
+
+    def predict(self) -> Iterator[tuple[int, Array, Array]]:
+        """Yields every token and the blank, each with a state of its own."""
+        for token in range(self.checkpoint.config.blank + 1):
+            yield token, *self.predictor_state()
+
+    def join(self) -> Iterator[tuple[Array, Array]]:
+        """Yields pairs of projected frames and predictions, float32 (1, joint_hidden)."""
+        for _ in range(NUM_PAIRS):
+            pair = self.random.standard_normal((2, 1, self.model.joint_hidden)).astype(np.float32)
+            yield pair[0], pair[1]
+
+    def _state(self, layers: int, hidden: int) -> tuple[Array, Array]:
+        h = self.random.uniform(-1, 1, (layers, hidden)).astype(np.float32)
+        return h, self.random.standard_normal((layers, hidden)).astype(np.float32)

@@ -1,0 +1,89 @@
+"""What an export did, for people and for machines."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.ir import Model
+from whit.exporter.quantized_matrix import QuantizedMatrix
+from whit.exporter.verify import CheckResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialectReport:
+    """One written folder.
+
+    Attributes:
+        files_bytes: size of each file by name.
+    """
+
+    dialect: str
+    folder: str
+    files_bytes: dict[str, int]
+    self_check: CheckResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixReport:
+    """One matrix: bits is 16 or 32 for a float one; packed_bytes counts its indices."""
+
+    name: str
+    rows: int
+    cols: int
+    scheme: str
+    bits: int
+    layout: str = ""
+    packed_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """Everything `whit export` prints."""
+
+    name: str
+    dialects: tuple[DialectReport, ...]
+    matrices: tuple[MatrixReport, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of all packed indices."""
+        return sum(matrix.packed_bytes for matrix in self.matrices)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the report as JSON values."""
+        return {**asdict(self), "packed_bytes": self.packed_bytes}
+
+
+def describe_matrices(checkpoint: Checkpoint, packed: Model | None) -> tuple[MatrixReport, ...]:
+    """Returns a line per matrix; layout and bytes from the packed model, where there is one."""
+    layouts: dict[str, str] = {}
+    data_bytes: dict[str, int] = {}
+    for graph in packed.graphs if packed else ():
+        for node in graph.nodes:
+            names = [name.removesuffix(".data") for name in node.inputs if name.endswith(".data")]
+            keys = [key for key in ("layout", "w_layout", "r_layout") if key in node.attributes]
+            layouts |= {name: str(node.attributes[key]) for name, key in zip(names, keys, strict=True)}
+            data_bytes |= {name: graph.constants[f"{name}.data"].shape[0] for name in names}
+    reports = []
+    for name, matrix in checkpoint.matrices.items():
+        rows, cols = matrix.shape
+        scheme, bits = (matrix.scheme, matrix.bits) if isinstance(matrix, QuantizedMatrix) else ("float", 32)
+        reports.append(
+            MatrixReport(
+                name=name,
+                rows=rows,
+                cols=cols,
+                scheme=scheme,
+                bits=bits,
+                layout=layouts.get(name, ""),
+                packed_bytes=data_bytes.get(name, 0),
+            )
+        )
+    return tuple(reports)
+
+
+def files_bytes(folder: Path) -> dict[str, int]:
+    """Returns the size of each file in a folder by name."""
+    return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}

@@ -1,0 +1,69 @@
+"""Writes folders whole or not at all: into a hidden folder beside the target, then renamed into place."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from whit.exporter.errors import OutputError
+
+
+@contextmanager
+def staged(output: Path) -> Iterator[Path]:
+    """Yields an empty folder on the same file system as `output`; it is gone afterwards, whatever happens.
+
+    Raises:
+        OutputError: the folder cannot be made, or writing into it failed (disk full, no permission).
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.partial-", dir=output.parent))
+    except OSError as error:
+        raise OutputError(
+            f"[{output}] expected a folder that can be written, received: {error.strerror}"
+        ) from error
+    try:
+        yield folder
+    except OSError as error:
+        if error.filename is not None and not str(error.filename).startswith(str(output.parent)):
+            raise
+        raise OutputError(f"[{output}] expected to write all files, received: {error.strerror}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(staging: Path, output: Path, names: list[str]) -> None:
+    """Renames sub-folders of the staging folder into `output`, each in place of an earlier one.
+
+    When one rename fails, those before it are taken back.
+
+    Raises:
+        OutputError: a folder cannot be renamed.
+    """
+    replaced = staging / "replaced"
+    done: list[str] = []
+    made = not output.exists()
+    try:
+        output.mkdir(exist_ok=True)
+        replaced.mkdir()
+        for name in names:
+            (staging / name).chmod(0o755)
+            if (output / name).exists():
+                os.rename(output / name, replaced / name)
+            done.append(name)
+            os.rename(staging / name, output / name)
+    except BaseException as error:
+        for name in reversed(done):
+            if (output / name).exists():
+                os.rename(output / name, staging / name)
+            if (replaced / name).exists():
+                os.rename(replaced / name, output / name)
+        if made and output.is_dir() and not any(output.iterdir()):
+            output.rmdir()
+        if isinstance(error, OSError):
+            raise OutputError(
+                f"[{output}] expected a folder to write into, received: {error.strerror}"
+            ) from error
+        raise

@@ -1,0 +1,194 @@
+"""Whether an exported folder computes what its checkpoint says, node by node in ONNX Runtime."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from whit.exporter.arithmetic import Arithmetic, Array, Result
+from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.errors import SelfCheckError
+from whit.exporter.exact_arithmetic import ExactArithmetic
+from whit.exporter.float_arithmetic import FloatArithmetic
+from whit.exporter.greedy import Decision, greedy
+from whit.exporter.interpreter import Interpreter
+from whit.exporter.ir import Model
+from whit.exporter.onnx_session import TracedGraph, different, first
+from whit.exporter.probes import Probes
+
+AGREEMENT_FRAMES = 50
+"""Encoder frames over which a dialect without promised bits is compared."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a self-check found.
+
+    Attributes:
+        promise: "bit for bit", "within rounding" or "none".
+        compared: arrays that were compared, or decisions.
+        differing: decisions that came out otherwise; 0 where a promise was kept.
+    """
+
+    promise: str
+    compared: int
+    differing: int = 0
+
+
+class _Comparison:
+    """An observer that compares each value with that of the file, and goes on with the file's."""
+
+    def __init__(self, traced: TracedGraph) -> None:
+        self.traced = traced
+        self.ops = {value.name: node.op for node in traced.graph.nodes for value in node.outputs}
+        self.received: Mapping[str, Array] = {}
+        self.seen: set[str] = set()
+        self.compared = 0
+
+    def run(self, inputs: Mapping[str, Array]) -> None:
+        self.received, self.seen = self.traced.run(inputs), set()
+
+    def __call__(self, name: str, expected: Result) -> Array:
+        if name not in self.received:
+            raise SelfCheckError(f"[{self.traced.file}] expected a value {name}, received a graph without it")
+        received, value = self.received[name], expected.value
+        if received.shape != value.shape:
+            raise SelfCheckError(
+                f"[{self._place(name)}] expected shape {value.shape}, received {received.shape}"
+            )
+        if expected.bound is None:
+            wrong = different(received, value)
+        else:
+            wrong = ~(np.abs(received - value) <= expected.bound)
+        if wrong.any():
+            at = first(wrong)
+            tolerance = "" if expected.bound is None else f" within {np.asarray(expected.bound)[at]:.3g}"
+            raise SelfCheckError(
+                f"[{self._place(name)} at {list(at)}] "
+                f"expected {value[at]!s}{tolerance}, received {received[at]!s}"
+            )
+        self.seen.add(name)
+        self.compared += 1
+        return received
+
+    def finish(self) -> None:
+        unseen = sorted(set(self.received) - self.seen)
+        if unseen:
+            raise SelfCheckError(
+                f"[{self.traced.file}] expected only values of the model, received {', '.join(unseen)}"
+            )
+
+    def _place(self, name: str) -> str:
+        return f"{self.traced.file}: {self.ops[name]} {name}"
+
+
+def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
+    """Compares every value of a `whit` folder with the exact arithmetic of the checkpoint, bit for bit.
+
+    Args:
+        folder: the written files.
+        model: the graphs they were written from; only their names and types are used.
+        checkpoint: what they must compute.
+
+    Raises:
+        SelfCheckError: something differs; the first node, position and both values are named.
+    """
+    frames = 2 * checkpoint.config.model.subsampling_factor
+    return _verify(folder, model, checkpoint, ExactArithmetic(), frames=frames, packed=True)
+
+
+def verify_float(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
+    """Compares every value of a `stock-float` folder with the dequantized checkpoint, within rounding.
+
+    Each value is computed in float64 from the file's own inputs to it, so the bound is that of one operation
+    (float_arithmetic.py); within an LSTM it grows with each step, hence only one encoder frame at a time.
+
+    Raises:
+        SelfCheckError: something differs by more than rounding can explain.
+    """
+    frames = checkpoint.config.model.subsampling_factor
+    return _verify(folder, model, checkpoint, FloatArithmetic(), frames=frames, packed=False)
+
+
+def _verify(
+    folder: Path, model: Model, checkpoint: Checkpoint, arithmetic: Arithmetic, *, frames: int, packed: bool
+) -> CheckResult:
+    probes = Probes(checkpoint)
+    traced = {
+        graph.name: TracedGraph(
+            folder, graph, subsampling_factor=checkpoint.config.model.subsampling_factor, packed=packed
+        )
+        for graph in model.graphs
+    }
+    comparisons = {name: _Comparison(graph) for name, graph in traced.items()}
+
+    encode = comparisons["encode"]
+    for features, h, c in probes.encode(frames):
+        encode.run({"features": features, "encoder.h": h, "encoder.c": c})
+        Interpreter(checkpoint, arithmetic, encode).encode(features, h, c)
+        encode.finish()
+    predict = comparisons["predict"]
+    for token, h, c in probes.predict():
+        tokens = np.array([token], np.int32)
+        predict.run({"predictor.token": tokens, "predictor.h": h, "predictor.c": c})
+        Interpreter(checkpoint, arithmetic, predict).predict(token, h, c)
+        predict.finish()
+    join = comparisons["join"]
+    for encoder, predictor in probes.join():
+        join.run({"joint.encoder": encoder, "joint.predictor": predictor})
+        Interpreter(checkpoint, arithmetic, join).join(encoder, predictor)
+        join.finish()
+    compared = sum(comparison.compared for comparison in comparisons.values())
+    return CheckResult("bit for bit" if packed else "within rounding", compared)
+
+
+def measure_agreement(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
+    """Counts the decisions in which a folder without promised bits differs from the dequantized checkpoint.
+
+    Both follow the checkpoint's own tokens, so one difference does not cause the next.
+    """
+    subsampling_factor = checkpoint.config.model.subsampling_factor
+    traced = {
+        graph.name: TracedGraph(folder, graph, subsampling_factor=subsampling_factor, packed=False)
+        for graph in model.graphs
+    }
+    interpreter = Interpreter(checkpoint, FloatArithmetic(bounds=False))
+    features = Probes(checkpoint).features(AGREEMENT_FRAMES * subsampling_factor)
+    h, c = interpreter.encoder_state()
+    frames, _, _ = interpreter.encode(features, h, c)
+    expected = greedy(
+        frames,
+        predict=interpreter.predict,
+        join=interpreter.join,
+        state=interpreter.predictor_state(),
+        blank=interpreter.blank,
+    )
+    return _count_differing(traced, expected, features, (h, c), interpreter)
+
+
+def _count_differing(
+    traced: Mapping[str, TracedGraph],
+    expected: list[Decision],
+    features: Array,
+    encoder_state: tuple[Array, Array],
+    interpreter: Interpreter,
+) -> CheckResult:
+    """Asks the files the questions that led to the expected decisions."""
+    h, c = encoder_state
+    frames = traced["encode"].run({"features": features, "encoder.h": h, "encoder.c": c})["encoder.projected"]
+
+    def predict(token: int, h: Array, c: Array) -> tuple[Array, Array, Array]:
+        tokens = np.array([token], np.int32)
+        values = traced["predict"].run({"predictor.token": tokens, "predictor.h": h, "predictor.c": c})
+        return values["predictor.projected"], values["predictor.h_next"], values["predictor.c_next"]
+
+    prediction, h, c = predict(interpreter.blank, *interpreter.predictor_state())
+    differing = 0
+    for decision in expected:
+        frame = frames[decision.frame : decision.frame + 1]
+        logits = traced["join"].run({"joint.encoder": frame, "joint.predictor": prediction})["joint.logits"]
+        differing += int(np.argmax(logits)) != decision.token
+        if decision.token != interpreter.blank:
+            prediction, h, c = predict(decision.token, h, c)
+    return CheckResult("none", len(expected), differing)

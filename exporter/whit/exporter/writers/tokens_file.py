@@ -1,0 +1,12 @@
+"""tokens.txt: a line `token id` each, the blank last."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from whit.exporter.config import BLANK
+
+
+def write_tokens(folder: Path, tokens: Sequence[str]) -> None:
+    """Writes tokens.txt; ids are positions."""
+    lines = [f"{token} {number}\n" for number, token in enumerate([*tokens, BLANK])]
+    (folder / "tokens.txt").write_text("".join(lines), encoding="utf-8", newline="\n")
