@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ort_abi.h"
+
+namespace whit::ort {
+
+/// A status of ONNX Runtime's own on its way to the border, which returns it.
+struct StatusError {
+  OrtStatus* status;
+};
+
+/// Throws StatusError unless status is null.
+void check(OrtStatus* status);
+
+/// A tensor in place; the pointer may be unaligned.
+struct Tensor {
+  void* data;
+  ElementType type;
+  std::vector<int64_t> shape;
+
+  size_t count() const;
+  std::string shape_text() const;
+};
+
+/// A node while ONNX Runtime makes its kernel: attributes and constant inputs.
+/// Each method throws std::invalid_argument "[op] expected ..., received ...".
+class Node {
+ public:
+  Node(const char* op, OrtApi* api, const OrtKernelInfo* info) : op_(op), api_(api), info_(info) {}
+
+  const char* op() const { return op_; }
+  int64_t int_attribute(const char* name) const;
+  std::string string_attribute(const char* name) const;
+
+  /// Returns a constant input, or nothing where it is absent or computed.
+  std::optional<Tensor> constant(size_t index, const std::string& name, ElementType type) const;
+  /// Returns a constant input of rank 1.
+  Tensor required_vector(size_t index, const std::string& name, ElementType type) const;
+
+ private:
+  const char* op_;
+  OrtApi* api_;
+  const OrtKernelInfo* info_;
+};
+
+/// A node while it runs. Each method throws std::invalid_argument as above.
+class Call {
+ public:
+  Call(const char* op, OrtApi* api, OrtKernelContext* context) : op_(op), api_(api), context_(context) {}
+
+  /// Returns an input whose shape must match; -1 matches any size.
+  Tensor input(size_t index, const char* name, ElementType type, const std::vector<int64_t>& shape) const;
+  /// Refuses an input that was absent or computed when the kernel was made, and is there now.
+  void expect_absent(size_t index, const char* name) const;
+  float* output(size_t index, const char* name, const std::vector<int64_t>& shape) const;
+
+ private:
+  const char* op_;
+  OrtApi* api_;
+  OrtKernelContext* context_;
+};
+
+}  // namespace whit::ort

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "ort_abi.h"
+
+namespace whit::ort {
+
+/// The operators of docs/format.md section 3, one file each.
+extern const OrtCustomOp kPackedMatMul;
+extern const OrtCustomOp kPackedLstm;
+extern const OrtCustomOp kPackedEmbedding;
+extern const OrtCustomOp kAffine;
+extern const OrtCustomOp kAddRelu;
+
+}  // namespace whit::ort

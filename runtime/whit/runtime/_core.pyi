@@ -1,0 +1,310 @@
+# ruff: noqa
+# Written by tools/make_stubs.py.
+"""The C++ core of whit: packed kernels, front-end, transducer search."""
+
+from collections.abc import Sequence
+import enum
+from typing import Annotated
+
+import numpy
+from numpy.typing import NDArray
+
+def exp(
+    x: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(order="C")]:
+    """
+    Returns e^x of each value, clamped to [-87, 88] (docs/format.md, section 4).
+    """
+
+def log(
+    x: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(order="C")]:
+    """
+    Returns the natural logarithm of each value; they must be positive and normal (docs/format.md, section 4).
+    """
+
+def tanh(
+    x: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(order="C")]:
+    """
+    Returns the hyperbolic tangent of each value (docs/format.md, section 4).
+    """
+
+def sigmoid(
+    x: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(order="C")]:
+    """Returns 1 / (1 + e^-x) of each value (docs/format.md, section 4)."""
+
+def sqrt(
+    x: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(order="C")]:
+    """
+    Returns the correctly rounded square root of each value (docs/format.md, section 4).
+    """
+
+def quantize_rows(
+    a: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+) -> tuple[
+    Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")],
+    Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C")],
+]:
+    """
+    Returns the rows of a (M, K) as int8 (M, K) and their scales (M,) (docs/format.md, section 1).
+    """
+
+def packed_matmul(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    scale: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)]
+    | None,
+    *,
+    rows: int,
+    cols: int,
+    bits: int,
+    layout: str,
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns x W^T + bias (M, rows) for x (M, cols): operator PackedMatMul of docs/format.md, section 3.
+
+    Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.
+    """
+
+def packed_lstm(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    h: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    c: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    w_data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    w_codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    w_scale: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    r_data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    r_codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    r_scale: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    *,
+    input_size: int,
+    hidden_size: int,
+    w_bits: int,
+    w_layout: str,
+    r_bits: int,
+    r_layout: str,
+) -> tuple[
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+]:
+    """
+    Returns y (T, H) and the next h and c (1, H): operator PackedLSTM of docs/format.md, section 3.
+
+    Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.
+    """
+
+def packed_embedding(
+    token: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    scale: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    *,
+    rows: int,
+    cols: int,
+    bits: int,
+    layout: str,
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns the decoded rows (M, cols) of the tokens (M,): operator PackedEmbedding of docs/format.md, section 3.
+    """
+
+def affine(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    scale: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    offset: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns x * scale + offset (M, N): operator Affine of docs/format.md, section 3.
+    """
+
+def add_relu(
+    a: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    b: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns max(a + b, 0) (M, N) for b (1, N): operator AddRelu of docs/format.md, section 3.
+    """
+
+def matmul_kernel_names() -> list[str]:
+    """Returns the names of the kernels of this build."""
+
+class Fbank:
+    """
+    Streaming log-mel features of 16 kHz audio, 25 ms windows every 10 ms (docs/format.md, section 7). The same bits for every cut of the audio into calls.
+    """
+
+    def __init__(self, flavour: str = "nemo", num_mels: int = 80) -> None:
+        """
+        flavour: "nemo" or "kaldi". num_mels: 1 to 256. Raises ValueError otherwise.
+        """
+
+    def accept_waveform(
+        self,
+        samples: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+    ) -> None:
+        """
+        Takes the next samples: float32 (n,) in [-1, 1], 16 kHz. Raises ValueError for one that is not finite or exceeds 1e6 (the stream stays as it was), RuntimeError after input_finished().
+        """
+
+    def input_finished(self) -> None:
+        """Says that no more samples come."""
+
+    @property
+    def num_frames_ready(self) -> int:
+        """Frames that read() can give now."""
+
+    @property
+    def num_mels(self) -> int: ...
+    def read(
+        self, max_frames: int = -1
+    ) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+        """
+        The next frames, at most max_frames (-1: all that are ready): float32 (n, num_mels). Moves past them.
+        """
+
+    def reset(self) -> None:
+        """Starts a new stream."""
+
+def fbank(
+    samples: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    flavour: str = "nemo",
+    num_mels: int = 80,
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Log-mel features of a whole utterance: float32 (n,) at 16 kHz gives float32 ((n + 80) // 160, num_mels), the same bits as Fbank.
+    """
+
+class Resampler:
+    """
+    Streaming band-limited resampler. The same bits for every cut of the audio into calls.
+    """
+
+    def __init__(self, in_rate_hz: int, out_rate_hz: int) -> None:
+        """
+        Rates from 1000 to 384000 Hz. Raises ValueError for others and for a ratio with no short filter table.
+        """
+
+    def process(
+        self,
+        samples: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+    ) -> Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C")]:
+        """
+        Takes the next samples, float32 (n,), and returns those that are ready, float32 (m,). Raises ValueError for a sample that is not finite, RuntimeError after flush().
+        """
+
+    def flush(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C")]:
+        """
+        Ends the stream and returns the rest: in all ceil(n * out_rate_hz / in_rate_hz) samples for n.
+        """
+
+    def reset(self) -> None:
+        """Starts a new stream."""
+
+def resample(
+    samples: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    in_rate_hz: int,
+    out_rate_hz: int,
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C")]:
+    """
+    A whole recording at another rate: float32 (n,) gives float32 (ceil(n * out_rate_hz / in_rate_hz),).
+    """
+
+class RequestKind(enum.Enum):
+    """What a search asks its driver for."""
+
+    PREDICT = 0
+    """Run the predictor on `token`, then provide_prediction()."""
+
+    JOIN = 1
+    """Join encoder frame `frame` with the prediction, then provide_logits()."""
+
+    IDLE = 2
+    """All frames are searched."""
+
+class Request:
+    """One wish of a search."""
+
+    @property
+    def kind(self) -> RequestKind: ...
+    @property
+    def token(self) -> int:
+        """PREDICT: the last emitted token, or the blank at the start; else -1."""
+
+    @property
+    def frame(self) -> int:
+        """JOIN: the encoder frame, counted from the stream's start; else -1."""
+
+class GreedySearch:
+    """
+    Greedy transducer search that asks for each predict and join and is fed the answer. A verb that was not asked for raises RuntimeError.
+    """
+
+    def __init__(self, blank: int, max_symbols: int = 10) -> None:
+        """
+        blank: its id, the last of the vocabulary. max_symbols: tokens one frame may emit, at least 1. Raises ValueError otherwise.
+        """
+
+    def accept_frames(self, num_frames: int) -> None:
+        """Says that so many further encoder frames exist."""
+
+    def next(self) -> Request:
+        """What the search needs now; asking twice gives the same answer."""
+
+    def provide_prediction(self) -> None:
+        """Says that the predictor ran on the token that was asked for."""
+
+    def provide_logits(
+        self,
+        logits: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+    ) -> None:
+        """
+        Takes the joiner's output, float32 (blank + 1,). A greatest blank ends the frame; another token is emitted, and ends the frame only as its max_symbols-th.
+        """
+
+    def set_forced(self, tokens: Sequence[int], frames: Sequence[int]) -> None:
+        """
+        Emits these tokens at these frames (not decreasing) and blanks elsewhere, whatever the logits say, so that a model of random weights does a trained one's work. Before the first logits; kept by reset().
+        """
+
+    def clear_forced(self) -> None:
+        """Lets the logits decide again."""
+
+    @property
+    def tokens(self) -> list[int]:
+        """Emitted tokens, list[int]."""
+
+    @property
+    def frames(self) -> list[int]:
+        """The encoder frame of each token, list[int]."""
+
+    @property
+    def num_frames_done(self) -> int:
+        """Encoder frames the driver may forget."""
+
+    def reset(self) -> None:
+        """Starts a new stream."""
