@@ -28,7 +28,7 @@ class AugmentConfig:
     babble: float = 0.35  # share of noises that are other people's speech
     peak_db: tuple[float, float] = (-32.0, -0.5)
     outer_silence: float = 0.5  # chance of exact zeros before and after everything
-    outer_silence_s: float = 0.5
+    outer_silence_s: float = 0.5  # the longest
     mel_warp: float = 0.5  # chance of stretching the mel axis, as another vocal tract would
     mel_warp_factor: tuple[float, float] = (0.88, 1.12)
     frequency_masks: int = 2
@@ -71,9 +71,6 @@ def augment_waveform(
     samples = samples * np.float32(
         10 ** (rng.uniform(*config.peak_db) / 20) / max(np.abs(samples).max(), 1e-6)
     )
-    if rng.random() < config.outer_silence:
-        before, after = (round(rng.uniform(0, config.outer_silence_s) * SAMPLE_RATE_HZ) for _ in range(2))
-        samples = np.pad(samples, (before, after))
     return samples.astype(np.float32)
 
 

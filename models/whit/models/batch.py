@@ -9,6 +9,8 @@ from torch import Tensor
 
 from whit.models.augment_features import FLOOR, Features
 
+Window = tuple[int, int]  # first and last encoder frame
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
@@ -18,9 +20,16 @@ class Batch:
     num_frames: Tensor  # int64, (batch,)
     targets: Tensor  # int64, (batch, tokens), padded with 0
     num_targets: Tensor  # int64, (batch,)
+    windows: Tensor | None  # int64, (batch, tokens, 2), encoder frames that may emit each token
 
 
-def collate(features: Sequence[Features], targets: Sequence[Sequence[int]], *, multiple: int) -> Batch:
+def collate(
+    features: Sequence[Features],
+    targets: Sequence[Sequence[int]],
+    windows: Sequence[Sequence[Window]] | None = None,
+    *,
+    multiple: int,
+) -> Batch:
     """Returns a batch whose frames are a multiple of `multiple`, completed with floor frames as a stream is."""
     longest = max(max(len(f) for f in features), 1)
     frames = -(-longest // multiple) * multiple
@@ -30,9 +39,15 @@ def collate(features: Sequence[Features], targets: Sequence[Sequence[int]], *, m
     tokens = torch.zeros(len(targets), max(len(t) for t in targets), dtype=torch.int64)
     for i, t in enumerate(targets):
         tokens[i, : len(t)] = torch.tensor(t, dtype=torch.int64)
+    spans = None
+    if windows is not None:
+        spans = torch.zeros(*tokens.shape, 2, dtype=torch.int64)
+        for i, w in enumerate(windows):
+            spans[i, : len(w)] = torch.tensor(w, dtype=torch.int64)
     return Batch(
         features=torch.from_numpy(padded),
         num_frames=torch.tensor([len(f) for f in features]),
         targets=tokens,
         num_targets=torch.tensor([len(t) for t in targets]),
+        windows=spans,
     )

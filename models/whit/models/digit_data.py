@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from whit.models.augment import AugmentConfig, augment_waveform
 from whit.models.augment_features import FLOOR, Features, augment_features
-from whit.models.batch import Batch, collate
+from whit.models.batch import Batch, Window, collate
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip, read_audio
 from whit.models.digit_strings import JoinConfig, by_speaker, digit_strings, draw_clips, join_clips
 from whit.models.errors import RecipeError
-from whit.models.manifest import read_manifest
+from whit.models.manifest import Word, read_manifest
 from whit.models.presets import DIGITS
 from whit.models.synthetic_voices import SyntheticVoicesConfig, synthesize
 from whit.models.tokens import Tokenizer
 from whit.runtime import _core
 
 POOL_BATCHES = 8
+FRAME_SHIFT_S = 0.01
 TRAINING_JOIN = JoinConfig(
     words=(1, 6), pause_s=(0.0, 0.5), edge_s=(0.0, 0.4), margin_s=0.05, untrimmed=0.3, tight=0.35
 )
@@ -56,6 +57,7 @@ class DigitDataConfig:
     babble_manifest: str = ""
     babble_utterances: int = 60
     dev_strings: int = 100  # of each source
+    emission_delay_s: float = 0.36  # a word may be emitted from its middle until so long after its end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,13 +130,14 @@ class DigitData:
         drawn = [self._draw(rng) for _ in range(size)]
         order = sorted(range(size), key=lambda i: sum(len(clip.samples) for clip in drawn[i]))
         place = int(rng.permutation(POOL_BATCHES)[place])
-        features, targets = [], []
+        features, targets, windows = [], [], []
         for i in order[place * self.batch_size : (place + 1) * self.batch_size]:
             string_rng = np.random.default_rng([self.seed, 1, pool, i])
-            f, text = self._render(drawn[i], string_rng)
+            f, words = self._render(drawn[i], string_rng)
             features.append(augment_features(f, string_rng, self.config.augment, self.feature_mean))
-            targets.append(self.tokenizer.encode(text))
-        return collate(features, targets, multiple=self.multiple)
+            targets.append(self.tokenizer.encode(" ".join(word for word, _, _ in words)))
+            windows.append([self._frames(word, len(f)) for word in words])
+        return collate(features, targets, windows, multiple=self.multiple)
 
     def feature_statistics(self, strings: int = 400) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Returns mean and standard deviation of each mel, (num_mels,), over frames that are not digital silence."""
@@ -182,16 +185,37 @@ class DigitData:
             self._faster[key] = clip.faster(percent)
         return self._faster[key]
 
-    def _render(self, clips: Sequence[Clip], rng: np.random.Generator) -> tuple[Features, str]:
+    def _render(self, clips: Sequence[Clip], rng: np.random.Generator) -> tuple[Features, list[Word]]:
+        """Returns features of the joined and augmented clips, and the words with their emission windows.
+
+        A window goes from the middle of a word to `emission_delay_s` after its end. Before its middle a word is
+        not known, and training with windows that open earlier settles on a guess. Times of the words in a clip
+        with several are themselves guesses, so their windows are half a word wider on both sides.
+        """
+        config = self.config.augment
         string = join_clips(clips, rng, TRAINING_JOIN)
-        samples = augment_waveform(
-            string.samples,
-            rng,
-            self.config.augment,
-            is_narrow=clips[0].source_rate_hz < SAMPLE_RATE_HZ,
-            babble=self._babble,
-        )
-        return self._features(samples), string.text
+        is_narrow = clips[0].source_rate_hz < SAMPLE_RATE_HZ
+        samples = augment_waveform(string.samples, rng, config, is_narrow=is_narrow, babble=self._babble)
+        before = after = 0
+        if rng.random() < config.outer_silence:
+            before, after = (round(s * SAMPLE_RATE_HZ) for s in rng.uniform(0, config.outer_silence_s, 2))
+        shift_s = before / SAMPLE_RATE_HZ
+        is_guess = [len(clip.text.split()) > 1 for clip in clips for _ in clip.text.split()]
+        windows = []
+        for (word, start_s, end_s), guess in zip(string.words, is_guess, strict=True):
+            half_s = (end_s - start_s) / 2
+            slack_s = half_s if guess else 0.0
+            opens_s, closes_s = start_s + half_s - slack_s, end_s + slack_s + self.config.emission_delay_s
+            windows.append((word, opens_s + shift_s, closes_s + shift_s))
+        return self._features(np.pad(samples, (before, after))), windows
+
+    def _frames(self, window: Word, num_frames: int) -> Window:
+        """Returns the first and last encoder frame of an emission window."""
+        _, opens_s, closes_s = window
+        frame_s = self.multiple * FRAME_SHIFT_S
+        last = -(-num_frames // self.multiple) - 1
+        first = min(int(opens_s / frame_s), last)
+        return first, max(first, min(int(closes_s / frame_s), last))
 
     def _features(self, samples: Samples) -> Features:
         """Returns log-mels of the samples as a 16-bit file would hold them, the tail of zeros appended."""

@@ -26,7 +26,7 @@ class OptimizationConfig:
     clip_norm: float = 5.0
     ema_decay: float = 0.999  # of the averaged weights that are scored and saved; 0 keeps the last weights
     dropout: float = 0.1
-    fastemit: float = 0.005
+    fastemit: float = 0.0
     log_every: int = 20
     evaluate_every: int = 500
     save_every: int = 250

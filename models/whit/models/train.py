@@ -43,7 +43,13 @@ def batch_loss(model: Rnnt, batch: Batch, fastemit: float) -> torch.Tensor:
     logits = model(batch.features, batch.targets)
     lengths = (batch.num_frames + model.config.subsampling_factor - 1) // model.config.subsampling_factor
     losses = transducer_loss(
-        logits, batch.targets, lengths, batch.num_targets, blank=model.blank, fastemit=fastemit
+        logits,
+        batch.targets,
+        lengths,
+        batch.num_targets,
+        blank=model.blank,
+        windows=batch.windows,
+        fastemit=fastemit,
     )
     return losses.mean()
 
