@@ -46,7 +46,7 @@ class Engine(Protocol):
         """Returns the predictor's output float32 (joint_hidden,) for a token, and the next state."""
 
     def join(self, encoder_output: Floats, predictor_output: Floats) -> Floats:
-        """Returns logits float32 (tokens + 1,) of one encoder frame and one prediction, both (joint_hidden,)."""
+        """Returns logits float32 (tokens + 1,) of a frame and a prediction, both (joint_hidden,)."""
 
 
 def state_size_bytes(state: State) -> int:

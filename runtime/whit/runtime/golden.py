@@ -84,7 +84,9 @@ def _compare(path: Path, key: str, computed: Floats, golden: dict[str, np.ndarra
     stored = golden[key]
     if computed.shape != stored.shape:
         raise ModelFileError(f"[{path}: {key}] expected {computed.shape}, received {stored.shape}")
-    computed_bits, stored_bits = (np.ascontiguousarray(a).view(np.uint32).reshape(-1) for a in (computed, stored))
+    computed_bits, stored_bits = (
+        np.ascontiguousarray(a).view(np.uint32).reshape(-1) for a in (computed, stored)
+    )
     different = np.flatnonzero(computed_bits != stored_bits)
     if different.size:
         first = int(different[0])

@@ -33,7 +33,9 @@ class ModelFolder:
     @property
     def file_size_bytes(self) -> int:
         """Returns the size of everything a device needs: graphs, weights and tokens."""
-        paths = [graph.path for graph in self.graphs.values()] + self.weights_paths + [self.path / "tokens.txt"]
+        paths = (
+            [graph.path for graph in self.graphs.values()] + self.weights_paths + [self.path / "tokens.txt"]
+        )
         return sum(path.stat().st_size for path in paths)
 
 
@@ -73,7 +75,9 @@ def _resolve(path: Path) -> Path:
     for name in DIALECT_FOLDERS:
         if (path / name / "encoder.onnx").is_file():
             return path / name
-    raise ModelFileError(f"[{path}] expected a folder with encoder.onnx or onnx/encoder.onnx, received neither")
+    raise ModelFileError(
+        f"[{path}] expected a folder with encoder.onnx or onnx/encoder.onnx, received neither"
+    )
 
 
 def _check_tokens(path: Path, info: ModelInfo) -> None:

@@ -78,9 +78,7 @@ class OnnxruntimeEngine:
 
     def predict(self, token: int, state: State) -> tuple[Floats, State]:
         """See `Engine.predict`."""
-        outputs, _, h, c = self._run(
-            "decoder", np.array([[token]], np.int32), np.ones(1, np.int32), *state
-        )
+        outputs, _, h, c = self._run("decoder", np.array([[token]], np.int32), np.ones(1, np.int32), *state)
         return outputs.reshape(-1), (h, c)
 
     def join(self, encoder_output: Floats, predictor_output: Floats) -> Floats:
@@ -112,7 +110,7 @@ def _session_options(ort: Any, dialect: str, num_threads: int) -> ort.SessionOpt
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors come as exceptions; a second copy on stderr would hide the sentence
+    options.log_severity_level = 4  # errors come as exceptions, too
     if dialect == "whit":
         # Fused operators would round elsewhere: the file promises the same bits on every machine.
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -1,0 +1,82 @@
+"""Recordings read block by block, so that a file of hours costs no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from whit.runtime.errors import AudioError
+from whit.runtime.samples import to_mono
+
+BLOCK_MS = 100
+
+
+class AudioFile:
+    """An open WAV, FLAC, Ogg (or other) recording; a context manager."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Opens a recording.
+
+        Raises:
+            AudioError: the file is missing, not audio, or says 0 Hz.
+        """
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise AudioError(f"[{path}] expected an audio file, received a path without one")
+        if self.path.stat().st_size == 0:
+            raise AudioError(f"[{path}] expected an audio file, received an empty file")
+        try:
+            self._file = soundfile.SoundFile(self.path)
+        except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+            raise AudioError(f"[{path}] expected WAV, FLAC, Ogg or other audio, received {error}") from error
+        if self._file.samplerate < 1:
+            self._file.close()
+            raise AudioError(f"[{path}] expected a sample rate above 0 Hz, received {self._file.samplerate}")
+        self.sample_rate_hz: int = self._file.samplerate
+        self.num_samples: int = self._file.frames  # per channel, by the header
+
+    @property
+    def duration_s(self) -> float:
+        """Returns the length that the header states."""
+        return self.num_samples / self.sample_rate_hz
+
+    def blocks(self, *, block_ms: float = BLOCK_MS) -> Iterator[NDArray[np.float32]]:
+        """Yields mono float32 blocks (n,) in order; the last may be shorter.
+
+        Raises:
+            AudioError: the recording has no sample, cannot be decoded, or holds a NaN.
+        """
+        block = max(1, round(block_ms * self.sample_rate_hz / 1000))
+        num_read = 0
+        while True:
+            try:
+                samples = self._file.read(block, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                place = f"{self.path}, {num_read / self.sample_rate_hz:.2f} s"
+                raise AudioError(f"[{place}] expected more audio, received {error}") from error
+            if not len(samples):
+                break
+            try:
+                yield to_mono(samples, first_sample=num_read)
+            except AudioError as error:
+                raise AudioError(f"[{self.path}] {error}") from error
+            num_read += len(samples)
+        if not num_read:
+            raise AudioError(f"[{self.path}] expected at least 1 sample, received none")
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def __enter__(self) -> AudioFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

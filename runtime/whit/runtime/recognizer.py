@@ -1,0 +1,233 @@
+"""The streaming recogniser: audio in, words out, whatever the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from whit.runtime._core import Fbank, GreedySearch, RequestKind, Resampler
+from whit.runtime.engine import Engine
+from whit.runtime.engines import load_engine
+from whit.runtime.errors import AudioError
+from whit.runtime.model_info import FRAME_SHIFT_MS, SAMPLE_RATE_HZ, ModelInfo
+from whit.runtime.result import Result
+from whit.runtime.samples import to_mono
+from whit.runtime.settings import RecognizerSettings
+from whit.runtime.stream import Stream
+from whit.runtime.words import group_words, join_tokens, starts_word
+
+FLOOR = np.float32(np.log(1.1920929e-7))  # log-mel energy of silence (docs/format.md, section 7)
+
+
+class Recognizer:
+    """Recognises any number of streams with one loaded model.
+
+        recognizer = Recognizer.from_file("out/digits")
+        stream = recognizer.create_stream()
+        stream.accept_waveform(...)
+
+    A stream's result depends on its audio only, never on how it was cut into calls.
+    """
+
+    def __init__(self, engine: Engine, settings: RecognizerSettings | None = None) -> None:
+        self.engine = engine
+        self.settings = settings or RecognizerSettings()
+        commit_frames = -(-self.settings.commit_after_ms // (FRAME_SHIFT_MS * engine.info.subsampling))
+        self._commit_after_frames = commit_frames
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        *,
+        engine: str = "onnxruntime",
+        num_threads: int = 1,
+        self_test: bool = True,
+        settings: RecognizerSettings | None = None,
+    ) -> Recognizer:
+        """Returns a recogniser for a model that `whit export` wrote.
+
+        Args:
+            path: an export folder (its `onnx` dialect is taken) or one dialect's folder in it.
+            engine: one of `whit.runtime.engines.ENGINES`.
+            num_threads: threads of one encoder call.
+            self_test: compare the file's golden vectors with what this machine computes.
+            settings: knobs the model file does not decide.
+
+        Raises:
+            WhitError: see `whit.runtime.engines.load_engine`.
+        """
+        return cls(load_engine(path, engine=engine, num_threads=num_threads, self_test=self_test), settings)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Returns what the model file says about itself."""
+        return self.engine.info
+
+    def create_stream(self, *, forced: Sequence[tuple[int, int]] | None = None) -> Stream:
+        """Returns a new stream.
+
+        Args:
+            forced: (token, encoder frame) pairs in order of time. They are emitted whatever the logits say,
+                so that a model of random weights does a trained one's work; only for measurements.
+        """
+        info = self.info
+        search = GreedySearch(info.blank, self.settings.max_symbols_per_frame)
+        if forced is not None:
+            search.set_forced([token for token, _ in forced], [frame for _, frame in forced])
+        return Stream(
+            fbank=Fbank(info.flavour, info.num_mels),
+            search=search,
+            encoder_state=self.engine.initial_encoder_state(),
+            predictor_state=self.engine.initial_predictor_state(),
+            encoder_outputs=np.zeros((0, info.joint_hidden), np.float32),
+        )
+
+    def accept_waveform(self, stream: Stream, sample_rate_hz: int, samples: ArrayLike) -> None:
+        """Takes the next samples of a stream.
+
+        Args:
+            stream: from `create_stream`, not finished.
+            sample_rate_hz: any rate from 1000 to 384000; the same in every call.
+            samples: (n,), or (n, channels) to be averaged; float in [-1, 1] or int16.
+
+        Raises:
+            AudioError: the stream is finished, the rate is impossible or changed, or a sample is not finite;
+                the stream stays as it was.
+        """
+        if stream.finished:
+            raise AudioError(
+                "[accept_waveform] expected a stream before input_finished, received one after it"
+            )
+        mono = to_mono(samples, first_sample=stream.num_samples)
+        if stream.sample_rate_hz is None:
+            stream.resampler = _make_resampler(sample_rate_hz)
+            stream.sample_rate_hz = sample_rate_hz
+        elif sample_rate_hz != stream.sample_rate_hz:
+            raise AudioError(
+                f"[accept_waveform] expected {stream.sample_rate_hz} Hz as before, received {sample_rate_hz} Hz"
+            )
+        stream.num_samples += len(mono)
+        stream.fbank.accept_waveform(mono if stream.resampler is None else stream.resampler.process(mono))
+
+    def input_finished(self, stream: Stream) -> None:
+        """Says that no more audio comes; calling it again changes nothing.
+
+        Appends the model's tail of silence and completes the last chunk (docs/format.md, section 8).
+        """
+        if stream.finished:
+            return
+        stream.finished = True
+        if stream.resampler is not None:
+            stream.fbank.accept_waveform(stream.resampler.flush())
+        stream.fbank.accept_waveform(np.zeros(self.info.tail_ms * SAMPLE_RATE_HZ // 1000, np.float32))
+        stream.fbank.input_finished()
+        self._commit(stream)
+
+    def is_ready(self, stream: Stream) -> bool:
+        """Returns whether a whole chunk waits for `decode_stream`."""
+        num_frames = stream.fbank.num_frames_ready
+        return num_frames >= self.info.chunk_frames or (stream.finished and num_frames > 0)
+
+    def decode_stream(self, stream: Stream) -> None:
+        """Decodes one chunk.
+
+        Raises:
+            AudioError: the stream is not ready.
+        """
+        chunk_frames = self.info.chunk_frames
+        if not self.is_ready(stream):
+            raise AudioError(
+                f"[decode_stream] expected {chunk_frames} feature frames, received {stream.fbank.num_frames_ready}"
+            )
+        chunk = stream.fbank.read(chunk_frames)
+        if len(chunk) < chunk_frames:
+            floor = np.full((chunk_frames - len(chunk), self.info.num_mels), FLOOR, np.float32)
+            chunk = np.concatenate([chunk, floor])
+        stream.first_encoder_frame += len(stream.encoder_outputs)
+        stream.encoder_outputs, stream.encoder_state = self.engine.encode(chunk, stream.encoder_state)
+        self._search(stream)
+        self._commit(stream)
+
+    def decode(self, stream: Stream) -> None:
+        """Decodes all chunks that wait."""
+        while self.is_ready(stream):
+            self.decode_stream(stream)
+
+    def get_result(self, stream: Stream) -> Result:
+        """Returns what was recognised so far."""
+        tokens = tuple(self.info.tokens[token] for token in stream.search.tokens)
+        frames = stream.search.frames
+        text = join_tokens(tokens)
+        committed = join_tokens(tokens[: stream.num_committed])
+        frame_s = self.info.encoder_frame_s
+        return Result(
+            text=text,
+            committed=committed,
+            tentative=text[len(committed) :],
+            tokens=tokens,
+            token_times_s=tuple(frame * frame_s for frame in frames),
+            words=group_words(tokens, frames, frame_s=frame_s),
+            is_final=self._is_done(stream),
+        )
+
+    def is_endpoint(self, stream: Stream) -> bool:
+        """Returns whether the utterance has ended by `EndpointRule`."""
+        rule = self.settings.endpoint
+        frames = stream.search.frames
+        num_frames = stream.first_encoder_frame + len(stream.encoder_outputs)
+        silent_frames = num_frames - (frames[-1] + 1 if frames else 0)
+        limit_s = rule.after_word_s if frames else rule.without_word_s
+        return silent_frames * self.info.encoder_frame_s >= limit_s
+
+    def reset(self, stream: Stream) -> None:
+        """Starts the stream anew; forced emissions are kept."""
+        stream.search.reset()
+        fresh = self.create_stream()
+        fresh.search = stream.search
+        vars(stream).update(vars(fresh))
+
+    def _search(self, stream: Stream) -> None:
+        search, engine = stream.search, self.engine
+        search.accept_frames(len(stream.encoder_outputs))
+        request = search.next()
+        while request.kind != RequestKind.IDLE:
+            if request.kind == RequestKind.PREDICT:
+                stream.predictor_output, stream.predictor_state = engine.predict(
+                    request.token, stream.predictor_state
+                )
+                search.provide_prediction()
+            else:
+                frame = stream.encoder_outputs[request.frame - stream.first_encoder_frame]
+                search.provide_logits(engine.join(frame, stream.predictor_output))
+            request = search.next()
+
+    def _commit(self, stream: Stream) -> None:
+        tokens, frames = stream.search.tokens, stream.search.frames
+        num_frames = stream.first_encoder_frame + len(stream.encoder_outputs)
+        if not tokens:
+            return
+        if self._is_done(stream) or num_frames - 1 - frames[-1] >= max(1, self._commit_after_frames):
+            stream.num_committed = len(tokens)
+            return
+        for position in range(len(tokens) - 1, stream.num_committed, -1):
+            if starts_word(self.info.tokens[tokens[position]]):
+                stream.num_committed = position
+                return
+
+    def _is_done(self, stream: Stream) -> bool:
+        return stream.finished and not self.is_ready(stream)
+
+
+def _make_resampler(sample_rate_hz: int) -> Resampler | None:
+    if sample_rate_hz == SAMPLE_RATE_HZ:
+        return None
+    try:
+        return Resampler(sample_rate_hz, SAMPLE_RATE_HZ)
+    except (ValueError, TypeError) as error:
+        raise AudioError(
+            f"[accept_waveform] expected a sample rate from 1000 to 384000 Hz, received {sample_rate_hz}"
+        ) from error

@@ -1,0 +1,51 @@
+"""Whatever a caller calls samples, as mono float32."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from whit.runtime.errors import AudioError
+
+INT16_SCALE = np.float32(1 / 32768)  # full scale is 1.0, as soundfile reads it
+MAX_MAGNITUDE = 1e5  # a tenth of what the front-end takes: a resampling filter may overshoot
+
+
+def to_mono(samples: ArrayLike, *, first_sample: int = 0) -> NDArray[np.float32]:
+    """Returns samples mixed down to one channel.
+
+    Args:
+        samples: (n,) or (n, channels); float in [-1, 1], or int16.
+        first_sample: number of samples[0] in its stream, for errors.
+
+    Returns:
+        float32, (n,). Channels are averaged.
+
+    Raises:
+        AudioError: another shape or type, no channel, or a sample that is NaN, infinite or absurdly large.
+    """
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
+        raise AudioError(f"[samples] expected (n,) or (n, channels), received {array.shape}")
+    if array.dtype == np.int16:
+        mono = array.astype(np.float32) * INT16_SCALE
+    elif np.issubdtype(array.dtype, np.floating):
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite and is reported below
+            mono = array.astype(np.float32, copy=False)
+    elif array.size == 0:
+        mono = np.zeros(array.shape, np.float32)
+    else:
+        raise AudioError(f"[samples] expected floats in [-1, 1] or int16, received {array.dtype}")
+    bad = ~(np.abs(mono.reshape(len(mono), -1)) <= MAX_MAGNITUDE)  # also true for NaN
+    if bad.any():
+        row, channel = (int(index[0]) for index in np.nonzero(bad))
+        raise AudioError(
+            f"[sample {first_sample + row}] expected a number of magnitude up to {MAX_MAGNITUDE:g}, "
+            f"received {mono.reshape(len(mono), -1)[row, channel]}"
+        )
+    if mono.ndim == 2:
+        mono = mono[:, 0] if mono.shape[1] == 1 else _average(mono)
+    return np.ascontiguousarray(mono)
+
+
+def _average(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the mean of each row; in float64, so that no order of summing shows in the result."""
+    return channels.mean(axis=1, dtype=np.float64).astype(np.float32)
