@@ -66,7 +66,7 @@ def open_model_folder(path: Path) -> ModelFolder:
 def _resolve(path: Path) -> Path:
     if path.suffix == ".tflite":
         raise UnsupportedEngine(
-            f"[{path}] expected an export folder, received a .tflite file, which the engine onnxruntime does not read"
+            f"[{path}] expected an export folder, received a .tflite file: onnxruntime does not read it"
         )
     if not path.exists():
         raise ModelFileError(f"[{path}] expected a model folder, received a path that does not exist")

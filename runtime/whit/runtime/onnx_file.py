@@ -1,7 +1,7 @@
 """What an .onnx file holds, read without running it: nodes, tensors, external data and metadata.
 
-Field numbers are those of onnx.proto (ModelProto 7 graph, 14 metadata_props; GraphProto 1 node, 5 initializer;
-NodeProto 1 input, 4 op_type, 5 attribute, 7 domain; TensorProto 1 dims, 2 data_type, 8 name, 9 raw_data, 13
+Field numbers are those of onnx.proto (ModelProto 7 graph, 14 metadata_props; GraphProto 1 node, 5
+initializer; NodeProto 1 input, 4 op_type, 5 attribute, 7 domain; TensorProto 1 dims, 2 data_type, 8 name, 13
 external_data; AttributeProto 1 name, 3 i, 4 s; StringStringEntryProto 1 key, 2 value).
 """
 
@@ -16,9 +16,9 @@ from whit.runtime.protobuf import ProtobufError, read_fields, read_integers, sig
 
 # TensorProto.DataType -> (name, bits)
 DATA_TYPES = {
-    1: ("float32", 32), 2: ("uint8", 8), 3: ("int8", 8), 4: ("uint16", 16), 5: ("int16", 16), 6: ("int32", 32),
-    7: ("int64", 64), 9: ("bool", 8), 10: ("float16", 16), 11: ("float64", 64), 12: ("uint32", 32),
-    13: ("uint64", 64), 16: ("bfloat16", 16), 21: ("uint4", 4), 22: ("int4", 4),
+    1: ("float32", 32), 2: ("uint8", 8), 3: ("int8", 8), 4: ("uint16", 16), 5: ("int16", 16),
+    6: ("int32", 32), 7: ("int64", 64), 9: ("bool", 8), 10: ("float16", 16), 11: ("float64", 64),
+    12: ("uint32", 32), 13: ("uint64", 64), 16: ("bfloat16", 16), 21: ("uint4", 4), 22: ("int4", 4),
 }  # fmt: skip
 
 

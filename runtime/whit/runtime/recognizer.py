@@ -108,7 +108,7 @@ class Recognizer:
             stream.sample_rate_hz = sample_rate_hz
         elif sample_rate_hz != stream.sample_rate_hz:
             raise AudioError(
-                f"[accept_waveform] expected {stream.sample_rate_hz} Hz as before, received {sample_rate_hz} Hz"
+                f"[accept_waveform] expected {stream.sample_rate_hz} Hz again, received {sample_rate_hz} Hz"
             )
         stream.num_samples += len(mono)
         stream.fbank.accept_waveform(mono if stream.resampler is None else stream.resampler.process(mono))
@@ -140,9 +140,8 @@ class Recognizer:
         """
         chunk_frames = self.info.chunk_frames
         if not self.is_ready(stream):
-            raise AudioError(
-                f"[decode_stream] expected {chunk_frames} feature frames, received {stream.fbank.num_frames_ready}"
-            )
+            num_frames = stream.fbank.num_frames_ready
+            raise AudioError(f"[decode_stream] expected {chunk_frames} frames, received {num_frames}")
         chunk = stream.fbank.read(chunk_frames)
         if len(chunk) < chunk_frames:
             floor = np.full((chunk_frames - len(chunk), self.info.num_mels), FLOOR, np.float32)

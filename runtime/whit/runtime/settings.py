@@ -22,9 +22,9 @@ class EndpointRule:
 class RecognizerSettings:
     """How hypotheses are searched, committed and ended.
 
-    A word counts as committed when the next one begins, or `commit_after_ms` after its last token: longer than
-    the pause within a word, shorter than anybody waits. It moves no token and no time, only the border between
-    committed and tentative text.
+    A word counts as committed when the next one begins, or `commit_after_ms` after its last token: longer
+    than the pause within a word, shorter than anybody waits. It moves no token and no time, only the border
+    between committed and tentative text.
     """
 
     commit_after_ms: int = 400
