@@ -68,8 +68,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise ConfigError(f"[quantization] expected names of matrices, received {', '.join(unknown)}")
     tensors = _read_tensors(folder / "model.safetensors", stored_tensors(shapes, config.quantization))
     _check_finite(tensors)
-    std = tensors["encoder.feature_std"]
-    if not (np.isfinite(1 / std.astype(np.float64)) & (std >= np.finfo(np.float32).tiny)).all():
+    std = tensors["encoder.feature_std"].astype(np.float32)
+    if not (std >= np.finfo(np.float32).tiny).all():
         at = int(np.argmin(std))
         raise TensorValueError(f"[encoder.feature_std] expected positive numbers, received {std[at]} at {at}")
     matrices: dict[str, Matrix] = {}

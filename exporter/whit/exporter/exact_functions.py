@@ -49,8 +49,9 @@ def sigmoid(x: Floats) -> Floats:
 
 def tanh(x: Floats) -> Floats:
     """Returns the hyperbolic tangent: a polynomial below 0.625, by exp above."""
-    s = x * x
-    near = _horner(_TANH, s) * s * x + x
+    with np.errstate(over="ignore", invalid="ignore"):  # where x is too large for the polynomial
+        s = x * x
+        near = _horner(_TANH, s) * s * x + x
     z = np.abs(x)
     far = np.copysign(_ONE - _TWO / (exp(z + z) + _ONE), x)
     return np.where(z < np.float32(0.625), near, far)

@@ -1,0 +1,159 @@
+"""Checkpoint folders with random weights, written from docs/format.md, section 5, alone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+LSTM_MODEL = {
+    "num_mels": 7,
+    "stack": 3,
+    "pre_layers": 1,
+    "time_reduction": 2,
+    "post_layers": 2,
+    "encoder_hidden": 13,
+    "predictor": "lstm",
+    "embedding": 9,
+    "predictor_layers": 2,
+    "predictor_hidden": 11,
+    "context": 1,
+    "joint_hidden": 17,
+}
+STATELESS_MODEL = {**LSTM_MODEL, "predictor": "stateless", "context": 3, "time_reduction": 1, "pre_layers": 2}
+TOKENS = ("\u2581zero", "\u2581one", "two", "\u00e9")
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How one matrix is quantized; per_tile: a codebook for each 16 packed rows."""
+
+    scheme: str
+    bits: int
+    per_tile: bool = False
+
+
+@dataclass
+class CheckpointData:
+    """A checkpoint before it is written; tests damage it."""
+
+    config: dict[str, Any]
+    tensors: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(self.config), encoding="utf-8")
+        save_file(
+            {name: np.ascontiguousarray(t) for name, t in self.tensors.items()}, folder / "model.safetensors"
+        )
+        return folder
+
+
+def shapes_of(model: Mapping[str, Any], num_tokens: int) -> dict[str, tuple[int, ...]]:
+    """The table of docs/format.md, section 5."""
+    m, shapes = model, {}
+    shapes["encoder.feature_mean"] = shapes["encoder.feature_std"] = (m["num_mels"],)
+    stacks = [("encoder", m["encoder_hidden"], m["pre_layers"] + m["post_layers"])]
+    if m["predictor"] == "lstm":
+        stacks.append(("predictor", m["predictor_hidden"], m["predictor_layers"]))
+    for prefix, hidden, layers in stacks:
+        for i in range(layers):
+            inputs = hidden
+            if i == 0:
+                inputs = m["stack"] * m["num_mels"] if prefix == "encoder" else m["embedding"]
+            elif prefix == "encoder" and i == m["pre_layers"]:
+                inputs = m["time_reduction"] * hidden
+            name = f"{prefix}.lstm.{i}"
+            shapes |= {f"{name}.weight_ih": (4 * hidden, inputs), f"{name}.weight_hh": (4 * hidden, hidden)}
+            shapes |= {f"{name}.bias_ih": (4 * hidden,), f"{name}.bias_hh": (4 * hidden,)}
+    shapes["predictor.embedding.weight"] = (num_tokens, m["embedding"])
+    if m["predictor"] == "stateless":
+        shapes["predictor.linear.weight"] = (m["predictor_hidden"], m["context"] * m["embedding"])
+        shapes["predictor.linear.bias"] = (m["predictor_hidden"],)
+    shapes["joint.encoder.weight"] = (m["joint_hidden"], m["encoder_hidden"])
+    shapes["joint.encoder.bias"] = (m["joint_hidden"],)
+    shapes["joint.predictor.weight"] = (m["joint_hidden"], m["predictor_hidden"])
+    shapes["joint.output.weight"] = (num_tokens + 1, m["joint_hidden"])
+    shapes["joint.output.bias"] = (num_tokens + 1,)
+    return shapes
+
+
+def random_checkpoint(
+    model: Mapping[str, Any] = LSTM_MODEL,
+    schemes: Mapping[str, Scheme] | Scheme | None = Scheme("linear", 8),
+    *,
+    tokens: tuple[str, ...] = TOKENS,
+    seed: int = 0,
+    gain: float = 1.0,
+) -> CheckpointData:
+    """A checkpoint with random weights; one scheme for all matrices, one each (absent: float), or None."""
+    random = np.random.default_rng(seed)
+    frame_ms = 10 * model["stack"] * model["time_reduction"]
+    config: dict[str, Any] = {
+        "format": "whit-checkpoint",
+        "version": 1,
+        "architecture": "rnnt",
+        "name": "random",
+        "model": dict(model),
+        "frontend": {"flavour": "nemo", "sample_rate_hz": 16000, "num_mels": model["num_mels"]},
+        "streaming": {"chunk_ms": 2 * frame_ms, "lookahead_ms": 0, "tail_ms": 480},
+        "tokens": list(tokens),
+        "quantization": {},
+        "metrics": {},
+    }
+    data = CheckpointData(config)
+    for name, shape in shapes_of(model, len(tokens)).items():
+        scheme = schemes if isinstance(schemes, Scheme) else (schemes or {}).get(name)
+        if len(shape) == 2 and scheme is not None:
+            config["quantization"][name] = {"scheme": scheme.scheme, "bits": scheme.bits}
+            add_quantized(data, name, shape, scheme, random, gain)
+        elif name == "encoder.feature_mean":
+            data.tensors[name] = random.normal(-6, 2, shape).astype(np.float16)
+        elif name == "encoder.feature_std":
+            data.tensors[name] = random.uniform(2, 5, shape).astype(np.float32)
+        elif len(shape) == 2:
+            data.tensors[name] = (random.normal(0, gain, shape) / np.sqrt(shape[1])).astype(np.float16)
+        else:
+            data.tensors[name] = random.normal(0, 0.3, shape).astype(np.float32)
+    return data
+
+
+def add_quantized(
+    data: CheckpointData,
+    name: str,
+    shape: tuple[int, ...],
+    scheme: Scheme,
+    random: np.random.Generator,
+    gain: float,
+) -> None:
+    rows, cols = shape
+    bits = scheme.bits
+    lstm = name.endswith(("weight_ih", "weight_hh"))
+    packed_rows = 16 * -(-rows // 16) if lstm else rows  # 4 units x 4 gates per tile: hidden rounded up to 4
+    groups = 2 * -(-packed_rows // 32) if scheme.per_tile else 1
+    spread = 127
+    if bits <= 6:
+        codebook = np.stack([codebook_of(scheme, random) for _ in range(groups)])
+        data.tensors[f"{name}.codebook"] = codebook.astype(np.int8)
+        spread = max(1, int(np.abs(codebook).max()))
+    data.tensors[f"{name}.index"] = random.integers(1 if bits > 6 else 0, 1 << bits, shape).astype(np.uint8)
+    scale = gain * random.uniform(0.5, 2.5, rows) / spread / np.sqrt(cols)
+    data.tensors[f"{name}.scale"] = scale.astype(np.float32)
+
+
+def codebook_of(scheme: Scheme, random: np.random.Generator) -> NDArray[np.int64]:
+    size, (low, high) = 1 << scheme.bits, (-64, 63) if scheme.bits <= 4 else (-127, 127)
+    if scheme.scheme == "linear":
+        return np.arange(size) - size // 2
+    if scheme.scheme == "codebook":
+        return np.sort(random.choice(np.arange(low, high + 1), size, replace=False))
+    z = int(random.integers(-20, -10))
+    weights = random.choice(np.arange(-10, 25), scheme.bits, replace=False)  # all sums within [-50, 65]
+    sums = [
+        z + sum(int(w) for p, w in enumerate(weights) if i >> (scheme.bits - 1 - p) & 1) for i in range(size)
+    ]
+    return np.clip(sums, low, high) if max(sums) <= high and min(sums) >= low else codebook_of(scheme, random)
