@@ -158,8 +158,8 @@ class Recognizer:
 
     def get_result(self, stream: Stream) -> Result:
         """Returns what was recognised so far."""
-        tokens = tuple(self.info.tokens[token] for token in stream.search.tokens)
-        frames = stream.search.frames
+        tokens = tuple(self.info.tokens[token] for token in stream.tokens)
+        frames = stream.token_frames
         text = join_tokens(tokens)
         committed = join_tokens(tokens[: stream.num_committed])
         frame_s = self.info.encoder_frame_s
@@ -176,7 +176,7 @@ class Recognizer:
     def is_endpoint(self, stream: Stream) -> bool:
         """Returns whether the utterance has ended by `EndpointRule`."""
         rule = self.settings.endpoint
-        frames = stream.search.frames
+        frames = stream.token_frames
         num_frames = stream.first_encoder_frame + len(stream.encoder_outputs)
         silent_frames = num_frames - (frames[-1] + 1 if frames else 0)
         limit_s = rule.after_word_s if frames else rule.without_word_s
@@ -192,20 +192,25 @@ class Recognizer:
     def _search(self, stream: Stream) -> None:
         search, engine = stream.search, self.engine
         search.accept_frames(len(stream.encoder_outputs))
+        frame = -1
         request = search.next()
         while request.kind != RequestKind.IDLE:
             if request.kind == RequestKind.PREDICT:
+                if request.token != self.info.blank:  # every emission is followed by its prediction
+                    stream.tokens.append(request.token)
+                    stream.token_frames.append(frame)
                 stream.predictor_output, stream.predictor_state = engine.predict(
                     request.token, stream.predictor_state
                 )
                 search.provide_prediction()
             else:
-                frame = stream.encoder_outputs[request.frame - stream.first_encoder_frame]
-                search.provide_logits(engine.join(frame, stream.predictor_output))
+                frame = request.frame
+                encoder_output = stream.encoder_outputs[frame - stream.first_encoder_frame]
+                search.provide_logits(engine.join(encoder_output, stream.predictor_output))
             request = search.next()
 
     def _commit(self, stream: Stream) -> None:
-        tokens, frames = stream.search.tokens, stream.search.frames
+        tokens, frames = stream.tokens, stream.token_frames
         num_frames = stream.first_encoder_frame + len(stream.encoder_outputs)
         if not tokens:
             return

@@ -13,7 +13,7 @@ class Stream:
     """State of one stream; made by `Recognizer.create_stream` and changed only by the recogniser."""
 
     fbank: Fbank  # holds the samples that later frames still need, at 16 kHz
-    search: GreedySearch  # holds tokens and frames emitted so far
+    search: GreedySearch
     encoder_state: State  # two arrays (1, layers, 1, hidden) with an LSTM encoder
     predictor_state: State  # two arrays (layers, 1, hidden) with an LSTM predictor
     encoder_outputs: Floats  # (T', joint_hidden): frames of the last chunk
@@ -21,6 +21,8 @@ class Stream:
     predictor_output: Floats = field(default_factory=lambda: np.zeros(0, np.float32))  # (joint_hidden,)
     resampler: Resampler | None = None  # none at 16 kHz and before the first samples
     sample_rate_hz: int | None = None  # of accept_waveform; fixed by the first call
+    tokens: list[int] = field(default_factory=list)  # (n,): ids emitted so far
+    token_frames: list[int] = field(default_factory=list)  # (n,): the encoder frame of each
     num_samples: int = 0  # accepted, at sample_rate_hz
     num_committed: int = 0  # tokens that belong to committed text
     finished: bool = False
