@@ -44,6 +44,11 @@ class ModelInfo:
             )
 
     @property
+    def title(self) -> str:
+        """Returns a short name for tables."""
+        return self.name if self.dialect == "whit" else f"{self.name} {self.dialect}"
+
+    @property
     def blank(self) -> int:
         """Returns the id of the blank."""
         return len(self.tokens)

@@ -38,23 +38,16 @@ def transcribe(
 ) -> None:
     """Stream recordings (or a microphone) through a model and print words as they come."""
     if mic == bool(audio):
-        raise ConfigError(
-            "[transcribe] expected either recordings or --mic, received " + ("both" if mic else "none")
-        )
+        received = "both" if mic else "neither"
+        raise ConfigError(f"[transcribe] expected recordings or --mic, received {received}")
     console = Console(highlight=False)
     recognizer = Recognizer.from_file(model, engine=engine, num_threads=threads, self_test=self_test)
     if mic:
         from whit.runtime.microphone import open_microphone
 
         with open_microphone() as source:
-            show_stream(
-                recognizer,
-                source.sample_rate_hz,
-                source.blocks(),
-                console=console,
-                name="microphone",
-                json=json,
-            )
+            rate_hz = source.sample_rate_hz
+            show_stream(recognizer, rate_hz, source.blocks(), console=console, name="microphone", json=json)
         return
     for path in audio or []:
         with AudioFile(path) as recording:
@@ -119,7 +112,8 @@ def _print(
 
 def _to_json(result: Result, name: str, duration_s: float, elapsed_s: float) -> dict[str, Any]:
     words = [
-        {"word": w.text, "start_s": round(w.start_s, 3), "end_s": round(w.end_s, 3)} for w in result.words
+        {"word": word.text, "start_s": round(word.start_s, 3), "end_s": round(word.end_s, 3)}
+        for word in result.words
     ]
     return {
         "audio": name,

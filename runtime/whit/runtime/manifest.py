@@ -1,0 +1,96 @@
+"""Manifests: JSON lines, one recording each (docs/latency.md says what the measurements need)."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whit.runtime.errors import ManifestError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpokenWord:
+    """One word of the reference."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """One line of a manifest."""
+
+    audio: Path
+    text: str
+    speaker: str | None
+    words: tuple[SpokenWord, ...]  # empty where the manifest has no times
+    clips: tuple[str, ...]  # source of each word of the text, for joined recordings; else empty
+
+
+def read_manifest(path: Path, *, limit: int | None = None) -> list[Recording]:
+    """Returns the recordings of a manifest in order.
+
+    Args:
+        path: `{"audio": path relative to the manifest, "text": words, "speaker": id,
+            "words": [[word, start_s, end_s], ...], "clips": [id of each word's source, ...]}` a line; the last
+            three are optional.
+        limit: take so many from the start.
+
+    Raises:
+        ManifestError: no such file, no recording in it, or a line that does not fit; all bad lines are named.
+    """
+    if not path.is_file():
+        raise ManifestError(f"[{path}] expected a manifest of JSON lines, received no file")
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"[{path}] expected UTF-8, received {error}") from error
+    recordings, problems = [], []
+    for number, line in enumerate(lines[:limit], start=1):
+        try:
+            recordings.append(_recording(line, path.parent))
+        except ManifestError as error:
+            problems.append(f"line {number}: {error}")
+    if problems:
+        more = f" and {len(problems) - 3} more lines" if len(problems) > 3 else ""
+        raise ManifestError(f"[{path}] {'; '.join(problems[:3])}{more}")
+    if not recordings:
+        raise ManifestError(f"[{path}] expected at least 1 recording, received none")
+    return recordings
+
+
+def _recording(line: str, folder: Path) -> Recording:
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise ManifestError(f"expected JSON, received {error}") from error
+    if not isinstance(entry, dict):
+        raise ManifestError(f"expected an object, received {type(entry).__name__}")
+    for key in ("audio", "text"):
+        if not isinstance(entry.get(key), str):
+            raise ManifestError(f"expected a string {key!r}, received {entry.get(key)!r:.40}")
+    clips = entry.get("clips", [])
+    text = str(entry["text"])
+    if not isinstance(clips, list) or (clips and len(clips) != len(text.split())):
+        raise ManifestError(f"expected one entry in 'clips' for each word, received {clips!r:.40}")
+    speaker = entry.get("speaker")
+    return Recording(
+        audio=folder / entry["audio"],
+        text=text,
+        speaker=None if speaker is None else str(speaker),
+        words=tuple(_word(word) for word in entry.get("words") or []),
+        clips=tuple(str(clip) for clip in clips),
+    )
+
+
+def _word(entry: Any) -> SpokenWord:
+    try:
+        text, start_s, end_s = entry
+        word = SpokenWord(text=str(text), start_s=float(start_s), end_s=float(end_s))
+    except (TypeError, ValueError) as error:
+        raise ManifestError(f"expected [word, start_s, end_s] in 'words', received {entry!r:.40}") from error
+    if not (0 <= word.start_s <= word.end_s < math.inf):
+        raise ManifestError(f"expected times 0 <= start_s <= end_s, received {entry!r:.60}")
+    return word
