@@ -1,6 +1,7 @@
 """Activation quantizer and packed product, bit for bit against numpy (docs/format.md, sections 1 to 3)."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import numpy_formulas
@@ -12,9 +13,27 @@ from whit.runtime import _core
 
 
 def product(
-    w: RandomMatrix, x: NDArray[np.float32], bias: NDArray[np.float32] | None = None
+    w: RandomMatrix,
+    x: NDArray[np.float32],
+    bias: NDArray[np.float32] | None = None,
+    kernel: str | None = None,
 ) -> NDArray[np.float32]:
-    return _core.packed_matmul(x, w.data, w.packed_codebook, w.packed_scale, bias, **w.attributes)
+    arrays = (x, w.data, w.packed_codebook, w.packed_scale, bias)
+    return _core.packed_matmul(*arrays, **w.attributes, kernel=kernel)
+
+
+NAME = re.compile(r"matmul_i32_i8row_([ep])(\d)(?:to(\d))?_\d+x\d+_(?:plain|[a-z][a-z0-9]+)")
+
+
+def widths_of_kernels() -> list[tuple[str, str, int]]:
+    """Returns (kernel, layout, bits) of all that this processor can run, read from the kernels' names."""
+    cases = []
+    for name in _core.matmul_kernel_names():
+        match = NAME.fullmatch(name)
+        assert match, f"{name} does not follow the grammar of docs/kernels.md"
+        layout, first, last = match.groups()
+        cases += [(name, layout.upper(), bits) for bits in range(int(first), int(last or first) + 1)]
+    return cases
 
 
 def activations(rows: int, cols: int) -> NDArray[np.float32]:
@@ -73,8 +92,8 @@ def test_smallest_scale_is_zero_or_normal() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (33, 31), (64, 96), (50, 300)])
-@pytest.mark.parametrize(("layout", "bits"), WIDTHS)
-def test_same_bits_as_the_formula(layout: str, bits: int, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("kernel", "layout", "bits"), widths_of_kernels())
+def test_same_bits_as_the_formula(kernel: str, layout: str, bits: int, shape: tuple[int, int]) -> None:
     w = random_matrix(bits, *shape, bits, layout)
     bias = np.random.default_rng(bits).standard_normal(w.rows).astype(np.float32)
     packed_bias = np.zeros(len(w.packed_scale), np.float32)
@@ -84,17 +103,21 @@ def test_same_bits_as_the_formula(layout: str, bits: int, shape: tuple[int, int]
         with np.errstate(invalid="ignore", over="ignore"):
             expected = numpy_formulas.matmul(x, w.codes, w.scale, bias)
             unbiased = numpy_formulas.matmul(x, w.codes, w.scale, None)
-        np.testing.assert_array_equal(product(w, x, packed_bias), expected)
-        np.testing.assert_array_equal(product(w, x), unbiased)
+        np.testing.assert_array_equal(product(w, x, packed_bias, kernel), expected)
+        np.testing.assert_array_equal(product(w, x, None, kernel), unbiased)
 
 
-@pytest.mark.parametrize(("layout", "bits"), WIDTHS)
-def test_extreme_sums_are_exact(layout: str, bits: int) -> None:
-    """The largest column count, every code and activation at an extreme, fits int32."""
-    cols = 1 << 17
-    w = random_matrix(0, 1, cols, bits, layout)
-    x = np.where(w.codes < 0, -1, 1).astype(np.float32) * (w.codes != 0)
-    np.testing.assert_array_equal(product(w, x), numpy_formulas.matmul(x, w.codes, w.scale, None))
+@pytest.mark.parametrize("period", [1, 4])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("kernel", "layout", "bits"), widths_of_kernels())
+def test_extreme_sums_are_exact(kernel: str, layout: str, bits: int, sign: int, period: int) -> None:
+    """The most columns, every code at an extreme, one of four activations at 127 or all at 63."""
+    w = random_matrix(0, 1, 1 << 17, bits, layout)
+    x = np.zeros(w.codes.shape, np.float32)
+    x[:, ::period] = np.where(w.codes < 0, -sign, sign)[:, ::period]
+    np.testing.assert_array_equal(
+        product(w, x, None, kernel), numpy_formulas.matmul(x, w.codes, w.scale, None)
+    )
 
 
 def test_rows_do_not_depend_on_their_neighbours() -> None:
@@ -183,8 +206,35 @@ def test_codebook_refusals_of_other_widths() -> None:
     multiply(2, "P", np.array([[0, 1, 2], [-64, 64, 63]]))
 
 
-def test_kernel_names_follow_the_grammar() -> None:
-    names = _core.matmul_kernel_names()
-    assert len(set(names)) == len(names)
-    for name in names:
-        assert re.fullmatch(r"matmul_i32_i8row_[ep]\d(to\d)?_\d+x\d+_(plain|[a-z0-9]+)", name), name
+def test_every_width_has_a_plain_kernel() -> None:
+    plain = {(layout, bits) for name, layout, bits in widths_of_kernels() if name.endswith("_plain")}
+    assert plain == set(WIDTHS)
+
+
+def test_linear_codes_bear_the_unused_index() -> None:
+    """Index 0 at 7 and 8 bits is -64 and -128: a file may hold it, and every kernel must agree."""
+    for kernel, layout, bits in widths_of_kernels():
+        if bits < 7:
+            continue
+        w = random_matrix(0, 32, 32, bits, layout)
+        data = np.zeros_like(w.data)
+        x = np.full((1, 32), -1, np.float32)
+        x[:, 1::2] = 0
+        y = _core.packed_matmul(x, data, None, w.packed_scale, None, **w.attributes, kernel=kernel)
+        codes = np.full((32, 32), -(2 ** (bits - 1)))
+        np.testing.assert_array_equal(y, numpy_formulas.matmul(x, codes, w.scale, None))
+
+
+def test_unknown_kernel_is_refused() -> None:
+    w = random_matrix(0, 32, 32, 4, "E")
+    x = np.zeros((1, 32), np.float32)
+    for name in ("nothing", "matmul_i32_i8row_p1to3_1x16_plain"):
+        with pytest.raises(ValueError, match=rf"\[packed_matmul\] expected a kernel of .* received {name}"):
+            product(w, x, None, name)
+
+
+def test_kernels_are_files() -> None:
+    kernels = Path(__file__).parents[2] / "runtime" / "cpp" / "src" / "kernels"
+    files = {path.stem for path in kernels.rglob("matmul_*.cpp")}
+    assert set(_core.matmul_kernel_names()) <= files
+    assert all(NAME.fullmatch(name) for name in files)

@@ -63,17 +63,27 @@ std::tuple<Out<int8_t, 2>, Out<float, 1>> quantize_rows(const FloatMatrix& a) {
   return {q.release(rows, cols), scale.release(rows)};
 }
 
+const whit::MatmulKernel& find_kernel(const whit::PackedMatrix& w, const std::string& name) {
+  for (const whit::MatmulKernel* kernel : whit::matmul_kernels()) {
+    if (kernel->name == name && kernel->serves(w.layout, w.bits)) return *kernel;
+  }
+  whit::fail("packed_matmul", "a kernel of matmul_kernel_names() that serves the layout and width", name);
+}
+
 Out<float, 2> packed_matmul(const FloatMatrix& x, const Data& data, const Codebook& codebook,
                             const FloatVector& scale, const Bias& bias, int64_t rows, int64_t cols,
-                            int64_t bits, const std::string& layout) {
+                            int64_t bits, const std::string& layout,
+                            const std::optional<std::string>& kernel_name) {
   const auto w = view("packed_matmul", rows, cols, bits, layout, data, codebook, scale, bias);
+  const whit::MatmulKernel& kernel =
+      kernel_name ? find_kernel(w, *kernel_name) : whit::select_matmul_kernel(w.layout, w.bits);
   const size_t num_lhs = x.shape(0);
   check_shape("packed_matmul", "x", x, num_lhs, w.cols);
   Buffer<float> y(num_lhs * w.rows);
   {
     nb::gil_scoped_release release;
-    const whit::AlignedBuffer scratch(whit::matmul_scratch_bytes(w, num_lhs));
-    whit::matmul(w, FloatView(x.data()), num_lhs, y.data(), scratch.data());
+    const whit::AlignedBuffer scratch(whit::matmul_scratch_bytes(kernel, w, num_lhs));
+    whit::matmul(kernel, w, FloatView(x.data()), num_lhs, y.data(), scratch.data());
   }
   return y.release(num_lhs, w.rows);
 }
@@ -151,7 +161,7 @@ Out<float, 2> add_relu(const FloatMatrix& a, const FloatMatrix& b) {
 
 std::vector<std::string> matmul_kernel_names() {
   std::vector<std::string> names;
-  for (const whit::MatmulKernel& kernel : whit::matmul_kernels()) names.emplace_back(kernel.name);
+  for (const whit::MatmulKernel* kernel : whit::matmul_kernels()) names.emplace_back(kernel->name);
   return names;
 }
 
@@ -164,9 +174,10 @@ void bind_kernels(nb::module_& m) {
   m.def("quantize_rows", quantize_rows, strict("a"),
         "Returns the rows of a (M, K) as int8 (M, K) and their scales (M,) (docs/format.md, section 1).");
   m.def("packed_matmul", packed_matmul, strict("x"), strict("data"), optional("codebook"), strict("scale"),
-        optional("bias"), nb::kw_only(), "rows"_a, "cols"_a, "bits"_a, "layout"_a,
+        optional("bias"), nb::kw_only(), "rows"_a, "cols"_a, "bits"_a, "layout"_a, "kernel"_a = nb::none(),
         "Returns x W^T + bias (M, rows) for x (M, cols): operator PackedMatMul of docs/format.md, section "
         "3.\n\n"
+        "`kernel` is one of matmul_kernel_names(), by default the best; all give the same bits.\n"
         "Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.");
   m.def("packed_lstm", packed_lstm, strict("x"), strict("h"), strict("c"), strict("w_data"),
         optional("w_codebook"), strict("w_scale"), strict("r_data"), optional("r_codebook"),
@@ -182,5 +193,6 @@ void bind_kernels(nb::module_& m) {
         "Returns x * scale + offset (M, N): operator Affine of docs/format.md, section 3.");
   m.def("add_relu", add_relu, strict("a"), strict("b"),
         "Returns max(a + b, 0) (M, N) for b (1, N): operator AddRelu of docs/format.md, section 3.");
-  m.def("matmul_kernel_names", matmul_kernel_names, "Returns the names of the kernels of this build.");
+  m.def("matmul_kernel_names", matmul_kernel_names,
+        "Returns the names of the kernels that this processor can run.");
 }

@@ -1,6 +1,5 @@
 #include "whit/matmul.h"
 
-#include "whit/matmul_kernel.h"
 #include "whit/quantize.h"
 
 namespace whit {
@@ -27,11 +26,19 @@ struct Scratch {
 }  // namespace
 
 size_t matmul_scratch_bytes(const PackedMatrix& w, size_t num_lhs) {
-  return Scratch(w, select_matmul_kernel(w.layout, w.bits), num_lhs).bytes;
+  return matmul_scratch_bytes(select_matmul_kernel(w.layout, w.bits), w, num_lhs);
+}
+
+size_t matmul_scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs) {
+  return Scratch(w, kernel, num_lhs).bytes;
 }
 
 void matmul(const PackedMatrix& w, FloatView x, size_t num_lhs, float* y, std::byte* scratch) {
-  const MatmulKernel& kernel = select_matmul_kernel(w.layout, w.bits);
+  matmul(select_matmul_kernel(w.layout, w.bits), w, x, num_lhs, y, scratch);
+}
+
+void matmul(const MatmulKernel& kernel, const PackedMatrix& w, FloatView x, size_t num_lhs, float* y,
+            std::byte* scratch) {
   const Scratch at(w, kernel, num_lhs);
   float* lhs_scale = reinterpret_cast<float*>(scratch + at.scale);
   int32_t* sums = reinterpret_cast<int32_t*>(scratch + at.sums);

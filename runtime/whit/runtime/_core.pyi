@@ -67,10 +67,12 @@ def packed_matmul(
     cols: int,
     bits: int,
     layout: str,
+    kernel: str | None = None,
 ) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
     """
     Returns x W^T + bias (M, rows) for x (M, cols): operator PackedMatMul of docs/format.md, section 3.
 
+    `kernel` is one of matmul_kernel_names(), by default the best; all give the same bits.
     Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.
     """
 
@@ -145,7 +147,7 @@ def add_relu(
     """
 
 def matmul_kernel_names() -> list[str]:
-    """Returns the names of the kernels of this build."""
+    """Returns the names of the kernels that this processor can run."""
 
 class Fbank:
     """

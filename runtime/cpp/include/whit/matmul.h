@@ -3,17 +3,22 @@
 #include <cstddef>
 
 #include "whit/float_view.h"
+#include "whit/matmul_kernel.h"
 #include "whit/packed_matrix.h"
 
 namespace whit {
 
 /// Returns the scratch bytes `matmul` needs for `num_lhs` rows of activations.
 size_t matmul_scratch_bytes(const PackedMatrix& w, size_t num_lhs);
+size_t matmul_scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs);
 
 /// y = x W^T + bias in the arithmetic of docs/format.md section 1 (operator PackedMatMul).
+/// @param[in]  kernel   serves w's layout and width; the best one where left out
 /// @param[in]  x        (num_lhs, w.cols)
 /// @param[out] y        (num_lhs, w.rows)
 /// @param      scratch  (matmul_scratch_bytes,), 64-byte aligned
 void matmul(const PackedMatrix& w, FloatView x, size_t num_lhs, float* y, std::byte* scratch);
+void matmul(const MatmulKernel& kernel, const PackedMatrix& w, FloatView x, size_t num_lhs, float* y,
+            std::byte* scratch);
 
 }  // namespace whit

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <vector>
 
 #include "whit/packed_matrix.h"
 
@@ -15,6 +15,7 @@ struct MatmulKernel {
   Layout layout;
   int min_bits;
   int max_bits;
+  bool (*is_supported)();  ///< whether this processor can run it
 
   /// Returns the bytes of one prepared row of activations; a multiple of 64.
   size_t (*lhs_bytes)(size_t padded_cols);
@@ -30,12 +31,16 @@ struct MatmulKernel {
   /// @param[out] sums      (num_lhs, 32)
   void (*accumulate)(const PackedMatrix& w, size_t super_tile, const std::byte* lhs, size_t num_lhs,
                      int32_t* sums);
+
+  bool serves(Layout matrix_layout, int bits) const {
+    return matrix_layout == layout && min_bits <= bits && bits <= max_bits;
+  }
 };
 
-/// Every kernel of this build, best last among those that serve one layout and width.
-std::span<const MatmulKernel> matmul_kernels();
+/// Every kernel that this processor can run, the best for a layout and width last.
+std::vector<const MatmulKernel*> matmul_kernels();
 
-/// Returns the kernel to use for a layout and width.
+/// Returns the best kernel for a layout and width.
 const MatmulKernel& select_matmul_kernel(Layout layout, int bits);
 
 }  // namespace whit

@@ -1,0 +1,125 @@
+#include <immintrin.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "kernels/kernels.h"
+
+// A nibble of a plane picks which of four activations to add: one byte shuffle looks up 16 rows. Entries are
+// made unsigned by adding neg = the sum of |q| over negative q of the group; sum |q| <= 255 keeps them in a
+// byte. With S_p the sums of plane p:  sum q * code = z * sum(q) + sum_p a_p * (S_p - sum(neg)).
+#define WHIT_AVX2 __attribute__((target("avx2"))) inline
+
+namespace whit {
+namespace {
+
+// Blocks until a 16-bit sum of bytes could overflow: 4 bytes a block, 64 * 4 * 255 < 2^16.
+constexpr size_t kFlushBlocks = 64;
+
+// What follows the tables of a row.
+struct Sums {
+  int32_t q;    // of the activations
+  int32_t neg;  // of the groups' neg
+};
+
+// (16 entries) per group of 4 columns; in a block of 8 groups those of chunks 2i and 2i+1 share a vector:
+//   groups 0 2 | 1 3 | 4 6 | 5 7
+constexpr size_t table_offset(size_t group) {
+  const size_t chunk = group % 8 / 2;
+  return group / 8 * 128 + chunk / 2 * 64 + group % 2 * 32 + chunk % 2 * 16;
+}
+
+// One plane: sums of even rows and odd rows in 16 bits, chunks 2i in the low lane and 2i+1 in the high one.
+struct Plane {
+  __m256i all;  // even rows + 256 * odd rows, modulo 2^16
+  __m256i odd;
+};
+
+WHIT_AVX2 void add(Plane& plane, __m256i bytes) {
+  plane.all = _mm256_add_epi16(plane.all, bytes);
+  plane.odd = _mm256_add_epi16(plane.odd, _mm256_srli_epi16(bytes, 8));
+}
+
+WHIT_AVX2 void flush(Plane& plane, int32_t* sums) {
+  alignas(32) uint16_t even[16], odd[16];
+  const __m256i even_rows = _mm256_sub_epi16(plane.all, _mm256_slli_epi16(plane.odd, 8));
+  _mm256_store_si256(reinterpret_cast<__m256i*>(even), even_rows);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(odd), plane.odd);
+  for (int i = 0; i < 8; ++i) {
+    sums[2 * i] += even[i] + even[8 + i];
+    sums[2 * i + 1] += odd[i] + odd[8 + i];
+  }
+  plane.all = plane.odd = _mm256_setzero_si256();
+}
+
+template <int kBits>
+WHIT_AVX2 void accumulate_tile(const PackedMatrix& w, size_t tile, const std::byte* lhs, int32_t* sums) {
+  const __m256i low_nibble = _mm256_set1_epi8(0x0F);
+  int32_t plane_sums[kBits][kTileRows] = {};
+  Plane planes[kBits];
+  for (Plane& plane : planes) plane.all = plane.odd = _mm256_setzero_si256();
+  const size_t num_blocks = w.num_col_blocks();
+  for (size_t start = 0; start < num_blocks; start += kFlushBlocks) {
+    const size_t end = std::min(num_blocks, start + kFlushBlocks);
+    for (size_t col_block = start; col_block < end; ++col_block) {
+      const uint8_t* block = w.block(tile, col_block);
+      for (int pair = 0; pair < 2; ++pair) {
+        const __m256i* tables = reinterpret_cast<const __m256i*>(lhs + col_block * 128 + size_t(pair) * 64);
+        const __m256i low = _mm256_load_si256(tables);
+        const __m256i high = _mm256_load_si256(tables + 1);
+#pragma GCC unroll 3
+        for (int p = 0; p < kBits; ++p) {
+          const uint8_t* bytes = block + 64 * p + 32 * pair;
+          const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+          const __m256i upper = _mm256_srli_epi16(bits, 4);
+          add(planes[p], _mm256_shuffle_epi8(low, _mm256_and_si256(bits, low_nibble)));
+          add(planes[p], _mm256_shuffle_epi8(high, _mm256_and_si256(upper, low_nibble)));
+        }
+      }
+    }
+    for (int p = 0; p < kBits; ++p) flush(planes[p], plane_sums[p]);
+  }
+  const int8_t* codebook = w.tile_codebook(tile);
+  Sums total;
+  std::memcpy(&total, lhs + w.padded_cols() * 4, sizeof(total));
+  for (size_t r = 0; r < kTileRows; ++r) {
+    int32_t sum = codebook[0] * total.q;
+    for (int p = 0; p < kBits; ++p) sum += codebook[1 + p] * (plane_sums[p][r] - total.neg);
+    sums[r] = sum;
+  }
+}
+
+}  // namespace
+
+size_t activation_tables_bytes(size_t padded_cols) { return padded_cols * 4 + 64; }
+
+void make_activation_tables(const int8_t* q, size_t padded_cols, std::byte* lhs) {
+  Sums total{};
+  for (size_t group = 0; group < padded_cols / 4; ++group) {
+    const int8_t* four = q + group * 4;
+    int neg = 0;
+    for (int j = 0; j < 4; ++j) neg += std::max<int>(0, -four[j]);
+    uint8_t entries[16];
+    entries[0] = uint8_t(neg);
+    for (unsigned n = 1; n < 16; ++n) entries[n] = uint8_t(entries[n & (n - 1)] + four[std::countr_zero(n)]);
+    std::memcpy(lhs + table_offset(group), entries, sizeof(entries));
+    total.q += four[0] + four[1] + four[2] + four[3];
+    total.neg += neg;
+  }
+  std::memcpy(lhs + padded_cols * 4, &total, sizeof(total));
+}
+
+void matmul_i32_i8row_p1to3_1x16_avx2(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
+                                      size_t num_lhs, int32_t* sums) {
+  using Tile = void (*)(const PackedMatrix&, size_t, const std::byte*, int32_t*);
+  static constexpr Tile kTile[] = {accumulate_tile<1>, accumulate_tile<2>, accumulate_tile<3>};
+  const size_t lhs_stride = activation_tables_bytes(w.padded_cols());
+  for (size_t m = 0; m < num_lhs; ++m) {
+    for (size_t half = 0; half < 2; ++half) {
+      kTile[w.bits - 1](w, super_tile * 2 + half, lhs + m * lhs_stride,
+                        sums + m * kSuperTileRows + half * kTileRows);
+    }
+  }
+}
+
+}  // namespace whit
