@@ -152,7 +152,7 @@ def codebook_of(scheme: Scheme, random: np.random.Generator) -> NDArray[np.int64
     if scheme.scheme == "codebook":
         return np.sort(random.choice(np.arange(low, high + 1), size, replace=False))
     z = int(random.integers(-20, -10))
-    weights = random.choice(np.arange(-10, 25), scheme.bits, replace=False)  # all sums within [-50, 65]
+    weights = random.choice([*range(-10, 0), *range(1, 25)], scheme.bits, replace=False)
     sums = [
         z + sum(int(w) for p, w in enumerate(weights) if i >> (scheme.bits - 1 - p) & 1) for i in range(size)
     ]

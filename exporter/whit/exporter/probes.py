@@ -7,8 +7,10 @@ import numpy as np
 from whit.exporter.arithmetic import Array
 from whit.exporter.checkpoint import Checkpoint
 
-NUM_STATES = 4
+NUM_STATES = 16
+MIN_PREDICTIONS = 48
 NUM_PAIRS = 16
+"""Enough that even the last bit of one scale shows through the rounding of an LSTM's gates somewhere."""
 
 
 class Probes:
@@ -44,9 +46,10 @@ class Probes:
         yield self.features(frames), zero, zero
 
     def predict(self) -> Iterator[tuple[int, Array, Array]]:
-        """Yields every token and the blank, each with a state of its own."""
-        for token in range(self.checkpoint.config.blank + 1):
-            yield token, *self.predictor_state()
+        """Yields every token and the blank, few of them several times, each with a state of its own."""
+        num_tokens = self.checkpoint.config.blank + 1
+        for number in range(max(num_tokens, MIN_PREDICTIONS)):
+            yield number % num_tokens, *self.predictor_state()
 
     def join(self) -> Iterator[tuple[Array, Array]]:
         """Yields pairs of projected frames and predictions, float32 (1, joint_hidden)."""

@@ -94,7 +94,7 @@ def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRe
     Raises:
         SelfCheckError: something differs; the first node, position and both values are named.
     """
-    frames = 2 * checkpoint.config.model.subsampling_factor
+    frames = 4 * checkpoint.config.model.subsampling_factor
     return _verify(folder, model, checkpoint, ExactArithmetic(), frames=frames, packed=True)
 
 

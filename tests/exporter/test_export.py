@@ -1,0 +1,186 @@
+"""Folders appear whole or not at all."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from random_checkpoint import Scheme, random_checkpoint
+
+from whit.exporter import export as pipeline
+from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
+from whit.exporter.export import ExportRequest, run_export
+from whit.exporter.staging import publish, staged
+
+
+def contents(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """An export, and a checkpoint that would replace it."""
+    first = random_checkpoint(seed=1).write(tmp_path / "first")
+    run_export(ExportRequest(checkpoint=first, output=tmp_path / "out", dialect="whit"))
+    second = random_checkpoint(seed=2).write(tmp_path / "second")
+    return tmp_path, ExportRequest(checkpoint=second, output=tmp_path / "out", dialect="whit")
+
+
+def expect_untouched(exported, error, match="stop"):
+    tmp_path, request = exported
+    before, names = contents(tmp_path / "out"), sorted(os.listdir(tmp_path))
+    with pytest.raises(error, match=match):
+        run_export(request)
+    assert contents(tmp_path / "out") == before
+    assert sorted(os.listdir(tmp_path)) == names
+
+
+def test_all_dialects(tmp_path):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    report = run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "deep" / "out"))
+    assert [d.dialect for d in report.dialects] == ["whit", "stock-float", "stock-int8"]
+    graphs = ["decoder.onnx", "encoder.onnx", "joiner.onnx"]
+    assert sorted(os.listdir(tmp_path / "deep" / "out" / "onnx")) == sorted(
+        [*graphs, "weights.bin", "tokens.txt", "golden.npz"]
+    )
+    for name in ("stock-float", "stock-int8"):
+        assert sorted(os.listdir(tmp_path / "deep" / "out" / name)) == [*graphs, "tokens.txt"]
+    assert os.listdir(tmp_path / "deep") == ["out"]
+    lstm = next(m for m in report.matrices if m.name == "encoder.lstm.1.weight_ih")
+    assert (lstm.rows, lstm.cols, lstm.bits, lstm.layout, lstm.packed_bytes) == (52, 26, 8, "E", 64 * 32)
+    assert report.packed_bytes == sum(m.packed_bytes for m in report.matrices)
+
+
+def test_exports_repeat_to_the_byte(tmp_path):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    for name in ("a", "b"):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / name))
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_another_export_replaces_the_first(exported):
+    tmp_path, request = exported
+    before = contents(tmp_path / "out")
+    run_export(request)
+    after = contents(tmp_path / "out")
+    assert before.keys() == after.keys() and before["onnx/weights.bin"] != after["onnx/weights.bin"]
+    assert sorted(os.listdir(tmp_path)) == ["first", "out", "second"]
+
+
+def test_a_float_checkpoint_has_stock_dialects_only(tmp_path):
+    schemes = {"joint.encoder.weight": Scheme("linear", 8)}
+    checkpoint = random_checkpoint(schemes=schemes).write(tmp_path / "checkpoint")
+    report = run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out"))
+    assert [d.dialect for d in report.dialects] == ["stock-float", "stock-int8"]
+    assert report.notes == ("13 of 14 matrices are float: no dialect whit",)
+    with pytest.raises(NotQuantizedError, match=r"13 float ones: encoder\.lstm\.0\.weight_ih"):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", dialect="whit"))
+
+
+@pytest.mark.parametrize("stage", ["write_golden", "publish", "verify_packed"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ExportError, MemoryError])
+def test_an_interrupted_export_leaves_the_earlier_one(exported, monkeypatch, stage, error):
+    def stop(*args):
+        raise error("stop")
+
+    monkeypatch.setattr(pipeline, stage, stop)
+    expect_untouched(exported, error)
+
+
+def test_a_full_disk_leaves_the_earlier_one(exported, monkeypatch):
+    original = Path.write_bytes
+
+    def full(self, content):
+        if self.name == "joiner.onnx":
+            original(self, content[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return original(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    expect_untouched(exported, OutputError, "No space left")
+
+
+def test_a_file_size_limit_is_one_sentence(exported):
+    """The limit holds for a whole process, so the export runs in another one."""
+    tmp_path, request = exported
+    before, names = contents(tmp_path / "out"), sorted(os.listdir(tmp_path))
+    program = (
+        "import sys, pathlib, whit.exporter.export as e\n"
+        "from whit.exporter.errors import OutputError\n"
+        "checkpoint, output = map(pathlib.Path, sys.argv[1:])\n"
+        "try: e.run_export(e.ExportRequest(checkpoint=checkpoint, output=output))\n"
+        "except OutputError as error: print(error); sys.exit(2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, request.checkpoint, request.output],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout.count("\n")) == (2, 1), done.stderr
+    assert "File too large" in done.stdout
+    assert contents(tmp_path / "out") == before and sorted(os.listdir(tmp_path)) == names
+
+
+def test_a_failed_rename_takes_the_others_back(tmp_path, monkeypatch):
+    output = tmp_path / "out"
+    for name in ("a", "b"):
+        (output / name).mkdir(parents=True)
+        (output / name / "file").write_text("earlier")
+    rename = os.rename
+
+    def broken(source, target):
+        if Path(source).name == "b" and Path(target).parent == output:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rename(source, target)
+
+    with pytest.raises(OutputError, match="Input/output"), staged(output) as staging:
+        for name in ("a", "b"):
+            (staging / name).mkdir()
+            (staging / name / "file").write_text("new")
+        with monkeypatch.context() as patch:
+            once = iter([broken])
+            patch.setattr(os, "rename", lambda s, t: next_rename(once, rename, s, t))
+            publish(staging, output, ["a", "b"])
+    assert contents(output) == {"a/file": b"earlier", "b/file": b"earlier"}
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def next_rename(once, rename, source, target):
+    """Fails the first time the new folder b is renamed into place; restoring it works."""
+    if Path(source).name == "b" and ".partial-" in str(source) and Path(source).parent.name != "replaced":
+        for broken in once:
+            broken(source, target)
+    rename(source, target)
+
+
+@pytest.mark.parametrize("output", ["file", "file/below", "/proc/nothing/here"])
+def test_an_unwritable_folder_is_one_sentence(tmp_path, output):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    (tmp_path / "file").write_text("content")
+    with pytest.raises(OutputError, match=output):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / output))
+    assert (tmp_path / "file").read_text() == "content"
+
+
+def test_strange_folders_are_replaced_by_force_only(tmp_path):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    (tmp_path / "out" / "onnx").mkdir(parents=True)
+    (tmp_path / "out" / "onnx" / "thesis.txt").write_text("years")
+    (tmp_path / "out" / "other.txt").write_text("kept")
+    request = {"checkpoint": checkpoint, "output": tmp_path / "out", "dialect": "whit"}
+    with pytest.raises(OutputError, match="--force"):
+        run_export(ExportRequest(**request))
+    assert (tmp_path / "out" / "onnx" / "thesis.txt").is_file()
+    run_export(ExportRequest(**request, force=True))
+    assert not (tmp_path / "out" / "onnx" / "thesis.txt").exists()
+    assert (tmp_path / "out" / "other.txt").is_file()
+
+
+@pytest.mark.parametrize("wrong", [{"dialect": "tflite"}, {"layout": "Q"}])
+def test_unknown_choices(tmp_path, wrong):
+    with pytest.raises(ExportError, match=next(iter(wrong.values()))):
+        ExportRequest(checkpoint=tmp_path, output=tmp_path, **wrong)
