@@ -1,8 +1,8 @@
 """Confidence intervals of error rates by the cluster bootstrap.
 
 An error rate is sum(errors) / sum(words). Utterances of one speaker (or words of one clip) are not
-independent, so whole clusters are drawn with replacement; the interval is the 2.5 and 97.5 percentile over the
-draws. A difference of two systems is drawn with the same clusters for both: paired.
+independent, so whole clusters are drawn with replacement; the interval is the 2.5 and 97.5 percentile of
+the draws. A difference of two systems is drawn with the same clusters for both: paired.
 """
 
 from collections.abc import Hashable, Sequence

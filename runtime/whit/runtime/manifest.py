@@ -34,8 +34,8 @@ def read_manifest(path: Path, *, limit: int | None = None) -> list[Recording]:
 
     Args:
         path: `{"audio": path relative to the manifest, "text": words, "speaker": id,
-            "words": [[word, start_s, end_s], ...], "clips": [id of each word's source, ...]}` a line; the last
-            three are optional.
+            "words": [[word, start_s, end_s], ...], "clips": [id of each word's source, ...]}` a line;
+            the last three are optional.
         limit: take so many from the start.
 
     Raises:

@@ -1,0 +1,121 @@
+"""User-perceived latency of every word of one recording, split so that the parts sum to the whole.
+
+Definitions and their sources: docs/latency.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whit.runtime.alignment import align
+from whit.runtime.manifest import SpokenWord
+
+# A feature frame of 25 ms centred on its 10 ms needs 7.5 ms of audio after them (docs/format.md, section 7).
+FRONT_END_LOOKAHEAD_S = 0.0075
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkTiming:
+    """One chunk on the clock, in seconds since the first sample was spoken."""
+
+    ready_s: float  # the block of audio that completed it was spoken
+    start_s: float  # work on it began
+    emit_s: float  # its text was on the screen
+    is_flush: bool  # completed by the end of the input
+
+    @property
+    def compute_s(self) -> float:
+        """Returns the work on it."""
+        return self.emit_s - self.start_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Playback:
+    """All that is remembered of one recording played to one model."""
+
+    duration_s: float
+    chunks: tuple[ChunkTiming, ...]
+    texts: tuple[tuple[int, tuple[str, ...]], ...]  # (chunk, words on the screen), whenever they changed
+    endpoint_s: float | None  # when the endpoint rule first held after a word
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Returns the final words."""
+        return self.texts[-1][1] if self.texts else ()
+
+    @property
+    def first_partial_s(self) -> float | None:
+        """Returns when the first non-empty text appeared."""
+        chunk = next((chunk for chunk, words in self.texts if words), None)
+        return None if chunk is None else self.chunks[chunk].emit_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordLatency:
+    """Latency of one recognised word, in seconds. `upl_s` is the sum of the five parts."""
+
+    text: str
+    buffering_s: float
+    lookahead_s: float
+    emission_s: float
+    queueing_s: float
+    compute_s: float
+    first_upl_s: float  # by the first appearance, which later text may have taken back
+
+    @property
+    def upl_s(self) -> float:
+        """Returns the time between the end of the spoken word and its stable appearance."""
+        return self.buffering_s + self.lookahead_s + self.emission_s + self.queueing_s + self.compute_s
+
+
+def word_latencies(
+    playback: Playback, reference: Sequence[SpokenWord], *, chunk_s: float, lookahead_s: float
+) -> tuple[WordLatency, ...]:
+    """Returns the latency of every reference word that was recognised.
+
+    Args:
+        playback: what came out, and when.
+        reference: the spoken words with their ends.
+        chunk_s: audio of one chunk.
+        lookahead_s: audio that the model needs beyond a chunk, front-end included.
+    """
+    if not playback.chunks:
+        return ()
+    stable = [_stable_chunk(playback, position) for position in range(len(playback.words))]
+    latencies = []
+    for spoken, position in align([word.text for word in reference], playback.words).matches:
+        word = reference[spoken]
+        end_s = min(word.end_s, playback.duration_s)  # annotations are rounded
+        covering = playback.chunks[min(int(end_s / chunk_s), len(playback.chunks) - 1)]
+        shown = playback.chunks[stable[position]]
+        wait_s = covering.ready_s - end_s
+        ahead_s = max(0.0, min(lookahead_s, wait_s))
+        first = playback.chunks[_first_chunk(playback, position)]
+        latencies.append(
+            WordLatency(
+                text=word.text,
+                buffering_s=wait_s - ahead_s,
+                lookahead_s=ahead_s,
+                emission_s=shown.ready_s - covering.ready_s,
+                queueing_s=shown.start_s - shown.ready_s,
+                compute_s=shown.compute_s,
+                first_upl_s=first.emit_s - end_s,
+            )
+        )
+    return tuple(latencies)
+
+
+def _stable_chunk(playback: Playback, position: int) -> int:
+    """Returns the chunk from which on the word at a position is the final one."""
+    final = playback.words[position]
+    stable = playback.texts[-1][0]
+    for chunk, words in reversed(playback.texts):
+        if position >= len(words) or words[position] != final:
+            break
+        stable = chunk
+    return stable
+
+
+def _first_chunk(playback: Playback, position: int) -> int:
+    """Returns the first chunk whose text holds the final word at its position."""
+    final = playback.words[position]
+    return next(c for c, words in playback.texts if position < len(words) and words[position] == final)

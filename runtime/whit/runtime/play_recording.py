@@ -1,0 +1,52 @@
+"""One recording played to one model, with everything that latency needs written down."""
+
+from collections.abc import Sequence
+
+from whit.runtime.clock import Clock
+from whit.runtime.engine import Floats
+from whit.runtime.latency import ChunkTiming, Playback
+from whit.runtime.playback import play
+from whit.runtime.recognizer import Recognizer
+
+
+def play_recording(
+    recognizer: Recognizer,
+    sample_rate_hz: int,
+    blocks: Sequence[Floats],
+    clock: Clock,
+    *,
+    forced: Sequence[tuple[int, int]] | None = None,
+) -> Playback:
+    """Returns the chunks on the clock and the words on the screen.
+
+    Args:
+        recognizer: the model.
+        sample_rate_hz: of the blocks.
+        blocks: the whole recording in memory, so that reading a file is not measured.
+        clock: paced or virtual.
+        forced: see `Recognizer.create_stream`.
+    """
+    stream = recognizer.create_stream(forced=forced)
+    chunks: list[ChunkTiming] = []
+    texts: list[tuple[int, tuple[str, ...]]] = []
+    num_tokens = 0
+    endpoint_s = None
+    for chunk in play(recognizer, stream, sample_rate_hz, blocks, clock):
+        if len(stream.tokens) != num_tokens:
+            num_tokens = len(stream.tokens)
+            words = tuple(word.text for word in recognizer.get_result(stream).words)
+            texts.append((len(chunks), words))
+        is_endpoint = bool(num_tokens) and recognizer.is_endpoint(stream)
+        emit_s = clock.now_s()
+        chunks.append(
+            ChunkTiming(ready_s=chunk.ready_s, start_s=chunk.start_s, emit_s=emit_s, is_flush=chunk.is_flush)
+        )
+        if endpoint_s is None and is_endpoint and not chunk.is_flush:
+            endpoint_s = emit_s
+    num_samples = sum(len(block) for block in blocks)
+    return Playback(
+        duration_s=num_samples / sample_rate_hz,
+        chunks=tuple(chunks),
+        texts=tuple(texts),
+        endpoint_s=endpoint_s,
+    )
