@@ -26,7 +26,7 @@ encoder.lstm.1.weight_hh, encoder.lstm.1.bias_ih, encoder.lstm.1.bias_hh)
   return encoder.projected, encoder.h_next, encoder.c_next"""
 
 PREDICT = """\
-graph predict (predictor.token int32 [1], predictor.h [1, 2], predictor.c [1, 1])
+graph predict (predictor.token int32 [1], predictor.h [1, 2], predictor.c [1, 2])
   predictor.history int32 [2] = HistoryTokens blank=4 (predictor.h)
   predictor.tokens int32 [3] = Concat (predictor.history, predictor.token)
   predictor.embedded [3, 9] = Embedding (predictor.tokens, predictor.embedding.weight)
@@ -36,7 +36,7 @@ graph predict (predictor.token int32 [1], predictor.h [1, 2], predictor.c [1, 1]
   predictor.projected [1, 17] = MatMul (predictor.hidden, joint.predictor.weight)
   predictor.history_next int32 [2] = Tail (predictor.tokens)
   predictor.h_next [1, 2] = HistoryState blank=4 (predictor.history_next)
-  predictor.c_next [1, 1] = Identity (predictor.c)
+  predictor.c_next [1, 2] = Identity (predictor.c)
   return predictor.projected, predictor.h_next, predictor.c_next"""
 
 JOIN = """\

@@ -130,7 +130,8 @@ def _predict_stateless(checkpoint: Checkpoint) -> Graph:
     model, blank = checkpoint.config.model, checkpoint.config.blank
     context, int32 = model.context, ElementType.INT32
     token = Value("predictor.token", (1,), int32)
-    state = (Value("predictor.h", (1, max(context - 1, 1))), Value("predictor.c", (1, 1)))
+    history_length = max(context - 1, 1)
+    state = (Value("predictor.h", (1, history_length)), Value("predictor.c", (1, history_length)))
     build = _GraphBuilder("predict", (token, *state), checkpoint)
 
     tokens, h_next = token.name, "predictor.h"
@@ -158,7 +159,7 @@ def _predict_stateless(checkpoint: Checkpoint) -> Graph:
         h_next = build.add("HistoryState", (recent,), "predictor.h_next", (1, context - 1), blank=blank)
     else:
         h_next = build.add("Identity", ("predictor.h",), "predictor.h_next", (1, 1))
-    c_next = build.add("Identity", ("predictor.c",), "predictor.c_next", (1, 1))
+    c_next = build.add("Identity", ("predictor.c",), "predictor.c_next", (1, history_length))
     return build.graph(x, h_next, c_next)
 
 

@@ -38,8 +38,9 @@ class Interpreter:
     def predictor_state(self) -> tuple[Array, Array]:
         """Returns h and c before the start symbol, float32."""
         if self.model.predictor == "stateless":
-            return np.zeros((1, max(self.model.context - 1, 1)), np.float32), np.zeros((1, 1), np.float32)
-        shape = (self.model.predictor_layers, self.model.predictor_hidden)
+            shape = (1, max(self.model.context - 1, 1))
+        else:
+            shape = (self.model.predictor_layers, self.model.predictor_hidden)
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
     def encode(self, features: Array, h: Array, c: Array) -> tuple[Array, Array, Array]:

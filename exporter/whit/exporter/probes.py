@@ -36,7 +36,7 @@ class Probes:
             return self._state(self.model.predictor_layers, self.model.predictor_hidden)
         length = max(self.model.context - 1, 1)
         h = self.random.integers(0, self.checkpoint.config.blank + 1, (1, length)).astype(np.float32)
-        return h, np.zeros((1, 1), np.float32)
+        return h, np.zeros_like(h)
 
     def encode(self, frames: int) -> Iterator[tuple[Array, Array, Array]]:
         """Yields features, h and c: dense states, and the zero state of a new stream."""

@@ -108,7 +108,7 @@ def _info(config: "_Section", dialect: str, sha256: str | None) -> ModelInfo:
     predictor_hidden = model.number("predictor_hidden")
     state_h = state_c = (model.number("predictor_layers"), 1, predictor_hidden)
     if model.text("predictor") == "stateless":
-        state_h, state_c = (1, 1, max(model.number("context") - 1, 1)), (1, 1, 1)
+        state_h = state_c = (1, 1, max(model.number("context") - 1, 1))
     return ModelInfo(
         name=config.text("name"),
         dialect=dialect,

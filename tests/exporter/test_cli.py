@@ -1,0 +1,55 @@
+import json
+
+import pytest
+import typer
+from random_checkpoint import random_checkpoint
+from typer.testing import CliRunner
+
+from whit.exporter.cli import export
+from whit.exporter.errors import CheckpointFileError
+
+app = typer.Typer()
+app.command()(export)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "200"})
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return random_checkpoint().write(tmp_path / "checkpoint")
+
+
+def test_a_table_for_people(tmp_path, checkpoint):
+    result = run(checkpoint, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    for part in (
+        "encoder.lstm.2.weight_hh",
+        "bytes of packed weights",
+        "bit for bit",
+        "onnx/weights.bin",
+        "no promise",
+    ):
+        assert part in result.output
+
+
+def test_json_for_machines(tmp_path, checkpoint):
+    result = run(checkpoint, "--output", tmp_path / "out", "--dialect", "whit", "--layout", "E", "--json")
+    report = json.loads(result.stdout)
+    (dialect,) = report["dialects"]
+    for name, size in dialect["files_bytes"].items():
+        assert (tmp_path / "out" / "onnx" / name).stat().st_size == size
+    assert dialect["self_check"]["promise"] == "bit for bit" and dialect["self_check"]["differing"] == 0
+    assert {m["bits"] for m in report["matrices"]} == {8} and report["packed_bytes"] > 0
+
+
+def test_notes_are_printed(tmp_path):
+    checkpoint = random_checkpoint(schemes=None).write(tmp_path / "checkpoint")
+    result = run(checkpoint, "-o", tmp_path / "out")
+    assert "14 of 14 matrices are float: no dialect whit" in result.output
+
+
+def test_errors_reach_the_command(tmp_path):
+    result = run(tmp_path / "nothing", "-o", tmp_path / "out")
+    assert isinstance(result.exception, CheckpointFileError) and "\n" not in str(result.exception)
