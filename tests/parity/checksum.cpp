@@ -1,0 +1,126 @@
+// Prints a checksum of the core's results for every layout and width, and of the functions: two machines, two
+// compilers or two kernels must print the same lines. Weights start at an odd address.
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <vector>
+
+#include "whit/aligned_buffer.h"
+#include "whit/embedding.h"
+#include "whit/exp.h"
+#include "whit/log.h"
+#include "whit/lstm.h"
+#include "whit/packed_view.h"
+#include "whit/sigmoid.h"
+#include "whit/tanh.h"
+
+namespace {
+
+constexpr size_t kHidden = 37;
+constexpr size_t kInput = 70;
+constexpr size_t kFrames = 9;
+
+uint32_t random_bits() {
+  static uint32_t state = 1;
+  state = state * 1664525u + 1013904223u;
+  return state >> 8;
+}
+
+float random_float() { return float(random_bits()) / 8388608.0f - 1.0f; }  // [-1, 1)
+
+struct Checksum {
+  uint64_t value = 1469598103934665603u;  // FNV-1a
+
+  void add(const std::vector<float>& values) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(values.data());
+    for (size_t i = 0; i < values.size() * sizeof(float); ++i) value = (value ^ bytes[i]) * 1099511628211u;
+  }
+};
+
+struct Matrix {
+  Matrix(size_t rows, size_t cols, int bits, bool planes)
+      : data(whit::padded(rows) / 8 * whit::padded(cols) * size_t(bits) + 1), scale(whit::padded(rows)) {
+    const size_t width = whit::codebook_width(planes ? whit::Layout::kP : whit::Layout::kE, bits);
+    const size_t tiles = whit::padded(rows) / whit::kTileRows;
+    codebook.resize(tiles * width);
+    for (uint8_t& byte : data) byte = uint8_t(random_bits());
+    for (float& value : scale) value = 0.01f + 0.005f * random_float();
+    for (size_t i = 0; i < codebook.size(); ++i) {
+      const size_t entry = i % width;
+      if (planes) {
+        codebook[i] = int8_t(random_bits() % 30) - 15;
+      } else if (entry < size_t{1} << bits) {
+        codebook[i] = int8_t(random_bits() % 128) - 64;
+      } else {
+        codebook[i] = codebook[i - (size_t{1} << bits)];
+      }
+    }
+    view = whit::view_packed_matrix("checksum", {
+                                                    .rows = int64_t(rows),
+                                                    .cols = int64_t(cols),
+                                                    .bits = bits,
+                                                    .layout = planes ? "P" : "E",
+                                                    .data = data.data() + 1,
+                                                    .data_bytes = data.size() - 1,
+                                                    .codebook = width ? codebook.data() : nullptr,
+                                                    .codebook_tiles = tiles,
+                                                    .codebook_width = width,
+                                                    .scale = scale.data(),
+                                                    .scale_count = scale.size(),
+                                                });
+  }
+
+  std::vector<uint8_t> data;
+  std::vector<int8_t> codebook;
+  std::vector<float> scale;
+  whit::PackedMatrix view;
+};
+
+Checksum run_lstm(int bits, bool planes) {
+  const size_t rows = whit::lstm_packed_rows(kHidden);
+  const Matrix w(rows, kInput, bits, planes);
+  const Matrix r(rows, kHidden, bits, planes);
+  whit::PackedLstm layer{.hidden_size = kHidden, .w = w.view, .r = r.view};
+  layer.w.bias = layer.w.scale;
+  std::vector<float> x(kFrames * kInput), h(kHidden), c(kHidden), y(kFrames * kHidden);
+  for (float& value : x) value = 3 * random_float();
+  const whit::AlignedBuffer scratch(whit::lstm_scratch_bytes(layer, kFrames));
+  whit::lstm(layer, whit::FloatView(x.data()), kFrames, h.data(), c.data(), y.data(), scratch.data());
+  Checksum sum;
+  sum.add(y);
+  sum.add(c);
+  if (!planes) {
+    const int32_t tokens[] = {0, 5, -1};
+    std::vector<float> rows_of_w(3 * kInput);
+    whit::embedding(w.view, tokens, 3, rows_of_w.data());
+    sum.add(rows_of_w);
+  }
+  return sum;
+}
+
+Checksum run_functions() {
+  std::vector<float> values;
+  for (int i = 0; i < 20000; ++i) {
+    const float x = 90 * random_float();
+    for (const float y :
+         {whit::exp(x), whit::tanh(x / 20), whit::sigmoid(x), whit::log(std::fabs(x) + 1e-6f)}) {
+      values.push_back(y);
+    }
+  }
+  Checksum sum;
+  sum.add(values);
+  return sum;
+}
+
+}  // namespace
+
+int main() {
+  for (const bool planes : {false, true}) {
+    for (int bits = 1; bits <= (planes ? 3 : 8); ++bits) {
+      const auto value = static_cast<unsigned long long>(run_lstm(bits, planes).value);
+      std::printf("%c%d %016llx\n", planes ? 'P' : 'E', bits, value);
+    }
+  }
+  std::printf("functions %016llx\n", static_cast<unsigned long long>(run_functions().value));
+}
