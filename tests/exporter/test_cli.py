@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -48,6 +51,20 @@ def test_notes_are_printed(tmp_path):
     checkpoint = random_checkpoint(schemes=None).write(tmp_path / "checkpoint")
     result = run(checkpoint, "-o", tmp_path / "out")
     assert "14 of 14 matrices are float: no dialect whit" in result.output
+
+
+def test_a_terminated_export_leaves_nothing(tmp_path, checkpoint):
+    """SIGTERM arrives while the files are written."""
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from whit.exporter import cli, export\n"
+        "export.write_golden = lambda *arguments: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "cli.export(Path(sys.argv[1]), Path(sys.argv[2]), dialect='whit')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, checkpoint, tmp_path / "out"], capture_output=True)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
 def test_errors_reach_the_command(tmp_path):

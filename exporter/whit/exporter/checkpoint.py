@@ -58,8 +58,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         text = (folder / "config.json").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise CheckpointFileError(
-            f"[{folder / 'config.json'}] expected a text file, received: {error}"
+            f"[{folder / 'config.json'}] expected a text file, received: {reason}"
         ) from error
     config = parse_config(text)
     shapes = tensor_shapes(config.model, len(config.tokens))

@@ -1,6 +1,10 @@
 """`whit export`: arguments in, a table or JSON out."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,17 +36,31 @@ def export(
         layout=layout,  # type: ignore[arg-type]
         force=force,
     )
-    with Console(stderr=True).status("starting") as status:
+    with Console(stderr=True).status("starting") as status, _terminated_cleanly():
         report = run_export(request, progress=status.update)
     if json:
         import json as json_format
 
         typer.echo(json_format.dumps(report.to_json(), indent=2))
     else:
-        _print(report)
+        _print(report, output)
 
 
-def _print(report: "ExportReport") -> None:
+@contextmanager
+def _terminated_cleanly() -> Iterator[None]:
+    """Turns SIGTERM into an exit that takes unfinished folders away."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _print(report: "ExportReport", output: Path) -> None:
     """Prints the report as tables."""
     from rich.console import Console
     from rich.table import Table
@@ -57,7 +75,7 @@ def _print(report: "ExportReport") -> None:
     console.print(matrices)
     if report.packed_bytes:
         console.print(f"{report.packed_bytes:,} bytes of packed weights in all")
-    files = Table("file")
+    files = Table("file", title=f"in {output}", title_justify="left")
     files.add_column("bytes", justify="right")
     files.add_column("self-check")
     for dialect in report.dialects:
@@ -67,7 +85,7 @@ def _print(report: "ExportReport") -> None:
         else:
             said = f"{check.compared} values equal {check.promise}"
         for name, size in dialect.files_bytes.items():
-            files.add_row(f"{dialect.folder}/{name}", f"{size:,}", said)
+            files.add_row(f"{Path(dialect.folder).name}/{name}", f"{size:,}", said)
             said = ""
     console.print(files)
     for note in report.notes:
