@@ -61,7 +61,7 @@ def test_every_wrong_tensor_is_named_at_once(tmp_path):
         read_checkpoint(data.write(tmp_path))
     for part in (
         "no joint.output.bias",
-        "unknown stranger",
+        "unknown 'stranger'",
         "joint.encoder.bias as float32 (16,)",
         f"{HH}.index as int8",
     ):

@@ -66,7 +66,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     shapes = tensor_shapes(config.model, len(config.tokens))
     unknown = [name for name in config.quantization if len(shapes.get(name, ())) != 2]
     if unknown:
-        raise ConfigError(f"[quantization] expected names of matrices, received {', '.join(unknown)}")
+        raise ConfigError(
+            f"[quantization] expected names of matrices, received {', '.join(map(repr, unknown))}"
+        )
     tensors = _read_tensors(folder / "model.safetensors", stored_tensors(shapes, config.quantization))
     _check_finite(tensors)
     std = tensors["encoder.feature_std"].astype(np.float32)
@@ -159,7 +161,7 @@ def _read_tensors(path: Path, expected: Mapping[str, StoredTensor]) -> dict[str,
         with safe_open(path, framework="np") as file:
             names = set(file.keys())
             problems = [f"no {name} ({stored})" for name, stored in expected.items() if name not in names]
-            problems += [f"unknown {name}" for name in sorted(names - set(expected))]
+            problems += [f"unknown {name!r}" for name in sorted(names - set(expected))]
             for name in sorted(names & set(expected)):
                 view = file.get_slice(name)
                 shape, kind = tuple(view.get_shape()), TYPES.get(view.get_dtype(), view.get_dtype())

@@ -1,6 +1,7 @@
 """config.json of a checkpoint, checked (docs/format.md, section 5)."""
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -183,14 +184,14 @@ def parse_config(text: str) -> CheckpointConfig:
             f"[config.json: tokens] expected a list of strings, received {type(tokens).__name__}"
         )
     name = raw.get("name")
-    if not isinstance(name, str):
-        raise ConfigError(f"[config.json: name] expected a string, received {name!r}")
+    if not (isinstance(name, str) and name.isprintable()):
+        raise ConfigError(f"[config.json: name] expected printable text, received {name!a}")
     quantization = {}
     for tensor, entry in _object(raw, "quantization").items():
         try:
             quantization[tensor] = _section(QuantizationEntry, {"entry": entry}, "entry")
         except ConfigError as error:
-            raise ConfigError(f"[quantization: {tensor}] {error}") from error
+            raise ConfigError(f"[quantization: {tensor!r}] {error}") from error
     return CheckpointConfig(
         name=name,
         model=_section(ModelConfig, raw, "model"),
@@ -215,21 +216,25 @@ def _section(config: type[Config], raw: Mapping[str, Any], key: str) -> Config:
     expected = list(config.__annotations__)
     missing = [name for name in expected if name not in values]
     unknown = [name for name in values if name not in expected]
-    if missing or unknown:
+    problems = [f"no {name}" for name in missing] + [f"unknown {name!r}" for name in unknown]
+    if problems:
         raise ConfigError(
-            f"[config.json: {key}] expected the fields {', '.join(expected)}, "
-            f"received no {', '.join(missing) or 'missing one'} and unknown {', '.join(unknown) or 'none'}"
+            f"[config.json: {key}] expected the fields {', '.join(expected)}, received {', '.join(problems)}"
         )
     return config(**values)
+
+
+def _fits_line(character: str) -> bool:
+    return not character.isspace() and unicodedata.category(character) not in ("Cc", "Cs")
 
 
 def _check_tokens(tokens: tuple[str, ...]) -> None:
     """Refuses tokens that a line `token id` of tokens.txt cannot hold."""
     if not 1 <= len(tokens) < LARGEST:
         raise ConfigError(f"[tokens] expected 1 to {LARGEST - 1} tokens, received {len(tokens)}")
-    bad = [token for token in tokens if not token or token == BLANK or any(c.isspace() for c in token)]
+    bad = [token for token in tokens if not token or token == BLANK or not all(map(_fits_line, token))]
     if bad:
-        raise ConfigError(f"[tokens] expected non-empty tokens without white space, received {bad[0]!r}")
+        raise ConfigError(f"[tokens] expected non-empty tokens without white space, received {bad[0]!a}")
     if len(set(tokens)) != len(tokens):
         twice = next(token for token in tokens if tokens.count(token) > 1)
         raise ConfigError(f"[tokens] expected each token once, received {twice!r} again")
