@@ -26,6 +26,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.h')
 
+stubs: $(VENV)/.dev
+	$(BIN)/python tools/make_stubs.py
+
 bench: $(VENV)/.demo
 	$(BIN)/python demo/demo.py --export-only
 	$(BIN)/whit bench out/demo/gq demo/digits.jsonl --against out/demo/qat8
