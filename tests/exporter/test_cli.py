@@ -40,10 +40,15 @@ def test_a_table_for_people(tmp_path, checkpoint):
 def test_json_for_machines(tmp_path, checkpoint):
     result = run(checkpoint, "--output", tmp_path / "out", "--dialect", "whit", "--layout", "E", "--json")
     report = json.loads(result.stdout)
-    (dialect,) = report["dialects"]
-    for name, size in dialect["files_bytes"].items():
-        assert (tmp_path / "out" / "onnx" / name).stat().st_size == size
-    assert dialect["self_check"]["promise"] == "bit for bit" and dialect["self_check"]["differing"] == 0
+    assert sorted(name for d in report["dialects"] for name in d["files_bytes"])[-3:] == [
+        "model.tflite",
+        "tokens.txt",
+        "weights.bin",
+    ]
+    for dialect in report["dialects"]:
+        for name, size in dialect["files_bytes"].items():
+            assert (tmp_path / dialect["folder"] / name).stat().st_size == size
+        assert dialect["self_check"]["promise"] == "bit for bit" and dialect["self_check"]["differing"] == 0
     assert {m["bits"] for m in report["matrices"]} == {8} and report["packed_bytes"] > 0
 
 
