@@ -9,14 +9,18 @@ from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import Checkpoint, read_checkpoint
 from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
 from whit.exporter.golden import write_golden
+from whit.exporter.golden_chunks import golden_chunks
 from whit.exporter.ir import Model
 from whit.exporter.lower import lower_to_float, lower_to_packed
 from whit.exporter.passes.choose_layout import Layout
 from whit.exporter.report import DialectReport, ExportReport, describe_matrices, files_bytes
 from whit.exporter.staging import publish, staged
-from whit.exporter.verify import CheckResult, measure_agreement, verify_float, verify_packed
+from whit.exporter.verify import CheckResult, measure_agreement, verify_float, verify_packed, verify_tflite
 from whit.exporter.writers.onnx_stock import OnnxStockFloatWriter, OnnxStockInt8Writer
 from whit.exporter.writers.onnx_whit import OnnxWhitWriter
+from whit.exporter.writers.tflite_schema import IDENTIFIER
+from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
+from whit.exporter.writers.tflite_whit import TfliteWhitWriter
 from whit.exporter.writers.writer import Writer
 
 Dialect = Literal["all", "whit", "stock"]
@@ -30,7 +34,7 @@ class ExportRequest:
 
     Attributes:
         checkpoint: folder with model.safetensors and config.json.
-        output: folder that receives onnx/, stock-float/ and stock-int8/.
+        output: folder that receives model.tflite, onnx/, stock-float/ and stock-int8/.
         dialect: "whit", "stock" or "all" that the checkpoint can have.
         layout: of packed matrices.
         force: replace sub-folders that are no exports.
@@ -80,30 +84,32 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
             )
     jobs: list[tuple[str, Writer, Model, Verify]] = []
     if packed:
+        golden = golden_chunks(checkpoint)
+        jobs.append((TFLITE_FILE, TfliteWhitWriter(golden), packed, verify_tflite))
         jobs.append(("onnx", OnnxWhitWriter(), packed, verify_packed))
     if request.dialect != "whit":
         floats = lower_to_float(model)
         jobs.append(("stock-float", OnnxStockFloatWriter(), floats, verify_float))
         jobs.append(("stock-int8", OnnxStockInt8Writer(), floats, measure_agreement))
     names = [name for name, *_ in jobs]
-    output = request.output.absolute()
+    output = request.output.resolve()
     _check_output(output, names, force=request.force)
     reports = []
     with staged(output) as staging:
         for name, writer, lowered, verify in jobs:
-            folder = staging / name
-            folder.mkdir()
-            progress(f"writing {writer.dialect}")
+            folder = staging if name == TFLITE_FILE else staging / name
+            folder.mkdir(exist_ok=True)
+            progress(f"writing {name}")
             writer.write(lowered, folder)
-            progress(f"checking {writer.dialect}")
+            progress(f"checking {name}")
             result = verify(folder, lowered, checkpoint)
-            if writer.dialect == "whit":
+            if name == "onnx":
                 write_golden(folder, checkpoint)
             reports.append(
                 DialectReport(
                     dialect=writer.dialect,
-                    folder=str(request.output / name),
-                    files_bytes=files_bytes(folder),
+                    folder=str(request.output / folder.relative_to(staging)),
+                    files_bytes=files_bytes(staging / name),
                     self_check=result,
                 )
             )
@@ -115,11 +121,13 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
 
 
 def _check_output(output: Path, names: list[str], *, force: bool) -> None:
-    """Refuses to replace a folder of the same name that holds something else than an export."""
+    """Refuses to replace what has the same name and is no export."""
     if output.exists() and not output.is_dir():
         raise OutputError(f"[{output}] expected a folder, received a file")
     for name in names:
         folder = output / name
+        if name == TFLITE_FILE and folder.exists() and not _is_tflite(folder):
+            raise OutputError(f"[{folder}] expected an earlier export or nothing, received something else")
         if (
             folder.is_dir()
             and any(folder.iterdir())
@@ -129,3 +137,11 @@ def _check_output(output: Path, names: list[str], *, force: bool) -> None:
             raise OutputError(
                 f"[{folder}] expected an earlier export or nothing, received other files (see --force)"
             )
+
+
+def _is_tflite(path: Path) -> bool:
+    """Tells whether a path is a file that begins as model.tflite does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(8)[4:] == IDENTIFIER

@@ -15,11 +15,16 @@ NUM_FRAMES = 4
 NUM_TARGETS = 8
 
 
-def golden_vectors(checkpoint: Checkpoint) -> dict[str, Array]:
-    """Returns the arrays of golden.npz; the targets begin with the blank and follow one another."""
+def golden_vectors(checkpoint: Checkpoint, *, num_frames: int = NUM_FRAMES) -> dict[str, Array]:
+    """Returns the arrays of golden.npz; the targets begin with the blank and follow one another.
+
+    Args:
+        checkpoint: whose values they are.
+        num_frames: encoder frames of the features.
+    """
     probes = Probes(checkpoint, seed=1)
     interpreter = Interpreter(checkpoint, ExactArithmetic())
-    features = probes.features(NUM_FRAMES * checkpoint.config.model.subsampling_factor)
+    features = probes.features(num_frames * checkpoint.config.model.subsampling_factor)
     h, c = probes.encoder_state()
     frames, h_next, c_next = interpreter.encode(features, h, c)
     targets = np.concatenate(

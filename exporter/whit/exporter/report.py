@@ -84,6 +84,7 @@ def describe_matrices(checkpoint: Checkpoint, packed: Model | None) -> tuple[Mat
     return tuple(reports)
 
 
-def files_bytes(folder: Path) -> dict[str, int]:
-    """Returns the size of each file in a folder by name."""
-    return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+def files_bytes(written: Path) -> dict[str, int]:
+    """Returns the size of each file by name: those in a folder, or the one file."""
+    paths = sorted(written.iterdir()) if written.is_dir() else [written]
+    return {path.name: path.stat().st_size for path in paths}

@@ -35,7 +35,7 @@ def staged(output: Path) -> Iterator[Path]:
 
 
 def publish(staging: Path, output: Path, names: list[str]) -> None:
-    """Renames sub-folders of the staging folder into `output`, each in place of an earlier one.
+    """Renames files and sub-folders of the staging folder into `output`, each in place of an earlier one.
 
     When one rename fails, those before it are taken back.
 
@@ -49,7 +49,7 @@ def publish(staging: Path, output: Path, names: list[str]) -> None:
         output.mkdir(exist_ok=True)
         replaced.mkdir()
         for name in names:
-            (staging / name).chmod(0o755)
+            (staging / name).chmod(0o755 if (staging / name).is_dir() else 0o644)
             if (output / name).exists():
                 os.rename(output / name, replaced / name)
             done.append(name)

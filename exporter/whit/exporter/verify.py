@@ -1,8 +1,9 @@
-"""Whether an exported folder computes what its checkpoint says, node by node in ONNX Runtime."""
+"""Whether exported files compute what their checkpoint says, node by node."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -13,9 +14,10 @@ from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.float_arithmetic import FloatArithmetic
 from whit.exporter.greedy import Decision, greedy
 from whit.exporter.interpreter import Interpreter
-from whit.exporter.ir import Model
+from whit.exporter.ir import Graph, Model
 from whit.exporter.onnx_session import TracedGraph, different, first
 from whit.exporter.probes import Probes
+from whit.exporter.tflite_graph import TfliteGraph
 
 AGREEMENT_FRAMES = 50
 """Encoder frames over which a dialect without promised bits is compared."""
@@ -36,10 +38,21 @@ class CheckResult:
     differing: int = 0
 
 
+class Traced(Protocol):
+    """A written graph of which every value can be seen."""
+
+    file: str
+    graph: Graph
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Returns every value the graph makes; names are those of the graph IR."""
+        ...
+
+
 class _Comparison:
     """An observer that compares each value with that of the file, and goes on with the file's."""
 
-    def __init__(self, traced: TracedGraph) -> None:
+    def __init__(self, traced: Traced) -> None:
         self.traced = traced
         self.ops = {value.name: node.op for node in traced.graph.nodes for value in node.outputs}
         self.received: Mapping[str, Array] = {}
@@ -95,7 +108,21 @@ def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRe
         SelfCheckError: something differs; the first node, position and both values are named.
     """
     frames = 4 * checkpoint.config.model.subsampling_factor
-    return _verify(folder, model, checkpoint, ExactArithmetic(), frames=frames, packed=True)
+    traced = _trace(folder, model, checkpoint, packed=True)
+    return _verify(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
+
+
+def verify_tflite(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
+    """Compares a `whit` model.tflite with the packed arrays and, value by value, with the checkpoint.
+
+    The file is read back and run operator by operator (tflite_graph.py); every bit must agree.
+    Arguments and errors are those of verify_packed.
+    """
+    traced = {graph.name: TfliteGraph(folder, graph) for graph in model.graphs}
+    for graph in traced.values():
+        graph.check_constants()
+    frames = checkpoint.config.chunk_frames
+    return _verify(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
 
 
 def verify_float(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
@@ -108,19 +135,27 @@ def verify_float(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRes
         SelfCheckError: something differs by more than rounding can explain.
     """
     frames = checkpoint.config.model.subsampling_factor
-    return _verify(folder, model, checkpoint, FloatArithmetic(), frames=frames, packed=False)
+    traced = _trace(folder, model, checkpoint, packed=False)
+    return _verify(traced, checkpoint, FloatArithmetic(), frames=frames, promise="within rounding")
+
+
+def _trace(folder: Path, model: Model, checkpoint: Checkpoint, *, packed: bool) -> dict[str, TracedGraph]:
+    factor = checkpoint.config.model.subsampling_factor
+    return {
+        graph.name: TracedGraph(folder, graph, subsampling_factor=factor, packed=packed)
+        for graph in model.graphs
+    }
 
 
 def _verify(
-    folder: Path, model: Model, checkpoint: Checkpoint, arithmetic: Arithmetic, *, frames: int, packed: bool
+    traced: Mapping[str, Traced],
+    checkpoint: Checkpoint,
+    arithmetic: Arithmetic,
+    *,
+    frames: int,
+    promise: str,
 ) -> CheckResult:
     probes = Probes(checkpoint)
-    traced = {
-        graph.name: TracedGraph(
-            folder, graph, subsampling_factor=checkpoint.config.model.subsampling_factor, packed=packed
-        )
-        for graph in model.graphs
-    }
     comparisons = {name: _Comparison(graph) for name, graph in traced.items()}
 
     encode = comparisons["encode"]
@@ -140,7 +175,7 @@ def _verify(
         Interpreter(checkpoint, arithmetic, join).join(encoder, predictor)
         join.finish()
     compared = sum(comparison.compared for comparison in comparisons.values())
-    return CheckResult("bit for bit" if packed else "within rounding", compared)
+    return CheckResult(promise, compared)
 
 
 def measure_agreement(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
@@ -149,10 +184,7 @@ def measure_agreement(folder: Path, model: Model, checkpoint: Checkpoint) -> Che
     Both follow the checkpoint's own tokens, so one difference does not cause the next.
     """
     subsampling_factor = checkpoint.config.model.subsampling_factor
-    traced = {
-        graph.name: TracedGraph(folder, graph, subsampling_factor=subsampling_factor, packed=False)
-        for graph in model.graphs
-    }
+    traced = _trace(folder, model, checkpoint, packed=False)
     interpreter = Interpreter(checkpoint, FloatArithmetic(bounds=False))
     features = Probes(checkpoint).features(AGREEMENT_FRAMES * subsampling_factor)
     h, c = interpreter.encoder_state()

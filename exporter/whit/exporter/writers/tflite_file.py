@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whit.exporter.errors import NotQuantizedError
-from whit.exporter.ir import ABSENT, Constant, Graph, Node
+from whit.exporter.ir import ABSENT, Graph, Node
 from whit.exporter.quantized_matrix import QuantizedMatrix
 from whit.exporter.writers.tflite_schema import (
     Buffer,
@@ -42,15 +42,22 @@ class TfliteFile:
 
     def inside(self, content: bytes) -> int:
         """Returns the buffer of bytes that are stored inside the flatbuffer."""
-        return self._once(Buffer(inside=content), content, large=False)
+        key = (False, hashlib.sha256(content).digest())
+        if key not in self._known:
+            self._known[key] = len(self._buffers)
+            self._buffers.append(Buffer(inside=content))
+        return self._known[key]
 
     def in_section(self, content: bytes) -> int:
-        """Returns the buffer of an array in the data section; offsets count from the section's start."""
-        start = len(self._section) + -len(self._section) % ARRAY_ALIGNMENT_BYTES
-        buffer = self._once(Buffer(offset=start, size=len(content)), content, large=True)
-        if buffer == len(self._buffers) - 1 and len(self._section) < start + len(content):
-            self._section.extend(bytes(start - len(self._section)) + content)
-        return buffer
+        """Returns the buffer of an array in the data section."""
+        key = (True, hashlib.sha256(content).digest())
+        if key not in self._known:
+            self._section.extend(bytes(-len(self._section) % ARRAY_ALIGNMENT_BYTES))
+            self._known[key] = len(self._buffers)
+            # From the section's start, which is known only when the flatbuffer is written.
+            self._buffers.append(Buffer(offset=len(self._section), size=len(content)))
+            self._section.extend(content)
+        return self._known[key]
 
     def code(self, code: OperatorCode) -> int:
         """Returns the index of an operator code."""
@@ -70,13 +77,6 @@ class TfliteFile:
         length = len(self._flatbuffer(SECTION_ALIGNMENT_BYTES))
         start = length + -length % SECTION_ALIGNMENT_BYTES
         return self._flatbuffer(start) + bytes(start - length) + section
-
-    def _once(self, buffer: Buffer, content: bytes, *, large: bool) -> int:
-        key = (large, hashlib.sha256(content).digest())
-        if key not in self._known:
-            self._known[key] = len(self._buffers)
-            self._buffers.append(buffer)
-        return self._known[key]
 
     def _flatbuffer(self, section_start: int) -> bytes:
         buffers = [replace(b, offset=section_start + b.offset) if b.size else b for b in self._buffers]
@@ -138,7 +138,7 @@ class SubgraphWriter:
         Raises:
             NotQuantizedError: it is a quantized matrix that no pass has lowered.
         """
-        constant: Constant = self.graph.constants[name]
+        constant = self.graph.constants[name]
         if isinstance(constant, QuantizedMatrix):
             raise NotQuantizedError(f"[{name}] expected a lowered matrix, received a quantized one")
         return constant
