@@ -27,7 +27,7 @@ def forced_emissions(
         tokens = _spell(word.text, ids)
         for number, token in enumerate(tokens, start=1):
             time_s = word.start_s + (word.end_s - word.start_s) * number / len(tokens)
-            wanted = max(0, math.ceil(time_s / info.encoder_frame_s) - 1)  # the frame whose end covers it
+            wanted = max(0, math.ceil((time_s - 1e-9) / info.encoder_frame_s) - 1)  # the frame it ends in
             if wanted > frame:
                 frame, in_frame = wanted, 0
             if in_frame == max_symbols_per_frame:

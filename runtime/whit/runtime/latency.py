@@ -3,6 +3,7 @@
 Definitions and their sources: docs/latency.md.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,7 +86,7 @@ def word_latencies(
     for spoken, position in align([word.text for word in reference], playback.words).matches:
         word = reference[spoken]
         end_s = min(word.end_s, playback.duration_s)  # annotations are rounded
-        covering = playback.chunks[min(int(end_s / chunk_s), len(playback.chunks) - 1)]
+        covering = playback.chunks[min(_chunk_of(end_s, chunk_s), len(playback.chunks) - 1)]
         shown = playback.chunks[stable[position]]
         wait_s = covering.ready_s - end_s
         ahead_s = max(0.0, min(lookahead_s, wait_s))
@@ -102,6 +103,11 @@ def word_latencies(
             )
         )
     return tuple(latencies)
+
+
+def _chunk_of(end_s: float, chunk_s: float) -> int:
+    """Returns the chunk whose audio holds the last of what ends at `end_s`; a nanosecond is rounding."""
+    return max(0, math.ceil((end_s - 1e-9) / chunk_s) - 1)
 
 
 def _stable_chunk(playback: Playback, position: int) -> int:

@@ -5,6 +5,8 @@ Run as a program, this module is that process: it prints one JSON object.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import json
 import subprocess
@@ -117,6 +119,9 @@ def measure_here(path: Path, *, engine: str, num_threads: int, seconds: float) -
 
 def _now() -> ProcessMemory:
     gc.collect()
+    # Pages of freed memory would hide what comes next: give them back (glibc only).
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
     return process_memory()
 
 

@@ -1,13 +1,16 @@
 """What Linux says about this process's memory (proc(5); docs/latency.md says which figure means what)."""
 
-from collections.abc import Iterator
+import mmap
+from array import array
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 from whit.runtime.errors import MeasurementError
 
 PROC = Path("/proc/self")
+PAGE_BYTES = mmap.PAGESIZE
+PAGE_PRESENT = 1 << 63  # bit of a pagemap entry (Documentation/admin-guide/mm/pagemap.rst)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,16 +21,6 @@ class ProcessMemory:
     pss: int
     private_dirty: int
     private_clean: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileMapping:
-    """Bytes of one mapped range of a file."""
-
-    first: int  # offset in the file
-    length: int
-    rss: int
-    pss: int
 
 
 def process_memory() -> ProcessMemory:
@@ -59,43 +52,24 @@ def reset_peak_rss() -> bool:
     return True
 
 
-def file_mappings(path: Path) -> list[FileMapping]:
-    """Returns the mapped ranges of a file."""
-    wanted = str(path.resolve())
-    mappings = []
-    for header, sizes in _read_mappings():
-        fields = header.split(maxsplit=5)  # address permissions offset device inode path
-        if len(fields) == 6 and fields[5].rstrip("\n") == wanted:
-            begin, end = (int(address, 16) for address in fields[0].split("-"))
-            mappings.append(
-                FileMapping(first=int(fields[2], 16), length=end - begin, rss=sizes["Rss"], pss=sizes["Pss"])
-            )
-    return mappings
-
-
 def resident_file_bytes(path: Path) -> int:
-    """Returns how much of a mapped file is resident, a page mapped twice counted once.
+    """Returns how much of a mapped file is resident in this process, a page mapped twice counted once.
 
-    Rss counts a page once per mapping. Where ranges of the file overlap, Pss is summed instead, which divides
-    every page by its number of mappings (those of other processes included: it is then a lower bound).
+    Rss would count it twice, and Pss divides it by the processes that share it; pagemap tells page by page.
     """
-    mappings = sorted(file_mappings(path), key=lambda mapping: mapping.first)
-    overlap = any(a.first + a.length > b.first for a, b in pairwise(mappings))
-    return sum(mapping.pss if overlap else mapping.rss for mapping in mappings)
-
-
-def _read_mappings() -> Iterator[tuple[str, dict[str, int]]]:
-    header, sizes = "", {}
-    for line in _read("smaps").splitlines():
-        name, _, rest = line.partition(":")
-        if rest.endswith(" kB"):
-            sizes[name] = int(rest.split()[0]) * 1024
-        elif "-" in line.split(" ", 1)[0]:
-            if header:
-                yield header, sizes
-            header, sizes = line, {}
-    if header:
-        yield header, sizes
+    wanted = str(path.resolve())
+    resident: set[int] = set()
+    with _open("pagemap") as pagemap:
+        for line in _read("maps").splitlines():
+            fields = line.split(maxsplit=5)  # address permissions offset device inode path
+            if len(fields) < 6 or fields[5] != wanted:
+                continue
+            first, end = (int(address, 16) // PAGE_BYTES for address in fields[0].split("-"))
+            file_page = int(fields[2], 16) // PAGE_BYTES
+            pagemap.seek(8 * first)
+            entries = array("Q", pagemap.read(8 * (end - first)))
+            resident.update(file_page + i for i, entry in enumerate(entries) if entry & PAGE_PRESENT)
+    return len(resident) * PAGE_BYTES
 
 
 def _read_sizes(name: str) -> dict[str, int]:
@@ -108,7 +82,12 @@ def _read_sizes(name: str) -> dict[str, int]:
 
 
 def _read(name: str) -> str:
+    with _open(name) as file:
+        return file.read().decode()
+
+
+def _open(name: str) -> BinaryIO:
     try:
-        return (PROC / name).read_text()
+        return (PROC / name).open("rb")
     except OSError as error:
         raise MeasurementError(f"[memory] expected the file {PROC / name}, received: {error}") from error

@@ -1,0 +1,111 @@
+"""The table of `whit bench`: one column per model, one ratio per other model."""
+
+import string
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.table import Table
+
+from whit.runtime.latency_report import PARTS, Distribution, LatencyReport
+from whit.runtime.memory import MemoryReport
+
+ABSENT = "n/a"
+LETTERS = string.ascii_uppercase  # columns: A is the model, the others what it is held against
+
+
+def memory_table(reports: Sequence[MemoryReport]) -> Table:
+    """Returns memory in MiB and KiB; ratios are the first model's figure over the other's."""
+    table = _table("memory", len(reports))
+    for label, unit_bytes, field in (
+        ("file size, MiB", 1 << 20, "file_size"),
+        ("resident weights (mapped), MiB", 1 << 20, "resident_weights"),
+        ("private dirty of the model, MiB", 1 << 20, "private_dirty_model"),
+        ("private dirty of the process, MiB", 1 << 20, "private_dirty_after_stream"),
+        ("state per stream, KiB", 1 << 10, "model_state"),
+        ("stream in all, KiB", 1 << 10, "stream_private"),
+        ("scratch arena, MiB", 1 << 20, "scratch_arena"),
+        ("peak RSS loading, MiB", 1 << 20, "peak_rss_loading"),
+        ("peak RSS streaming, MiB", 1 << 20, "peak_rss_streaming"),
+    ):
+        values = [getattr(report, field) for report in reports]
+        _add(table, label, [None if value is None else value / unit_bytes for value in values])
+    return table
+
+
+def latency_table(reports: Sequence[LatencyReport], *, label: str) -> Table:
+    """Returns latency in milliseconds; ratios are the first model's figure over the other's."""
+    table = _table(f"latency ({label})", len(reports))
+    for name, distributions in _distributions(reports):
+        _add(table, f"{name}, ms: p50 p90 p99", *zip(*map(_percentiles, distributions), strict=True))
+        if name == "UPL":
+            for part in PARTS:
+                _add(table, f"  of it {part}, mean ms", [report.parts_ms[part].mean for report in reports])
+            _add(table, "  their sum, mean ms", [report.upl_ms.mean for report in reports])
+    first = reports[0]
+    shares = [f"{report.num_matched_words} of {report.num_reference_words}" for report in reports]
+    table.add_row("words matched", *shares)
+    ended = [f"{report.num_partial_before_end} of {report.num_recordings}" for report in reports]
+    table.add_row("first partial before audio end", *ended)
+    table.add_row("deadline misses", *(str(report.num_deadline_misses) for report in reports))
+    _add(table, "real-time factor", [report.real_time_factor for report in reports])
+    ratios = [
+        f"{np.median(np.divide(first.utterance_rtf, other.utterance_rtf)):.3f}" for other in reports[1:]
+    ]
+    if ratios:
+        table.add_row("  paired ratio, median", *([""] * len(reports)), *ratios)
+    return table
+
+
+def summary(report: LatencyReport) -> str:
+    """Returns the figures of one model in a sentence."""
+    share = 100 * report.num_partial_before_end / report.num_recordings
+    delay = ABSENT if report.upl_ms.p50 is None else f"{report.upl_ms.p50:.0f} ms"
+    return (
+        f"first partial before the audio ended on {share:.1f} % of {report.num_recordings} recordings, "
+        f"median stable-word delay {delay} ({report.upl_ms.count} words)"
+    )
+
+
+def _distributions(reports: Sequence[LatencyReport]) -> Iterator[tuple[str, list[Distribution]]]:
+    for name, field in (
+        ("UPL", "upl_ms"),
+        ("first UPL", "first_upl_ms"),
+        ("chunk compute", "chunk_compute_ms"),
+        ("first partial", "first_partial_ms"),
+        ("partial", "partial_ms"),
+        ("finalization", "finalization_ms"),
+        ("flush", "flush_ms"),
+        ("endpoint", "endpoint_ms"),
+    ):
+        yield name, [getattr(report, field) for report in reports]
+
+
+def _percentiles(distribution: Distribution) -> tuple[float | None, ...]:
+    return distribution.p50, distribution.p90, distribution.p99
+
+
+def _table(title: str, num_models: int) -> Table:
+    names = LETTERS[:num_models]
+    table = Table()
+    table.add_column(title, no_wrap=True)
+    for header in (*names, *(f"{names[0]} / {name}" for name in names[1:])):
+        table.add_column(header, justify="right", no_wrap=True)
+    return table
+
+
+def _add(table: Table, label: str, *figures: Sequence[float | None]) -> None:
+    """Adds a row; each figure holds one value per model, and figures share a cell."""
+    cells = [" ".join(_text(value) for value in values) for values in zip(*figures, strict=True)]
+    for other in range(1, len(cells)):
+        cells.append(" ".join(_ratio(values[0], values[other]) for values in figures))
+    table.add_row(label, *cells)
+
+
+def _text(value: float | None) -> str:
+    if value is None:
+        return ABSENT
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _ratio(first: float | None, other: float | None) -> str:
+    return ABSENT if first is None or not other else f"{first / other:.2f}"

@@ -1,0 +1,117 @@
+"""`whit bench`: memory and latency, next to other models."""
+
+import json as json_format
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from whit.runtime.bench_table import LETTERS, latency_table, memory_table, summary
+from whit.runtime.benchmark import BenchSettings, ClockCheck, check_clocks, check_recordings, play_all
+from whit.runtime.environment import describe_environment, hash_file
+from whit.runtime.latency_report import LatencyReport, rounded, summarize
+from whit.runtime.manifest import read_manifest
+from whit.runtime.memory import MemoryReport, measure_memory
+from whit.runtime.model_folder import ModelFolder, open_model_folder
+from whit.runtime.recognizer import Recognizer
+
+
+def bench(
+    model: Annotated[Path, typer.Argument(help="What `whit export` wrote.")],
+    manifest: Annotated[Path, typer.Argument(help="JSON lines with audio, text and word times.")],
+    *,
+    against: Annotated[list[Path] | None, typer.Option(help="Another model in the same run.")] = None,
+    paced: Annotated[bool, typer.Option("--paced", help="Play at the pace of speech.")] = False,
+    forced: Annotated[
+        bool, typer.Option("--forced", help="Emit the reference words: for models of random weights.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many recordings.")] = None,
+    feed_ms: Annotated[float, typer.Option(help="Audio of one block.")] = 10.0,
+    memory_s: Annotated[float, typer.Option(min=0.1, help="Audio streamed to measure memory.")] = 20.0,
+    engine: Annotated[str, typer.Option(help="What runs the models.")] = "onnxruntime",
+    threads: Annotated[int, typer.Option(help="Threads of one encoder call.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure memory and user-perceived latency of a model, and of others in the same run."""
+    settings = BenchSettings(paced=paced, forced=forced, feed_ms=feed_ms)
+    recordings = read_manifest(manifest, limit=limit)
+    check_recordings(recordings, settings)
+    paths = [model, *(against or [])]
+    folders = [open_model_folder(path) for path in paths]
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("memory", total=len(paths) + len(paths) * len(recordings))
+        memory = []
+        for path in paths:
+            memory.append(measure_memory(path, engine=engine, num_threads=threads, seconds=memory_s))
+            progress.advance(task)
+        progress.update(task, description="latency")
+        recognizers = [Recognizer.from_file(path, engine=engine, num_threads=threads) for path in paths]
+        playbacks = play_all(recognizers, recordings, settings, progress=lambda: progress.advance(task))
+        progress.update(task, description="clocks")
+        clock_check = check_clocks(recognizers[0], recordings[0], settings)
+    latency = [
+        summarize(recordings, played, recognizer.info)
+        for played, recognizer in zip(playbacks, recognizers, strict=True)
+    ]
+    label = settings.clock().label + (", forced emission: simulated words" if forced else "")
+    environment = describe_environment(num_threads=threads)
+    if json:
+        rows = zip(paths, folders, memory, latency, strict=True)
+        report = {
+            "manifest": str(manifest),
+            "clock": label,
+            "settings": asdict(settings),
+            "environment": environment,
+            "clock_check": asdict(clock_check),
+            "models": [_model_json(*row) for row in rows],
+        }
+        typer.echo(json_format.dumps(rounded(report), indent=2, ensure_ascii=False))
+        return
+    _print([folder.info.title for folder in folders], memory, latency, label, environment, clock_check)
+
+
+def _model_json(
+    path: Path, folder: ModelFolder, memory: MemoryReport, latency: LatencyReport
+) -> dict[str, Any]:
+    files = [graph.path for graph in folder.graphs.values()] + folder.weights_paths
+    return {
+        "model": str(path),
+        "name": folder.info.name,
+        "dialect": folder.info.dialect,
+        "sha256": {file.name: hash_file(file) for file in files},
+        "memory_bytes": asdict(memory) | {"private_dirty_model": memory.private_dirty_model},
+        "latency": asdict(latency),
+        "summary": summary(latency),
+    }
+
+
+def _print(
+    names: Sequence[str],
+    memory: Sequence[MemoryReport],
+    latency: Sequence[LatencyReport],
+    label: str,
+    environment: dict[str, Any],
+    clock_check: ClockCheck,
+) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 40 + 40 * len(names)  # a file has no margin to keep
+    for letter, name in zip(LETTERS, names, strict=False):
+        console.print(f"{letter} = {name}")
+    console.print(memory_table(memory))
+    console.print("scratch arena: ONNX Runtime does not report its own; it is part of private dirty memory")
+    console.print(latency_table(latency, label=label))
+    for name, report in zip(names, latency, strict=True):
+        console.print(f"{name}: {summary(report)}", soft_wrap=True)
+    console.print(
+        f"paced minus virtual clock, {Path(clock_check.audio).name}: median {clock_check.median_ms:+.2f} ms, "
+        f"largest {clock_check.largest_ms:+.2f} ms",
+        soft_wrap=True,
+    )
+    facts = {key: value for key, value in environment.items() if key != "versions"} | environment["versions"]
+    known = [f"{key} {value}" for key, value in facts.items() if value is not None]
+    console.print("; ".join(known), soft_wrap=True)

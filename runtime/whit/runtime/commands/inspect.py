@@ -1,0 +1,94 @@
+"""`whit inspect`: what a model file holds."""
+
+import json as json_format
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from whit.runtime.environment import hash_file
+from whit.runtime.errors import ModelFileError
+from whit.runtime.model_folder import ModelFolder, open_model_folder
+from whit.runtime.model_layers import Layer, list_layers, mean_bits
+
+SMALL_BYTES = 64  # shapes and axes: listed by --json only
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(help="What `whit export` wrote.")],
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="Check the SHA-256 of the weights.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List a model's layers with their bits and bytes; nothing is run."""
+    folder = open_model_folder(model)
+    layers = list_layers(folder)
+    if verify:
+        verify_weights(folder)
+    if json:
+        report = {
+            "model": str(model),
+            "info": asdict(folder.info),
+            "layers": [asdict(layer) | {"total_bytes": layer.total_bytes} for layer in layers],
+            "mean_bits": mean_bits(layers),
+            "file_size_bytes": folder.file_size_bytes,
+            "verified": verify,
+        }
+        typer.echo(json_format.dumps(report, indent=2, ensure_ascii=False))
+        return
+    _print(folder, layers, verified=verify)
+
+
+def verify_weights(folder: ModelFolder) -> None:
+    """Compares the weights with the hash in the metadata.
+
+    Raises:
+        ModelFileError: they differ, or the file states no hash.
+    """
+    expected = folder.info.weights_sha256
+    if expected is None:
+        raise ModelFileError(
+            f"[--verify] expected a file of dialect whit, whose metadata holds a SHA-256, received "
+            f"{folder.info.dialect}"
+        )
+    for path in folder.weights_paths:
+        received = hash_file(path)
+        if received != expected:
+            raise ModelFileError(f"[{path}] expected SHA-256 {expected}, received {received}")
+
+
+def _print(folder: ModelFolder, layers: Sequence[Layer], *, verified: bool) -> None:
+    info = folder.info
+    console = Console(highlight=False)
+    console.print(
+        f"{info.name}: dialect {info.dialect}, {len(info.tokens)} tokens and the blank, "
+        f"{info.flavour} front-end with {info.num_mels} mels, chunks of {info.chunk_ms} ms, "
+        f"look-ahead {info.lookahead_ms} ms, tail {info.tail_ms} ms",
+        soft_wrap=True,
+    )
+    if not console.is_terminal:
+        console.width = 120  # a file has no margin to keep
+    table = Table()
+    for header in ("graph", "tensor"):
+        table.add_column(header, overflow="fold")
+    for header in ("shape", "bits", "layout", "bytes"):
+        table.add_column(header, justify="right", no_wrap=True)
+    graph = ""
+    shown = [layer for layer in layers if layer.total_bytes >= SMALL_BYTES]
+    for layer in shown:
+        shape = " x ".join(map(str, layer.shape)) or "scalar"
+        first = layer.graph if layer.graph != graph else ""
+        graph = layer.graph
+        table.add_row(first, layer.name, shape, str(layer.bits), layer.layout, f"{layer.total_bytes:,}")
+    table.add_row("", f"{len(layers) - len(shown)} constants below {SMALL_BYTES} bytes", "", "", "", "")
+    table.add_section()
+    bits = mean_bits(layers)
+    tensors = f"{sum(layer.total_bytes for layer in layers):,}"
+    table.add_row("total", "", "", "" if bits is None else f"{bits:.2f}", "", tensors)
+    console.print(table)
+    note = "; SHA-256 of the weights verified" if verified else ""
+    console.print(f"files: {folder.file_size_bytes:,} bytes{note}")

@@ -1,0 +1,104 @@
+"""The tensors of a model file, one row each: shape, bits and bytes."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import prod
+
+from whit.runtime.errors import ModelFileError
+from whit.runtime.model_folder import ModelFolder
+from whit.runtime.onnx_file import OnnxFile, OnnxNode
+
+# Inputs of the packed operators (docs/format.md, section 3): names and positions of one matrix's arrays.
+MATRIX_INPUTS = {
+    "PackedMatMul": {"": (1, 2, 3, 4)},
+    "PackedEmbedding": {"": (1, 2, 3)},
+    "PackedLSTM": {"w": (3, 4, 5), "r": (6, 7, 8), "bias": (9,)},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One matrix with its side data, or one plain tensor."""
+
+    graph: str
+    name: str
+    shape: tuple[int, ...]
+    bits: int  # of one weight
+    layout: str  # "E" or "P" where packed, else the data type
+    weight_bytes: int  # packed indices, or the plain tensor
+    side_bytes: int  # codebooks, scales, biases
+
+    @property
+    def total_bytes(self) -> int:
+        """Returns what the layer takes in the file."""
+        return self.weight_bytes + self.side_bytes
+
+
+def list_layers(folder: ModelFolder) -> list[Layer]:
+    """Returns the layers of all graphs in order of execution.
+
+    Raises:
+        ModelFileError: a packed operator lacks an attribute or a tensor.
+    """
+    return [layer for name, graph in folder.graphs.items() for layer in _graph_layers(name, graph)]
+
+
+def _graph_layers(name: str, graph: OnnxFile) -> Iterator[Layer]:
+    used: set[str] = set()
+    for node in graph.nodes:
+        for matrix, positions in MATRIX_INPUTS.get(node.op_type, {}).items() if node.domain == "whit" else ():
+            names = [node.inputs[p] for p in positions if p < len(node.inputs) and node.inputs[p]]
+            used.update(names)
+            if names:
+                yield _packed_layer(name, graph, node, matrix, names)
+    for tensor in graph.tensors.values():
+        if tensor.name not in used:
+            yield Layer(
+                graph=name,
+                name=tensor.name,
+                shape=tensor.shape,
+                bits=tensor.bits,
+                layout=tensor.data_type,
+                weight_bytes=tensor.size_bytes,
+                side_bytes=0,
+            )
+
+
+def _packed_layer(graph_name: str, graph: OnnxFile, node: OnnxNode, matrix: str, names: list[str]) -> Layer:
+    try:
+        sizes = [graph.tensors[name].size_bytes for name in names]
+        if matrix == "bias":
+            rows = 4 * int(node.attributes["hidden_size"])
+            return Layer(
+                graph=graph_name,
+                name=names[0],
+                shape=(rows,),
+                bits=32,
+                layout="float32",
+                weight_bytes=0,
+                side_bytes=sizes[0],
+            )
+        if matrix:
+            hidden = int(node.attributes["hidden_size"])
+            cols = int(node.attributes["input_size"]) if matrix == "w" else hidden
+            shape, prefix = (4 * hidden, cols), f"{matrix}_"
+        else:
+            shape, prefix = (int(node.attributes["rows"]), int(node.attributes["cols"])), ""
+        return Layer(
+            graph=graph_name,
+            name=names[0].removesuffix(".data"),
+            shape=shape,
+            bits=int(node.attributes[f"{prefix}bits"]),
+            layout=str(node.attributes[f"{prefix}layout"]),
+            weight_bytes=sizes[0],
+            side_bytes=sum(sizes[1:]),
+        )
+    except KeyError as error:
+        raise ModelFileError(f"[{graph.path}: {node.op_type}] expected {error}, received none") from error
+
+
+def mean_bits(layers: Iterable[Layer]) -> float | None:
+    """Returns the bits per weight over all packed matrices; None without one."""
+    packed = [layer for layer in layers if layer.layout in ("E", "P")]
+    weights = sum(prod(layer.shape) for layer in packed)
+    return sum(layer.bits * prod(layer.shape) for layer in packed) / weights if weights else None
