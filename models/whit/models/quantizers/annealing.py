@@ -19,9 +19,9 @@ class AnnealingSchedule:
         every: soft steps quantize only every n-th time ("quantization frequency"); hard ones always do.
     """
 
-    start: float = 1.0
+    start: float = 8.0
     end: float = 64.0
-    hard_from: float = 0.8
+    hard_from: float = 0.6
     every: int = 1
 
     def __post_init__(self) -> None:

@@ -78,7 +78,9 @@ def lloyd_max(data: SortedSample, start: Tensor, mu: float) -> Tensor:
 def additive(data: SortedSample, centroids: Tensor, mu: float) -> tuple[Tensor, Tensor]:
     """Returns offset (groups,) and plane weights (groups, bits) whose sums approach the weights.
 
-    Alternates between assigning the sample to the sums and least squares for offset and planes.
+    Alternates between assigning the sample to the sums and least squares for offset and planes. At 3 bits
+    there are two optima, by whether the greatest plane is more or less than the other two together; the
+    second is better by 0.2 dB (Gaussian) to 0.6 dB (Laplacian), so both are tried.
 
     Args:
         data: the sample.
@@ -88,7 +90,21 @@ def additive(data: SortedSample, centroids: Tensor, mu: float) -> tuple[Tensor, 
     k = centroids.shape[1]
     bits = k.bit_length() - 1
     design = torch.cat([torch.ones(k, 1), bits_of_index(bits)], dim=1).to(centroids)  # (K, 1 + bits)
-    solution = torch.linalg.lstsq(design, centroids.T).solution.T  # (groups, 1 + bits)
+    orders = [list(range(k))]
+    if bits == 3:
+        orders.append([0, 1, 2, 4, 3, 5, 6, 7])  # ascending sums where a_0 < a_1 + a_2
+    trials = []
+    for order in orders:
+        start = torch.linalg.lstsq(design[order], centroids.T).solution.T  # (groups, 1 + bits)
+        trials.append(_alternate(data, start, design, mu))
+    errors = torch.stack([error for _, error in trials])  # (starts, groups)
+    solutions = torch.stack([solution for solution, _ in trials])  # (starts, groups, 1 + bits)
+    best = solutions[errors.argmin(dim=0), torch.arange(solutions.shape[1], device=errors.device)]
+    return best[:, 0], best[:, 1:]
+
+
+def _alternate(data: SortedSample, solution: Tensor, design: Tensor, mu: float) -> tuple[Tensor, Tensor]:
+    """Returns the optimum near `solution` and its squared error less a constant, (groups,)."""
     for _ in range(ITERATIONS):
         sums = solution @ design.T
         order = sums.argsort(dim=-1)
@@ -97,13 +113,15 @@ def additive(data: SortedSample, centroids: Tensor, mu: float) -> tuple[Tensor, 
         normal = torch.einsum("gki,gk,gkj->gij", rows, mass, rows)
         right = torch.einsum("gki,gk->gi", rows, moment)
         # An empty cell leaves a direction open: the ridge keeps the present value there.
-        ridge = 1e-9 * (mass.sum(-1).clamp(min=1e-30))[:, None, None] * torch.eye(1 + bits).to(normal)
+        ridge = 1e-9 * mass.sum(-1).clamp(min=1e-30)[:, None, None] * torch.eye(design.shape[1]).to(normal)
         moved = torch.linalg.solve(normal + ridge, right + (ridge @ solution[:, :, None])[:, :, 0])
         done = bool(((moved - solution).abs() <= 1e-6).all())
         solution = moved
         if done:
             break
-    return solution[:, 0], solution[:, 1:]
+    sums = (solution @ design.T).sort(dim=-1).values
+    mass, moment = cell_sums(data, boundaries_of(sums, mu))
+    return solution, (mass * sums.square() - 2 * moment * sums).sum(dim=-1)
 
 
 def bits_of_index(bits: int) -> Tensor:

@@ -51,9 +51,9 @@ class CodebookConfig:
         mix: what the softmax averages: expanded centroids, or companded ones, expanded afterwards.
     """
 
-    start: float = 1.0
+    start: float = 8.0
     end: float = 64.0
-    hard_from: float = 0.8
+    hard_from: float = 0.6
     every: int = 1
     scale: ScaleKind = "learned"
     groups: Grouping = "matrix"
@@ -257,8 +257,9 @@ class CodebookQuantizer(WeightQuantizer):
         if self.training and not self.schedule.quantizes(int(self.step), progress):
             return weight
         scale = self._row_scale(weight)
-        x = self._normalised(weight, scale)
         hard = not self.training or self.schedule.is_hard(progress)
+        # With fixed assignments a weight is scale * code: the scale's gradient is the code alone.
+        x = self._normalised(weight, scale.detach() if hard else scale)
         codes = self._hard(x) if hard else self._soft(x, self.schedule.sharpness(progress))
         return (scale / self.range.unit)[:, None] * self._from_groups(codes)
 

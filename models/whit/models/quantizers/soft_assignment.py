@@ -108,7 +108,7 @@ class _GapSigmoid(torch.autograd.Function):
         for block in _blocks(x):
             part = x[:, block]
             flat = gap_index(part, boundaries)
-            p = compand(part, mu).mul_(2 * alpha).sub_(_look_up(bias, flat)).sigmoid_()
+            p = (compand(part, mu) * (2 * alpha)).sub_(_look_up(bias, flat)).sigmoid_()
             out[:, block] = p.mul_(_look_up(span, flat)).add_(_look_up(left, flat))
         ctx.save_for_backward(x, left, span, bias, boundaries)
         ctx.alpha, ctx.mu = alpha, mu  # type: ignore[attr-defined]
@@ -126,7 +126,7 @@ class _GapSigmoid(torch.autograd.Function):
         for block in _blocks(x):
             part, g = x[:, block], grad[:, block]
             flat = gap_index(part, boundaries)
-            p = compand(part, mu).mul_(2 * alpha).sub_(_look_up(bias, flat)).sigmoid_()
+            p = (compand(part, mu) * (2 * alpha)).sub_(_look_up(bias, flat)).sigmoid_()
             slope = g * _look_up(span, flat) * p * (1 - p)  # of the sigmoid's argument
             grad_x[:, block] = slope * compand_slope(part, mu) * (2 * alpha)
             _add_up(grad_left, flat, g)
