@@ -34,12 +34,13 @@ def to_mono(samples: ArrayLike, *, first_sample: int = 0) -> NDArray[np.float32]
         mono = np.zeros(array.shape, np.float32)
     else:
         raise AudioError(f"[samples] expected floats in [-1, 1] or int16, received {array.dtype}")
-    bad = ~(np.abs(mono.reshape(len(mono), -1)) <= MAX_MAGNITUDE)  # also true for NaN
+    table = mono[:, None] if mono.ndim == 1 else mono  # (n, channels)
+    bad = ~(np.abs(table) <= MAX_MAGNITUDE)  # also true for NaN
     if bad.any():
         row, channel = (int(index[0]) for index in np.nonzero(bad))
         raise AudioError(
             f"[sample {first_sample + row}] expected a number of magnitude up to {MAX_MAGNITUDE:g}, "
-            f"received {mono.reshape(len(mono), -1)[row, channel]}"
+            f"received {table[row, channel]}"
         )
     if mono.ndim == 2:
         mono = mono[:, 0] if mono.shape[1] == 1 else _average(mono)

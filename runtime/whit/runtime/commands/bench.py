@@ -42,7 +42,8 @@ def bench(
     check_recordings(recordings, settings)
     paths = [model, *(against or [])]
     folders = [open_model_folder(path) for path in paths]
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("memory", total=len(paths) + len(paths) * len(recordings))
         memory = []
         for path in paths:

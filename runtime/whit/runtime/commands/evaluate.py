@@ -36,7 +36,8 @@ def evaluate(
     names: list[str] = []
     transcripts: list[list[str]] = []
     elapsed_s: list[float] = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for path in paths:
             recognizer = Recognizer.from_file(path, engine=engine, num_threads=threads, self_test=self_test)
             names.append(recognizer.info.title)

@@ -1,0 +1,255 @@
+"""Damaged models and recordings through the command line: one sentence, exit code 2, never a crash."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from whit.runtime import cli
+from whit.runtime.errors import ModelFileError
+from whit.runtime.model_folder import open_model_folder
+from whit.runtime.onnx_file import read_onnx
+
+
+def edit(path, old, new):
+    content = path.read_bytes()
+    assert old in content, f"{path.name} holds no {old!r}: the test would pass in vain"
+    assert len(old) == len(new)
+    path.write_bytes(content.replace(old, new))
+
+
+def edit_metadata(folder, key, old, new):
+    """Changes a value of the same length; on the wire it follows its key, tag and length."""
+    prefix = b"whit." + key + bytes([0x12, len(old)])
+    edit(folder / "encoder.onnx", prefix + old, prefix + new)
+
+
+def truncate(path, keep):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+
+
+def edit_config(folder, change):
+    """Changes whit.config by writing the encoder anew, lengths and all."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(folder / "encoder.onnx", load_external_data=False)
+    for entry in model.metadata_props:
+        if entry.key == "whit.config":
+            config = json.loads(entry.value)
+            change(config)
+            entry.value = json.dumps(config)
+    (folder / "encoder.onnx").write_bytes(model.SerializeToString())
+
+
+def remove_metadata(folder, key):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(folder / "encoder.onnx", load_external_data=False)
+    kept = [entry for entry in model.metadata_props if entry.key != key]
+    assert len(kept) == len(model.metadata_props) - 1
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    (folder / "encoder.onnx").write_bytes(model.SerializeToString())
+
+
+def move_tensor_outside(folder):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(folder / "encoder.onnx", load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "../weights.bin"
+    (folder / "encoder.onnx").write_bytes(model.SerializeToString())
+
+
+def write_pickle(folder):
+    np.savez(folder / "golden.npz", features=np.array([{}], object))
+
+
+DEFECTS = {
+    "no encoder": (lambda f: (f / "encoder.onnx").unlink(), "encoder.onnx"),
+    "no decoder": (lambda f: (f / "decoder.onnx").unlink(), "decoder.onnx"),
+    "no joiner": (lambda f: (f / "joiner.onnx").unlink(), "joiner.onnx"),
+    "no weights": (lambda f: (f / "weights.bin").unlink(), "weights.bin"),
+    "no tokens": (lambda f: (f / "tokens.txt").unlink(), "tokens.txt"),
+    "no golden vectors": (lambda f: (f / "golden.npz").unlink(), "golden.npz"),
+    "empty encoder": (lambda f: truncate(f / "encoder.onnx", 0), "empty file"),
+    "encoder cut to a tenth": (lambda f: truncate(f / "encoder.onnx", 0.1), "encoder.onnx"),
+    "encoder cut to half": (lambda f: truncate(f / "encoder.onnx", 0.5), "encoder.onnx"),
+    "joiner cut by a byte": (lambda f: truncate(f / "joiner.onnx", 0.999), "joiner.onnx"),
+    "encoder of text": (lambda f: (f / "encoder.onnx").write_text("hello"), "encoder.onnx"),
+    "weights cut to half": (lambda f: truncate(f / "weights.bin", 0.5), "expected at least"),
+    "empty weights": (lambda f: truncate(f / "weights.bin", 0), "expected at least"),
+    "weights edited": (lambda f: edit_weights(f / "weights.bin"), "expected the stored bits"),
+    "weights outside the folder": (move_tensor_outside, "beside the model"),
+    "unknown operator": (lambda f: edit(f / "encoder.onnx", b"PackedLSTM", b"PackedGRUX"), "PackedGRUX"),
+    "another format version": (lambda f: edit_metadata(f, b"format_version", b"1", b"2"), "received '2'"),
+    "no format version": (lambda f: remove_metadata(f, "whit.format_version"), "whit.format_version"),
+    "no configuration": (lambda f: remove_metadata(f, "whit.config"), "whit.config"),
+    "another dialect": (lambda f: edit_metadata(f, b"dialect", b"whit", b"whip"), "'whip'"),
+    "another architecture": (lambda f: edit_config(f, lambda c: c.update(architecture="ctc")), "'ctc'"),
+    "a chunk that does not fit": (lambda f: edit_config(f, lambda c: c["streaming"].update(chunk_ms=70)),
+                                  "multiple of 60 ms"),
+    "a negative tail": (lambda f: edit_config(f, lambda c: c["streaming"].update(tail_ms=-1)), "tail_ms"),
+    "a tail of text": (lambda f: edit_config(f, lambda c: c["streaming"].update(tail_ms="x")), "tail_ms"),
+    "another sample rate": (lambda f: edit_config(f, lambda c: c["frontend"].update(sample_rate_hz=8000)),
+                            "16000"),
+    "another front-end": (lambda f: edit_config(f, lambda c: c["frontend"].update(flavour="mfcc")), "mfcc"),
+    "no tokens in the configuration": (lambda f: edit_config(f, lambda c: c.update(tokens=[])), "tokens"),
+    "a smaller state": (lambda f: edit_config(f, lambda c: c["model"].update(encoder_hidden=12)), "expected"),
+    "tokens of another model": (lambda f: (f / "tokens.txt").write_text("a 0\n<blk> 1\n"), "line 1"),
+    "tokens cut": (lambda f: truncate(f / "tokens.txt", 0.5), "tokens.txt"),
+    "tokens not UTF-8": (lambda f: (f / "tokens.txt").write_bytes(b"\xff\xfe 0\n"), "UTF-8"),
+    "golden vectors cut": (lambda f: truncate(f / "golden.npz", 0.7), "golden.npz"),
+    "golden vectors of text": (lambda f: (f / "golden.npz").write_text("hello"), "golden.npz"),
+    "golden vectors pickled": (write_pickle, "golden.npz"),
+    "decoder for encoder": (lambda f: shutil.copy(f / "decoder.onnx", f / "encoder.onnx"), "encoder.onnx"),
+    "joiner for decoder": (lambda f: shutil.copy(f / "joiner.onnx", f / "decoder.onnx"), "4 inputs"),
+}  # fmt: skip
+
+
+def edit_weights(path):
+    content = bytearray(path.read_bytes())
+    content[5] ^= 0x41  # of the first matrix; padding is not computed with
+    path.write_bytes(content)
+
+
+def assert_one_sentence(result, expected):
+    assert result.exit_code == 2, result.output + repr(result.exception)
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "expected" in result.stderr
+    assert "received" in result.stderr
+    assert expected in result.stderr
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_damaged_models(model_copy, recording, name):
+    damage, expected = DEFECTS[name]
+    damage(model_copy)
+    result = CliRunner().invoke(cli.app, ["transcribe", str(model_copy), str(recording)])
+    assert_one_sentence(result, expected)
+
+
+def test_a_damaged_model_ends_the_real_program_too(model_copy, recording):
+    truncate(model_copy / "weights.bin", 0.5)
+    command = [sys.executable, "-c", "from whit.runtime.cli import main; main()"]
+    process = subprocess.run(
+        [*command, "transcribe", model_copy, recording], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 2
+    assert process.stderr.count("\n") == 1
+    assert "weights.bin" in process.stderr
+
+
+def test_no_model(tmp_path, recording):
+    result = CliRunner().invoke(cli.app, ["transcribe", str(tmp_path / "none"), str(recording)])
+    assert_one_sentence(result, "does not exist")
+    result = CliRunner().invoke(cli.app, ["transcribe", str(tmp_path), str(recording)])
+    assert_one_sentence(result, "encoder.onnx")
+
+
+def write_zero_hz(path):
+    soundfile.write(path, np.zeros(100), 8000)
+    content = bytearray(path.read_bytes())
+    content[24:28] = bytes(4)
+    path.write_bytes(content)
+
+
+RECORDINGS = {
+    "missing": (lambda path: None, "speech.wav"),
+    "empty": (lambda path: path.write_bytes(b""), "empty file"),
+    "no samples": (lambda path: soundfile.write(path, np.zeros(0), 8000), "at least 1 sample"),
+    "NaN": (lambda path: soundfile.write(path, np.full(50, np.nan), 8000, subtype="FLOAT"), "sample 0"),
+    "0 Hz": (write_zero_hz, "speech.wav"),
+    "100 Hz": (lambda path: soundfile.write(path, np.zeros(100), 100), "1000 to 384000 Hz, received 100"),
+}
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_bad_recordings(exported, tmp_path, name):
+    make, expected = RECORDINGS[name]
+    make(tmp_path / "speech.wav")
+    result = CliRunner().invoke(cli.app, ["transcribe", str(exported), str(tmp_path / "speech.wav")])
+    assert_one_sentence(result, expected)
+
+
+@pytest.mark.parametrize(("rate_hz", "num_samples"), [(16000, 1), (192000, 1), (192000, 96001), (1000, 333)])
+def test_odd_recordings_are_fine(exported, tmp_path, rate_hz, num_samples):
+    samples = np.random.default_rng(0).normal(0, 0.1, num_samples)
+    soundfile.write(tmp_path / "speech.wav", samples, rate_hz)
+    result = CliRunner().invoke(
+        cli.app, ["transcribe", str(exported), str(tmp_path / "speech.wav"), "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["duration_s"] == pytest.approx(num_samples / rate_hz, abs=1e-4)
+
+
+@pytest.mark.full
+def test_three_hours_are_transcribed(exported, tmp_path):
+    path = tmp_path / "speech.wav"
+    with soundfile.SoundFile(path, "w", 16000, 1) as file:
+        for _ in range(3 * 60):
+            file.write(np.zeros(60 * 16000, np.int16))
+    result = CliRunner().invoke(cli.app, ["transcribe", str(exported), str(path), "--json"])
+    assert json.loads(result.stdout)["duration_s"] == 3 * 3600
+
+
+MANIFESTS = {
+    "missing": (None, "received no file"),
+    "empty": ("", "at least 1 recording"),
+    "no JSON": ("hello\n", "line 1"),
+    "a list": ("[]\n", "an object"),
+    "no text": ('{"audio": "a.wav"}\n', "'text'"),
+    "times reversed": ('{"audio": "a.wav", "text": "a", "words": [["a", 2, 1]]}\n', "start_s <= end_s"),
+    "a time that is none": (
+        '{"audio": "a.wav", "text": "a", "words": [["a", 0, NaN]]}\n',
+        "start_s <= end_s",
+    ),
+    "too few clips": ('{"audio": "a.wav", "text": "a b", "clips": ["x"]}\n', "'clips'"),
+    "no words": ('{"audio": "speech.wav", "text": ""}\n', "at least 1 reference word"),
+}
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_bad_manifests(exported, tmp_path, name):
+    content, expected = MANIFESTS[name]
+    soundfile.write(tmp_path / "speech.wav", np.zeros(100), 8000)
+    if content is not None:
+        (tmp_path / "set.jsonl").write_text(content)
+    result = CliRunner().invoke(cli.app, ["eval", str(exported), str(tmp_path / "set.jsonl")])
+    assert_one_sentence(result, expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_any_damage_to_a_graph_is_a_model_file_error_or_none(exported, tmp_path_factory, data):
+    content = bytearray((exported / "onnx" / "joiner.onnx").read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("graph") / "joiner.onnx"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        read_onnx(path)
+    except ModelFileError:
+        return
+
+
+def test_the_reader_agrees_with_the_onnx_package(exported):
+    onnx = pytest.importorskip("onnx")
+    for folder in ("onnx", "stock-float", "stock-int8"):
+        for name, graph in open_model_folder(exported / folder).graphs.items():
+            model = onnx.load(exported / folder / f"{name}.onnx", load_external_data=False)
+            assert graph.metadata == {entry.key: entry.value for entry in model.metadata_props}
+            assert [node.op_type for node in graph.nodes] == [node.op_type for node in model.graph.node]
+            assert [list(node.inputs) for node in graph.nodes] == [
+                list(node.input) for node in model.graph.node
+            ]
+            shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+            assert {name: tensor.shape for name, tensor in graph.tensors.items()} == shapes

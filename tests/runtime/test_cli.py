@@ -1,0 +1,136 @@
+"""The command line: lazy commands, exit codes, one sentence."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from whit.runtime import cli, command_group
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def test_help_lists_every_command_in_one_line_each():
+    result = run("--help")
+    assert result.exit_code == 0
+    for name in ("transcribe", "inspect", "eval", "bench", "export", "train"):
+        assert name in result.output
+    assert "not installed" not in result.output
+    assert "cannot be read" not in result.output
+
+
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys; sys.argv = ['whit', '--help']\n"
+        "from whit.runtime.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'numpy', 'torch', 'onnx', 'onnxruntime', 'soundfile'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", [*cli.COMMANDS, "export", "train"])
+def test_every_command_has_help(name):
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_version():
+    assert run("--version").output.startswith("whit 0.")
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["transcribe"], ["transcribe", "--no-such-option"]])
+def test_usage_errors_exit_2(arguments):
+    assert run(*arguments).exit_code == 2
+
+
+@pytest.fixture
+def failing(tmp_path, monkeypatch):
+    """Adds the command `failing`, whose body is given."""
+
+    def add(body):
+        (tmp_path / "failing_command.py").write_text(f"def failing() -> None:\n    {body}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "failing_command", raising=False)
+        monkeypatch.setitem(cli.COMMANDS, "failing", "failing_command:failing")
+
+    return add
+
+
+UNUSABLE = "expected a file that can be used, received:"
+
+
+@pytest.mark.parametrize(
+    ("body", "exit_code", "sentence"),
+    [
+        ("from whit.runtime.errors import WhitError; raise WhitError('[x] a,\\nb')", 2, "[x] a, b\n"),
+        ("open('none.bin')", 2, f"[none.bin] {UNUSABLE} No such file or directory\n"),
+        ("raise OSError('disk full')", 2, f"[failing] {UNUSABLE} disk full\n"),
+        ("import torch_of_nowhere", 2, "[failing] expected the package torch_of_nowhere, received none\n"),
+        ("raise KeyboardInterrupt", 130, ""),
+    ],
+)
+def test_errors_become_one_sentence(failing, body, exit_code, sentence):
+    failing(body)
+    result = run("failing")
+    assert (result.exit_code, result.stderr) == (exit_code, sentence)
+
+
+@pytest.mark.parametrize("body", ["raise RuntimeError('a bug')", "import whit.runtime.nowhere"])
+def test_errors_of_ours_keep_their_traceback(failing, body):
+    failing(body)
+    assert isinstance(run("failing").exception, RuntimeError | ModuleNotFoundError)
+
+
+def test_a_command_that_is_not_installed_is_listed_as_such(monkeypatch):
+    monkeypatch.setitem(cli.COMMANDS, "absent", "whit.nowhere.cli:absent")
+    assert (
+        "(not installed: whit.nowhere.cli)" in run("--help").output
+        or "cannot be read" in run("--help").output
+    )
+    assert command_group._summary("whit.runtime.commands.inspect:inspect").startswith("List a model's layers")
+
+
+def test_transcribe_json(exported, recording):
+    result = run("transcribe", exported, recording, recording, "--json")
+    assert result.exit_code == 0, result.output
+    first, second = (json.loads(line) for line in result.stdout.splitlines())
+    assert first["text"] == second["text"] != ""
+    assert " ".join(word["word"] for word in first["words"]) == first["text"]
+    assert first["duration_s"] == pytest.approx(0.93)
+    assert len(first["tokens"]) == len(first["token_times_s"])
+
+
+def test_transcribe_prints_text(exported, recording):
+    text = json.loads(run("transcribe", exported, recording, "--json").stdout)["text"]
+    result = run("transcribe", exported, recording)
+    assert result.stdout == f"{recording}: {text}\n"
+
+
+def test_transcribe_paced_takes_the_time_of_the_audio(exported, recording):
+    paced = json.loads(run("transcribe", exported, recording, "--paced", "--json").stdout)
+    at_once = json.loads(run("transcribe", exported, recording, "--json").stdout)
+    assert paced["elapsed_s"] >= 0.93
+    assert at_once["elapsed_s"] < 0.93
+    assert paced["text"] == at_once["text"]
+
+
+def test_transcribe_needs_recordings_or_a_microphone(exported):
+    result = run("transcribe", exported)
+    assert result.exit_code == 2
+    assert result.stderr == "[transcribe] expected recordings or --mic, received neither\n"
+
+
+def test_a_missing_microphone_is_one_sentence(exported, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    result = run("transcribe", exported, "--mic")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("[--mic] expected the package sounddevice")
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,267 @@
+"""The streaming recogniser, with a fake engine and with a real exported model."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whit.runtime.errors import AudioError, ConfigError
+from whit.runtime.recognizer import Recognizer
+from whit.runtime.settings import EndpointRule, RecognizerSettings
+
+
+def noise(num_samples, seed=0):
+    rng = np.random.default_rng(seed)
+    return (rng.normal(0, 0.1, num_samples) * (np.sin(np.arange(num_samples) / 700) > 0)).astype(np.float32)
+
+
+def recognize(recognizer, rate_hz, samples, cuts=()):
+    stream = recognizer.create_stream()
+    for part in np.split(samples, sorted(cuts)):
+        recognizer.accept_waveform(stream, rate_hz, part)
+        recognizer.decode(stream)
+    recognizer.input_finished(stream)
+    recognizer.decode(stream)
+    return recognizer.get_result(stream)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    rate_hz=st.sampled_from([8000, 16000, 44100]),
+    num_samples=st.integers(0, 30000),
+    cuts=st.lists(st.integers(0, 30000), max_size=40),
+    chunk=st.sampled_from([3, 6, 15]),
+)
+def test_result_does_not_depend_on_the_cut(rate_hz, num_samples, cuts, chunk):
+    recognizer = Recognizer(FakeEngine(chunk_frames=chunk))
+    samples = noise(num_samples)
+    assert recognize(recognizer, rate_hz, samples, cuts) == recognize(recognizer, rate_hz, samples)
+
+
+def test_one_sample_at_a_time_is_the_whole():
+    recognizer = Recognizer(FakeEngine(blank_bias=0.5))
+    samples = noise(3001)
+    whole = recognize(recognizer, 16000, samples)
+    assert whole.tokens  # or the test would compare silence
+    assert recognize(recognizer, 16000, samples, range(1, 3001)) == whole
+
+
+@pytest.mark.parametrize("dialect", ["onnx", "stock-float", "stock-int8"])
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+def test_real_model_does_not_depend_on_the_cut(exported, dialect, rate_hz):
+    recognizer = Recognizer.from_file(exported / dialect)
+    samples = noise(7777, seed=1)
+    whole = recognize(recognizer, rate_hz, samples)
+    assert whole.tokens
+    assert recognize(recognizer, rate_hz, samples, range(37, 7777, 61)) == whole
+
+
+def test_streams_do_not_share_state(exported):
+    recognizer = Recognizer.from_file(exported)
+    first, second = noise(9000, seed=1), noise(9000, seed=2)
+    alone = [recognize(recognizer, 16000, samples) for samples in (first, second)]
+    streams = [recognizer.create_stream() for _ in alone]
+    for start in range(0, 9000, 1000):
+        for stream, samples in zip(streams, (first, second), strict=True):
+            recognizer.accept_waveform(stream, 16000, samples[start : start + 1000])
+            recognizer.decode(stream)
+    for stream in streams:
+        recognizer.input_finished(stream)
+        recognizer.decode(stream)
+    assert [recognizer.get_result(stream) for stream in streams] == alone
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), commit_after_ms=st.sampled_from([0, 60, 400]), bias=st.floats(0, 3))
+def test_committed_text_never_changes(seed, commit_after_ms, bias):
+    recognizer = Recognizer(
+        FakeEngine(blank_bias=bias, seed=seed), RecognizerSettings(commit_after_ms=commit_after_ms)
+    )
+    stream = recognizer.create_stream()
+    committed = ""
+    for block in np.split(noise(24000, seed), 60):
+        recognizer.accept_waveform(stream, 16000, block)
+        recognizer.decode(stream)
+        result = recognizer.get_result(stream)
+        assert result.text == result.committed + result.tentative
+        assert result.committed.startswith(committed)
+        assert not result.is_final
+        committed = result.committed
+    recognizer.input_finished(stream)
+    recognizer.decode(stream)
+    result = recognizer.get_result(stream)
+    assert result.is_final
+    assert result.committed == result.text
+    assert result.text.startswith(committed)
+
+
+def forced_stream(recognizer, emissions):
+    ids = {token: number for number, token in enumerate(recognizer.info.tokens)}
+    return recognizer.create_stream(forced=[(ids[token], frame) for token, frame in emissions])
+
+
+def decode_frames(recognizer, stream, num_frames):
+    """Feeds silence until exactly this many encoder frames are decoded (chunks of 2 frames of 30 ms)."""
+    while stream.first_encoder_frame + len(stream.encoder_outputs) < num_frames:
+        recognizer.accept_waveform(stream, 16000, np.zeros(160, np.float32))
+        if recognizer.is_ready(stream):
+            recognizer.decode_stream(stream)
+
+
+def test_a_word_is_tentative_until_the_next_begins():
+    recognizer = Recognizer(FakeEngine(), RecognizerSettings(commit_after_ms=600))
+    stream = forced_stream(recognizer, [("▁zero", 2), ("teen", 3), ("▁one", 8), ("ty", 8)])
+    decode_frames(recognizer, stream, 6)
+    result = recognizer.get_result(stream)
+    assert (result.committed, result.tentative) == ("", "zeroteen")
+    decode_frames(recognizer, stream, 10)
+    result = recognizer.get_result(stream)
+    assert (result.committed, result.tentative) == ("zeroteen", " onety")
+
+
+def test_a_word_is_committed_after_the_pause():
+    recognizer = Recognizer(FakeEngine(), RecognizerSettings(commit_after_ms=120))  # 4 frames of 30 ms
+    stream = forced_stream(recognizer, [("▁zero", 3), ("ty", 9)])
+    decode_frames(recognizer, stream, 6)
+    assert recognizer.get_result(stream).tentative == "zero"  # 2 frames after it
+    decode_frames(recognizer, stream, 8)
+    assert recognizer.get_result(stream).committed == "zero"  # 4 frames after it
+    decode_frames(recognizer, stream, 10)
+    result = recognizer.get_result(stream)
+    assert (result.committed, result.tentative) == ("zero", "ty")  # a late ending lengthens the text only
+
+
+def test_words_and_times():
+    recognizer = Recognizer(FakeEngine())
+    stream = forced_stream(recognizer, [("▁zero", 0), ("ty", 3), ("▁one", 3), ("▁über", 7)])
+    decode_frames(recognizer, stream, 8)
+    recognizer.input_finished(stream)
+    recognizer.decode(stream)
+    result = recognizer.get_result(stream)
+    assert result.text == "zeroty one über"
+    assert result.token_times_s == pytest.approx((0.0, 0.09, 0.09, 0.21))
+    times = [(word.text, round(word.start_s, 6), round(word.end_s, 6)) for word in result.words]
+    assert times == [("zeroty", 0.0, 0.12), ("one", 0.09, 0.12), ("über", 0.21, 0.24)]
+
+
+def test_the_tail_completes_the_last_chunk():
+    engine = FakeEngine(tail_ms=130)
+    recognize(Recognizer(engine), 16000, noise(1000))
+    # 1000 samples and 130 ms of zeros: (3080 + 80) // 160 = 19 feature frames, 4 chunks of 6, 2 frames each.
+    assert engine.num_encoded == 8
+
+
+def test_no_audio_gives_no_error():
+    recognizer = Recognizer(FakeEngine(blank_bias=100))
+    assert recognize(recognizer, 16000, noise(0)).text == ""
+    assert recognize(recognizer, 192000, noise(1)).text == ""
+
+
+def test_kinds_of_samples_agree():
+    recognizer = Recognizer(FakeEngine(blank_bias=0.5))
+    integers = (noise(9000) * 30000).astype(np.int16)
+    floats = integers.astype(np.float32) / 32768
+    result = recognize(recognizer, 16000, integers)
+    assert result.tokens
+    assert recognize(recognizer, 16000, floats) == result
+    assert recognize(recognizer, 16000, floats.astype(np.float64)) == result
+    assert recognize(recognizer, 16000, np.stack([floats, floats], axis=1)) == result
+    assert recognize(recognizer, 16000, np.stack([2 * floats, 0 * floats], axis=1)) == result
+
+
+def test_a_bad_sample_is_named_and_changes_nothing():
+    recognizer = Recognizer(FakeEngine(blank_bias=0.5))
+    samples = noise(9000)
+    stream = recognizer.create_stream()
+    recognizer.accept_waveform(stream, 16000, samples[:4000])
+    bad = samples[4000:].copy()
+    for value in (np.nan, np.inf, 1e30):
+        bad[77] = value
+        with pytest.raises(AudioError, match="sample 4077"):
+            recognizer.accept_waveform(stream, 16000, bad)
+    recognizer.accept_waveform(stream, 16000, samples[4000:])
+    recognizer.input_finished(stream)
+    recognizer.decode(stream)
+    assert recognizer.get_result(stream) == recognize(recognizer, 16000, samples)
+
+
+@pytest.mark.parametrize(
+    "samples", [np.zeros((2, 2, 2)), np.zeros((3, 0)), np.array(["a"]), np.zeros(4, int)]
+)
+def test_other_shapes_and_types_are_refused(samples):
+    recognizer = Recognizer(FakeEngine())
+    with pytest.raises(AudioError, match="expected"):
+        recognizer.accept_waveform(recognizer.create_stream(), 16000, samples)
+
+
+@pytest.mark.parametrize("rate_hz", [0, -1, 999, 400000])
+def test_impossible_rates_are_refused(rate_hz):
+    recognizer = Recognizer(FakeEngine())
+    with pytest.raises(AudioError, match="Hz"):
+        recognizer.accept_waveform(recognizer.create_stream(), rate_hz, noise(10))
+
+
+def test_verbs_out_of_order_are_refused():
+    recognizer = Recognizer(FakeEngine())
+    stream = recognizer.create_stream()
+    with pytest.raises(AudioError, match="6 frames"):
+        recognizer.decode_stream(stream)
+    recognizer.accept_waveform(stream, 16000, noise(10))
+    with pytest.raises(AudioError, match="16000 Hz again"):
+        recognizer.accept_waveform(stream, 8000, noise(10))
+    recognizer.input_finished(stream)
+    recognizer.input_finished(stream)
+    with pytest.raises(AudioError, match="before input_finished"):
+        recognizer.accept_waveform(stream, 16000, noise(10))
+
+
+def test_endpoint_rule():
+    rule = EndpointRule(after_word_s=0.3, without_word_s=0.6)
+    recognizer = Recognizer(FakeEngine(), RecognizerSettings(endpoint=rule))
+    silent = forced_stream(recognizer, [])
+    decode_frames(recognizer, silent, 18)
+    assert not recognizer.is_endpoint(silent)  # 0.54 s
+    decode_frames(recognizer, silent, 20)
+    assert recognizer.is_endpoint(silent)  # 0.60 s
+    spoken = forced_stream(recognizer, [("▁zero", 3)])
+    decode_frames(recognizer, spoken, 12)
+    assert not recognizer.is_endpoint(spoken)  # 8 frames after the word: 0.24 s
+    decode_frames(recognizer, spoken, 14)
+    assert recognizer.is_endpoint(spoken)  # 0.30 s
+
+
+def test_reset_makes_a_stream_new():
+    recognizer = Recognizer(FakeEngine(blank_bias=0.5))
+    stream = recognizer.create_stream()
+    recognizer.accept_waveform(stream, 8000, noise(5000, seed=4))
+    recognizer.decode(stream)
+    recognizer.input_finished(stream)
+    recognizer.reset(stream)
+    assert recognizer.get_result(stream).text == ""
+    recognizer.accept_waveform(stream, 16000, noise(9000))
+    recognizer.input_finished(stream)
+    recognizer.decode(stream)
+    assert recognizer.get_result(stream) == recognize(recognizer, 16000, noise(9000))
+
+
+def test_memory_of_a_stream_does_not_grow():
+    recognizer = Recognizer(FakeEngine(blank_bias=100))
+    stream = recognizer.create_stream()
+    sizes = set()
+    for _ in range(50):
+        recognizer.accept_waveform(stream, 16000, noise(1600))
+        recognizer.decode(stream)
+        sizes.add(stream.state_size_bytes)
+    assert len(sizes) == 1
+
+
+def test_settings_are_checked():
+    for bad in ({"commit_after_ms": -1}, {"max_symbols_per_frame": 0}):
+        with pytest.raises(ConfigError):
+            RecognizerSettings(**bad)
+    with pytest.raises(ConfigError):
+        EndpointRule(after_word_s=0)
+    assert dataclasses.replace(RecognizerSettings(), commit_after_ms=1).commit_after_ms == 1
