@@ -74,7 +74,7 @@ def test_quantized_evaluation_follows_the_format(bits: int) -> None:
             i, f, g, o = torch.from_numpy(pre).view(4, 5)
             c_t = f.sigmoid() * torch.from_numpy(c) + i.sigmoid() * g.tanh()
             h, c = (o.sigmoid() * c_t.tanh()).numpy(), c_t.numpy()
-            # torch's sigmoid and tanh of a vector and of a batch may differ by one unit in the last place, 6e-8.
+            # torch's sigmoid and tanh of a vector and of a batch may differ in the last place, 6e-8.
             np.testing.assert_allclose(y[t, b].numpy(), h, rtol=0, atol=2e-7)
         np.testing.assert_allclose(h_n[b].numpy(), h, rtol=0, atol=2e-7)
         np.testing.assert_allclose(c_n[b].numpy(), c, rtol=0, atol=2e-7)

@@ -10,7 +10,13 @@ from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
 
 TINY = RnntConfig(
-    num_mels=5, stack=3, encoder_hidden=9, embedding=7, predictor_layers=2, predictor_hidden=6, joint_hidden=11
+    num_mels=5,
+    stack=3,
+    encoder_hidden=9,
+    embedding=7,
+    predictor_layers=2,
+    predictor_hidden=6,
+    joint_hidden=11,
 )
 STATELESS = replace(TINY, predictor="stateless", context=2)
 

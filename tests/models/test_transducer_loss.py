@@ -12,7 +12,9 @@ from whit.models.transducer_loss import transducer_loss
 LENGTHS = [([9, 7, 5, 1], [4, 2, 0, 3]), ([1], [0]), ([1, 6], [5, 1]), ([31, 2], [1, 1])]
 
 
-def make(frames: list[int], tokens: list[int], vocabulary: int = 6, dtype: torch.dtype = torch.float64) -> tuple:
+def make(
+    frames: list[int], tokens: list[int], vocabulary: int = 6, dtype: torch.dtype = torch.float64
+) -> tuple:
     batch = len(frames)
     logits = torch.randn(batch, max(frames), max(tokens) + 1, vocabulary, dtype=dtype, requires_grad=True)
     targets = torch.randint(0, vocabulary - 1, (batch, max(tokens)))
@@ -85,7 +87,9 @@ def test_padding_has_no_gradient_and_no_influence() -> None:
     changed = logits.detach().clone()
     changed[1, 4:] = 1e3
     changed[1, :, 2:] = -1e3
-    torch.testing.assert_close(transducer_loss(changed, targets, t, u, blank=5), loss.detach(), rtol=0, atol=0)
+    torch.testing.assert_close(
+        transducer_loss(changed, targets, t, u, blank=5), loss.detach(), rtol=0, atol=0
+    )
 
 
 def test_extreme_logits_stay_finite() -> None:
@@ -105,7 +109,7 @@ def test_fastemit_scales_emissions_and_not_the_value() -> None:
     torch.testing.assert_close(fast, plain, rtol=0, atol=0)
     (g_plain,) = torch.autograd.grad(plain.sum(), logits)
     (g_fast,) = torch.autograd.grad(fast.sum(), logits)
-    # d/dlogit of -sum log p, with emissions counted 1.25 times: the difference is 0.25 of the emissions' share.
+    # d/dlogit of -sum log p, emissions counted 1.25 times: the difference is a quarter of their share.
     extra = g_fast - g_plain
     emission = extra.gather(-1, targets[:, None, :, None].expand(-1, 6, -1, 1))
     assert (emission <= 1e-12).all()

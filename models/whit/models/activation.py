@@ -1,7 +1,7 @@
 """The one activation quantizer of whit (docs/format.md, section 1), as torch sees it.
 
-A row of activations becomes int8 values and one float scale. Training multiplies them back together and lets
-the gradient pass straight through: no value is ever clipped, so the straight-through gradient is 1 everywhere.
+A row of activations becomes int8 values and one float scale. Training multiplies them back together and
+lets the gradient pass straight through: no value is ever clipped, so that gradient is 1 everywhere.
 """
 
 import torch

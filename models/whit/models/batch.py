@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from whit.models.augment_features import FLOOR, Features
+from whit.models.clip import SAMPLE_RATE_HZ, Samples
+from whit.runtime import _core
 
 Window = tuple[int, int]  # first and last encoder frame
 
@@ -23,6 +25,13 @@ class Batch:
     windows: Tensor | None  # int64, (batch, tokens, 2), encoder frames that may emit each token
 
 
+def utterance_features(samples: Samples, *, tail_ms: int, num_mels: int) -> Features:
+    """Returns log-mels (frames, num_mels) of an utterance and the recogniser's tail of zeros."""
+    tail = np.zeros(tail_ms * SAMPLE_RATE_HZ // 1000, dtype=np.float32)
+    features: Features = _core.fbank(np.concatenate((samples, tail)), "nemo", num_mels)
+    return features
+
+
 def collate(
     features: Sequence[Features],
     targets: Sequence[Sequence[int]],
@@ -30,7 +39,7 @@ def collate(
     *,
     multiple: int,
 ) -> Batch:
-    """Returns a batch whose frames are a multiple of `multiple`, completed with floor frames as a stream is."""
+    """Returns a batch; frames are completed to a multiple of `multiple` with the floor, as a stream's."""
     longest = max(max(len(f) for f in features), 1)
     frames = -(-longest // multiple) * multiple
     padded = np.full((len(features), frames, features[0].shape[1]), FLOOR, dtype=np.float32)

@@ -40,7 +40,7 @@ class CheckpointConfig:
     name: str
     model: RnntConfig
     tokens: tuple[str, ...]
-    streaming: StreamingConfig = StreamingConfig()
+    streaming: StreamingConfig = field(default_factory=StreamingConfig)
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self, quantization: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The commands of the models area: train, init, digits. torch is imported only when a command needs it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,27 +17,36 @@ def train(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Also copy the finished checkpoint here.")
     ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="Manifest to score the finished checkpoint on; kept in its metrics.")
+    ] = None,
     threads: Annotated[int, typer.Option(help="Threads torch may use.")] = 1,
 ) -> None:
     """Trains a model by a recipe; interrupt and repeat the command to continue where it stopped."""
-    import shutil
-
     import torch
 
+    from whit.models.checkpoint import load_checkpoint, save_checkpoint
+    from whit.models.evaluate import evaluate_manifest
     from whit.models.recipe import read_recipe
+    from whit.models.tokens import Tokenizer
     from whit.models.train import CHECKPOINT, Training
 
     torch.set_num_threads(threads)
     parsed = read_recipe(recipe)
     folder = run or Path("runs") / parsed.name
-    scores = Training(parsed, run=folder, data=data, cache=Path("runs") / "voices").fit()
+    Training(parsed, run=folder, data=data, cache=Path("runs") / "voices").fit()
+    model, config = load_checkpoint(folder / CHECKPOINT)
+    metrics = dict(config.metrics)
+    if test is not None:
+        score = evaluate_manifest(model, test, Tokenizer(config.tokens), tail_ms=config.streaming.tail_ms)
+        metrics["test"] = {"strings": len(score.hypotheses), "wer_percent": round(score.wer, 3)}
+    finished = out or folder / CHECKPOINT
+    save_checkpoint(finished, model, replace(config, metrics=metrics))
     console = Console()
-    for name, wer in scores.items():
+    for name, wer in metrics["dev_wer_percent"].items():
         console.print(f"{name}: WER {wer:.2f} %")
-    finished = folder / CHECKPOINT
-    if out is not None:
-        shutil.copytree(finished, out, dirs_exist_ok=True)
-        finished = out
+    if test is not None:
+        console.print(f"{test.name}: WER {metrics['test']['wer_percent']:.2f} %")
     console.print(f"checkpoint: {finished}")
 
 

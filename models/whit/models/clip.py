@@ -52,8 +52,8 @@ def read_audio(path: Path) -> tuple[Samples, int]:
 def find_speech(samples: Samples, *, below_peak_db: float = 32.0) -> tuple[int, int]:
     """Returns the first sample of speech and the one after its last.
 
-    Speech is every 10 ms window (5 ms apart) whose energy is at most `below_peak_db` under the loudest one: final
-    consonants of digits lie 15 to 30 dB under their vowels, and the room of most recordings lies further down.
+    Speech is every 10 ms window (5 ms apart) whose energy is at most `below_peak_db` under the loudest one:
+    final consonants of digits lie 15 to 30 dB under their vowels, and most rooms lie further down.
     """
     window, hop = SAMPLE_RATE_HZ // 100, SAMPLE_RATE_HZ // 200
     if len(samples) < window:

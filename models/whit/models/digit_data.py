@@ -5,7 +5,7 @@ Strings are drawn for eight batches at a time, sorted by length and cut, so that
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from whit.models.augment import AugmentConfig, augment_waveform
 from whit.models.augment_features import FLOOR, Features, augment_features
-from whit.models.batch import Batch, Window, collate
+from whit.models.batch import Batch, Window, collate, utterance_features
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip, read_audio
 from whit.models.digit_strings import JoinConfig, by_speaker, digit_strings, draw_clips, join_clips
 from whit.models.errors import RecipeError
@@ -21,7 +21,6 @@ from whit.models.manifest import Word, read_manifest
 from whit.models.presets import DIGITS
 from whit.models.synthetic_voices import SyntheticVoicesConfig, synthesize
 from whit.models.tokens import Tokenizer
-from whit.runtime import _core
 
 POOL_BATCHES = 8
 FRAME_SHIFT_S = 0.01
@@ -52,8 +51,8 @@ class DigitDataConfig:
     """Everything a training set of digit strings is made from."""
 
     source: tuple[DigitSourceConfig, ...]
-    synthetic: SyntheticVoicesConfig = SyntheticVoicesConfig()
-    augment: AugmentConfig = AugmentConfig()
+    synthetic: SyntheticVoicesConfig = field(default_factory=SyntheticVoicesConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     babble_manifest: str = ""
     babble_utterances: int = 60
     dev_strings: int = 100  # of each source
@@ -104,7 +103,7 @@ class DigitData:
         self.batch_size = batch_size
         self.seed = seed
         self.feature_mean: NDArray[np.float32] = np.zeros(num_mels, dtype=np.float32)
-        self._tail = np.zeros(tail_ms * SAMPLE_RATE_HZ // 1000, dtype=np.float32)
+        self._tail_ms = tail_ms
         self._faster: dict[tuple[int, int], Clip] = {}
         self._train: list[dict[str, list[Clip]]] = []
         self._dev: list[tuple[str, list[Clip]]] = []
@@ -140,14 +139,14 @@ class DigitData:
         return collate(features, targets, windows, multiple=self.multiple)
 
     def feature_statistics(self, strings: int = 400) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Returns mean and standard deviation of each mel, (num_mels,), over frames that are not digital silence."""
+        """Returns mean and deviation of each mel, (num_mels,), over frames that are not digital silence."""
         rng = np.random.default_rng([self.seed, 2])
         rows = np.concatenate([self._render(self._draw(rng), rng)[0] for _ in range(strings)])
         rows = rows[rows.max(axis=1) > FLOOR + 1.0].astype(np.float64)
         return rows.mean(axis=0).astype(np.float32), rows.std(axis=0).astype(np.float32)
 
     def dev_sets(self) -> list[DevSet]:
-        """Returns the development sets: each source's held-out clips clean, and the first source's with noise."""
+        """Returns each source's held-out clips, clean, and the first source's augmented, too."""
         sets = []
         for number, (name, clips) in enumerate(self._dev):
             strings = list(digit_strings(clips, self.config.dev_strings, seed=self.seed))
@@ -188,9 +187,9 @@ class DigitData:
     def _render(self, clips: Sequence[Clip], rng: np.random.Generator) -> tuple[Features, list[Word]]:
         """Returns features of the joined and augmented clips, and the words with their emission windows.
 
-        A window goes from the middle of a word to `emission_delay_s` after its end. Before its middle a word is
-        not known, and training with windows that open earlier settles on a guess. Times of the words in a clip
-        with several are themselves guesses, so their windows are half a word wider on both sides.
+        A window goes from the middle of a word to `emission_delay_s` after its end. Before its middle a word
+        is not known, and training with windows that open earlier settles on a guess. Times of the words in a
+        clip with several are themselves guesses, so their windows are half a word wider on both sides.
         """
         config = self.config.augment
         string = join_clips(clips, rng, TRAINING_JOIN)
@@ -220,8 +219,7 @@ class DigitData:
     def _features(self, samples: Samples) -> Features:
         """Returns log-mels of the samples as a 16-bit file would hold them, the tail of zeros appended."""
         rounded = np.round(np.clip(samples, -1, 1) * 32767).astype(np.float32) / np.float32(32768)
-        features: Features = _core.fbank(np.concatenate((rounded, self._tail)), "nemo", self.num_mels)
-        return features
+        return utterance_features(rounded, tail_ms=self._tail_ms, num_mels=self.num_mels)
 
 
 def load_digits(manifest: Path) -> list[Clip]:
@@ -237,7 +235,9 @@ def load_digits(manifest: Path) -> list[Clip]:
 
 
 def split(clips: Sequence[Clip], source: DigitSourceConfig) -> tuple[list[Clip], list[Clip]]:
-    """Returns training and development clips; the latter are the first of each speaker and text, or whole speakers.
+    """Returns training and development clips.
+
+    Development takes the first clips of each speaker and text, or the first speakers.
 
     Raises:
         RecipeError: nothing is left to train with.

@@ -52,7 +52,7 @@ def draw_clips(clips: Sequence[Clip], rng: np.random.Generator, words: tuple[int
 def join_clips(clips: Sequence[Clip], rng: np.random.Generator, config: JoinConfig) -> DigitString:
     """Returns the clips in order with silence (exact zeros) between and around them.
 
-    Word times are the extent of speech in each clip; the words of a clip with several share its extent evenly.
+    Word times are the extent of speech in each clip; several words of one clip share its extent evenly.
     """
     whole = rng.random() < config.untrimmed
     tight = rng.random() < config.tight
@@ -94,8 +94,8 @@ def digit_strings(
 ) -> Iterator[DigitString]:
     """Yields `count` strings; the same clips and seed give the same samples.
 
-    Every second string stands in exact digital silence, the others in faint white noise (-75 to -50 dB of full
-    scale): recordings come both ways.
+    Every second string stands in exact digital silence, the others in faint white noise (-75 to -50 dB of
+    full scale): recordings come both ways.
     """
     config = config or JoinConfig()
     groups = list(by_speaker(clips).values())

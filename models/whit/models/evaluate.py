@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import jiwer
 
 from whit.models.augment_features import Features
-from whit.models.batch import collate
+from whit.models.batch import collate, utterance_features
+from whit.models.clip import read_audio
 from whit.models.greedy import greedy_search
+from whit.models.manifest import read_manifest
 from whit.models.rnnt import Rnnt
 from whit.models.tokens import Tokenizer
 
@@ -19,6 +22,16 @@ class Score:
     wer: float  # percent of reference words
     hypotheses: tuple[str, ...]
     last_frame: tuple[int, ...]  # encoder frame of each utterance's last token, -1 without one
+
+
+def evaluate_manifest(model: Rnnt, manifest: Path, tokenizer: Tokenizer, *, tail_ms: int) -> Score:
+    """Returns the score of a model on the recordings of a manifest."""
+    utterances = read_manifest(manifest)
+    num_mels = model.config.num_mels
+    features = [
+        utterance_features(read_audio(u.audio)[0], tail_ms=tail_ms, num_mels=num_mels) for u in utterances
+    ]
+    return evaluate(model, features, [u.text for u in utterances], tokenizer)
 
 
 def evaluate(

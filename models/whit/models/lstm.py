@@ -27,11 +27,11 @@ class Recurrence(torch.autograd.Function):
 
         Args:
             ctx: autograd's context.
-            wx: (steps, batch, 4 hidden), gates (i, f, g, o) in blocks, the input's share of the gates and the bias.
+            wx: (steps, batch, 4 hidden), gates (i, f, g, o) in blocks: the input's share and the bias.
             weight_hh: (4 hidden, hidden).
             h: (batch, hidden), state before the first step.
             c: (batch, hidden).
-            round_h: quantize each row of h before it meets `weight_hh`; its gradient passes straight through.
+            round_h: quantize each row of h before it meets `weight_hh`, with a straight-through gradient.
         """
         steps, batch, width = wx.shape
         hidden = width // 4
@@ -58,14 +58,12 @@ class Recurrence(torch.autograd.Function):
         """Returns the gradients of wx, weight_hh, h and c."""
         gates, cs, h_in, weight_hh = ctx.saved_tensors
         grad_hs, dh, dc = grad
-        steps, batch, hidden = h_in.shape
+        steps, _, hidden = h_in.shape
         i, f, g, o = gates.unflatten(-1, (4, hidden)).unbind(2)
         tanh_c = cs[1:].tanh()
-        # Derivatives of the gates that need no recurrence, for all steps at once: d(pre-activation) = factor * dc,
-        # except for o, where it is factor * dh.
-        factor = torch.stack(
-            (g * i * (1 - i), cs[:-1] * f * (1 - f), i * (1 - g * g)), 2
-        )  # (steps, batch, 3, hidden)
+        # What of the gates' derivatives needs no recurrence, for all steps at once: d(pre-activation) is
+        # factor * dc for i, f, g: (steps, batch, 3, hidden), and factor_o * dh for o.
+        factor = torch.stack((g * i * (1 - i), cs[:-1] * f * (1 - f), i * (1 - g * g)), 2)
         factor_o = tanh_c * o * (1 - o)
         dc_dh = o * (1 - tanh_c * tanh_c)
         d_gates = torch.empty_like(gates)
@@ -84,7 +82,7 @@ class Recurrence(torch.autograd.Function):
 class LSTM(nn.Module):
     """One LSTM layer over (steps, batch, features), gates (i, f, g, o), torch's names and layout of weights.
 
-    A weight with a registered quantizer makes its side quantized: `weight_ih` the inputs, `weight_hh` the state.
+    A quantizer on a weight makes its side quantized: `weight_ih` the inputs, `weight_hh` the state.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -98,13 +96,19 @@ class LSTM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws weights as torch does, orthogonal recurrence aside; the forget gate starts open."""
-        bound = self.hidden_size**-0.5
-        nn.init.uniform_(self.weight_ih, -bound, bound)
-        nn.init.uniform_(self.weight_hh, -bound, bound)
+        """Draws weights that keep a signal's size through a stack: torch's own shrink it fivefold a layer.
+
+        Each gate's recurrent block is orthogonal, its input block Xavier, twice as large for the cell's
+        candidate (whose output the gates halve twice); the forget gate starts open.
+        """
+        hidden = self.hidden_size
+        for gate in range(4):
+            block = slice(gate * hidden, (gate + 1) * hidden)
+            nn.init.xavier_uniform_(self.weight_ih.data[block], gain=2.0 if gate == 2 else 1.0)
+            nn.init.orthogonal_(self.weight_hh.data[block])
         nn.init.zeros_(self.bias_hh)
         with torch.no_grad():
-            self.bias_ih.zero_()[self.hidden_size : 2 * self.hidden_size] = 1.0
+            self.bias_ih.zero_()[hidden : 2 * hidden] = 1.0
 
     def forward(self, x: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
         """Returns h of every step (steps, batch, hidden) and the state after the last one.

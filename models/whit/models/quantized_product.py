@@ -30,7 +30,7 @@ def is_quantized(module: nn.Module, name: str) -> bool:
 
 
 def hard_matrix(module: nn.Module, name: str) -> HardMatrix:
-    """Returns the hard codes of the quantized weight `module.<name>`; kept until one of its tensors changes."""
+    """Returns the hard codes of the weight `module.<name>`; kept until one of its tensors changes."""
     held = module.parametrizations[name]  # type: ignore[index, union-attr]
     version = tuple((id(t), t._version) for t in [*held.parameters(), *held.buffers()])
     cached = _cache.setdefault(module, {}).get(name)
@@ -50,7 +50,7 @@ _cache: weakref.WeakKeyDictionary[nn.Module, dict[str, tuple[_Version, HardMatri
 
 
 def hard_product(a: Tensor, matrix: HardMatrix) -> Tensor:
-    """Returns `float(acc) * (s * scale)` of each row of `a` (..., cols), shape (..., rows), without gradient."""
+    """Returns `float(acc) * (s * scale)`, (..., rows), of rows `a` (..., cols); it has no gradient."""
     q, s = quantize_rows(a.detach())
     cols = matrix.codes.shape[1]
     exact = 255 * 127 * ((cols + 3) // 4) < FLOAT32_EXACT

@@ -64,7 +64,7 @@ class Recipe:
     data: DigitDataConfig
     seed: int = 0
     init_from: str = ""  # checkpoint folder of float weights to start from
-    streaming: StreamingConfig = StreamingConfig()
+    streaming: StreamingConfig = field(default_factory=StreamingConfig)
     quantization: tuple[QuantizationEntry, ...] = ()
 
     def quantization_spec(self) -> QuantizationSpec:

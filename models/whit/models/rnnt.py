@@ -59,7 +59,8 @@ class Encoder(nn.Module):
         batch, frames, _ = features.shape
         if frames % self.config.subsampling_factor:
             raise ShapeError(
-                f"[encoder] expected frames in multiples of {self.config.subsampling_factor}, received {frames}"
+                f"[encoder] expected frames in multiples of {self.config.subsampling_factor}, "
+                f"received {frames}"
             )
         std = self.feature_std.double()
         x = features * (1.0 / std).float() + (-self.feature_mean.double() / std).float()
@@ -152,6 +153,9 @@ class StatelessPredictor(nn.Module):
         return self.linear(x).relu(), (history[:, tokens.shape[1] :], state[1])
 
 
+FIRST_BLANK_BIAS = 3.0  # most frames emit nothing; the first steps need not be spent learning that
+
+
 class Joint(nn.Module):
     """Sum of both projections, ReLU, output layer."""
 
@@ -160,6 +164,10 @@ class Joint(nn.Module):
         self.encoder = Linear(config.encoder_hidden, config.joint_hidden)
         self.predictor = Linear(config.predictor_hidden, config.joint_hidden, bias=False)
         self.output = Linear(config.joint_hidden, num_tokens + 1)
+        for projection in (self.encoder, self.predictor):
+            nn.init.xavier_uniform_(projection.weight, gain=2.0)  # LSTM outputs are small
+        with torch.no_grad():
+            self.output.bias[num_tokens] = FIRST_BLANK_BIAS
 
     def forward(self, encoded: Tensor, predicted: Tensor) -> Tensor:
         """Returns logits (..., tokens + 1) of projected frames and tokens of shapes that broadcast."""
@@ -192,7 +200,7 @@ class Rnnt(nn.Module):
         return torch.zeros(shape), torch.zeros(shape)
 
     def encode(self, features: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Returns projected encoder frames (batch, frames / subsampling_factor, joint_hidden) and the next state.
+        """Returns projected frames (batch, frames / subsampling_factor, joint_hidden) and the next state.
 
         Args:
             features: log-mel, (batch, frames, num_mels), frames a multiple of the subsampling factor.

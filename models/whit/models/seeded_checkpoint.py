@@ -1,4 +1,4 @@
-"""Checkpoints with seeded random weights: the right shapes and sizes before any training, for speed and memory."""
+"""Checkpoints with seeded random weights: right shapes and sizes before training, for speed and memory."""
 
 from pathlib import Path
 

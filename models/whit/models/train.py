@@ -38,6 +38,19 @@ def learning_rate(step: int, config: OptimizationConfig) -> float:
     return config.learning_rate * share
 
 
+def make_optimizer(model: torch.nn.Module, config: OptimizationConfig) -> torch.optim.AdamW:
+    """Returns AdamW that decays weight matrices, but neither biases nor what quantizers learn."""
+    decayed, others = [], []
+    for name, parameter in model.named_parameters():
+        is_matrix = name.removesuffix(".original").endswith(("weight", "weight_ih", "weight_hh"))
+        (decayed if is_matrix else others).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
 def batch_loss(model: Rnnt, batch: Batch, fastemit: float) -> torch.Tensor:
     """Returns the mean transducer loss of a batch, nats per utterance."""
     logits = model(batch.features, batch.targets)
@@ -89,9 +102,7 @@ class Training:
         self.model = self._make_model()
         self.data.feature_mean = self.model.encoder.feature_mean.numpy()
         apply_quantization(self.model, recipe.quantization_spec())
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
+        self.optimizer = make_optimizer(self.model, self.config)
         self.average = AveragedWeights(self.model, self.config.ema_decay)
         self.dev_sets = self.data.dev_sets()
         self.step = 0
@@ -104,7 +115,7 @@ class Training:
         self._forget_metrics_after(self.step)
 
     def fit(self, *, until: int | None = None) -> dict[str, float]:
-        """Trains to the recipe's last step, or to step `until`, and returns the last word error rates (percent)."""
+        """Trains to the recipe's last step or to `until`; returns the last word error rates (percent)."""
         last = self.config.steps if until is None else min(until, self.config.steps)
         model, optimizer = self.fabric.setup(self.model, self.optimizer)
         scores: dict[str, float] = {}
@@ -129,7 +140,7 @@ class Training:
         return scores
 
     def score(self) -> dict[str, float]:
-        """Returns the word error rate (percent) of the averaged weights on each development set; saves them."""
+        """Saves the averaged weights and returns their word error rate (percent) on each development set."""
         with self.average.in_place(self.model):
             scores = {
                 dev.name: round(evaluate(self.model, dev.features, dev.texts, self.tokenizer).wer, 3)

@@ -27,7 +27,7 @@ def save_state(
     Args:
         path: of the file.
         model: with its quantizers, if any.
-        optimizer: over `model.parameters()` in order, in one group.
+        optimizer: of the model; its groups must be made the same way when the run is resumed.
         average: of the model.
         step: steps done.
         recipe: a text that a resumed run must repeat.
@@ -56,7 +56,7 @@ def load_state(
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise ResumeError(f"[{path}] expected a training state, received {error}") from error
     if metadata.get("recipe") != recipe:

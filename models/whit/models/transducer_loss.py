@@ -154,5 +154,6 @@ def _check_windows(windows: Tensor, targets: Tensor, logit_lengths: Tensor, targ
     blocked = (used & ~reachable).any(1).nonzero().flatten().tolist()
     if blocked:
         raise ShapeError(
-            f"[transducer_loss] expected windows that tokens can pass in order, received others in utterances {blocked}"
+            f"[transducer_loss] expected windows that tokens can pass in order, "
+            f"received others in utterances {blocked}"
         )

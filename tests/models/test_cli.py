@@ -1,0 +1,91 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import typer
+from typer.testing import CliRunner
+
+from whit.models import cli, presets
+from whit.models.checkpoint import load_checkpoint, read_config
+from whit.models.errors import ModelConfigError, ModelsError
+from whit.models.manifest import Utterance, read_manifest, write_manifest
+from whit.models.presets import DIGITS, Preset
+from whit.models.rnnt_config import RnntConfig
+
+TINY = Preset(
+    model=RnntConfig(encoder_hidden=8, embedding=5, predictor_hidden=6, joint_hidden=7),
+    tokens=tuple("\u2581" + word for word in DIGITS),
+)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
+    monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
+    monkeypatch.chdir(tmp_path)
+    return CliRunner()
+
+
+def app() -> typer.Typer:
+    result = typer.Typer()
+    for command in (cli.train, cli.init, cli.digits):
+        result.command()(command)
+    return result
+
+
+def clips(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    utterances = []
+    for take in range(3):
+        for word in ("one", "two"):
+            path = folder / f"{word}-{take}.flac"
+            soundfile.write(path, 0.1 * rng.standard_normal(2400), 8000)
+            utterances.append(Utterance(audio=path, duration_s=0.3, text=word, speaker="anna"))
+    write_manifest(folder / "clips.jsonl", utterances)
+    return folder / "clips.jsonl"
+
+
+@pytest.mark.parametrize(("bits", "scheme"), [(None, None), (5, "linear"), (2, "gq")])
+def test_init_writes_a_checkpoint(run: CliRunner, bits: int | None, scheme: str | None) -> None:
+    options = [] if bits is None else ["--bits", str(bits), "--scheme", str(scheme)]
+    result = run.invoke(app(), ["init", "tiny", "-o", "made", "--seed", "3", *options])
+    assert result.exit_code == 0, result.output
+    model, config = load_checkpoint(Path("made"))
+    assert config.model == TINY.model
+    _, quantization = read_config(Path("made"))
+    assert {entry["bits"] for entry in quantization.values()} == (set() if bits is None else {bits})
+    assert model.blank == 10
+
+
+def test_init_of_an_unknown_shape_is_an_error(run: CliRunner) -> None:
+    result = run.invoke(app(), ["init", "rnnt-none", "-o", "made"])
+    assert isinstance(result.exception, ModelConfigError)
+    assert isinstance(result.exception, ModelsError)
+    assert not Path("made").exists()
+
+
+def test_digits_then_train_then_score(run: CliRunner, tmp_path: Path) -> None:
+    manifest = clips(tmp_path)
+    result = run.invoke(app(), ["digits", str(manifest), "-o", "strings", "--strings", "2", "--seed", "1"])
+    assert result.exit_code == 0, result.output
+    strings = Path("strings/strings.jsonl")
+    assert len(read_manifest(strings)) == 2
+    Path("recipe.toml").write_text(
+        'name = "t"\npreset = "tiny"\n[optimization]\nsteps = 2\nbatch_size = 2\n'
+        '[data]\ndev_strings = 2\nsource = [{ manifest = "clips.jsonl", weight = 1.0, hold_out_count = 1 }]\n'
+        '[[quantization]]\ntensors = "*"\nscheme = "linear"\nbits = 8\n'
+    )
+    arguments = ["train", "recipe.toml", "--data", str(tmp_path), "-o", "out", "--test", str(strings)]
+    result = run.invoke(app(), arguments)
+    assert result.exit_code == 0, result.output
+    _, config = load_checkpoint(Path("out"))
+    assert config.metrics["steps"] == 2
+    assert config.metrics["test"]["strings"] == 2
+    assert f"{config.metrics['test']['wer_percent']:.2f} %" in result.output
+
+
+def test_commands_load_without_torch() -> None:
+    code = "import sys, whit.models.cli; assert not {'torch', 'jiwer'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from whit.models.errors import RecipeError
+from whit.models.recipe import read_recipe
+
+RECIPES = Path(__file__).parents[2] / "models" / "recipes"
+GOOD = """
+name = "x"
+preset = "rnnt-digits"
+[optimization]
+steps = 10
+[data]
+source = [{ manifest = "m.jsonl", weight = 1 }]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_of_the_tree_is_valid(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    recipe.quantization_spec()
+
+
+def test_values_and_defaults(tmp_path: Path) -> None:
+    text = (
+        GOOD
+        + "[data.augment]\npeak_db = [-10, -1.5]\n"
+        + '[[quantization]]\ntensors = "*"\nscheme = "linear"\nbits = 8\n'
+    )
+    recipe = read_recipe(write(tmp_path, text))
+    assert recipe.data.source[0].weight == 1.0
+    assert recipe.data.augment.peak_db == (-10.0, -1.5)
+    assert recipe.optimization.batch_size == 32
+    assert recipe.streaming.tail_ms == 480
+    ((pattern, rule),) = recipe.quantization_spec()
+    assert (pattern, rule.scheme, rule.bits) == ("*", "linear", 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = ", "TOML"),
+        (GOOD.replace("steps = 10", "steps = 0"), "at least 1"),
+        (GOOD.replace("steps = 10", "steps = 1.5"), "steps"),
+        (GOOD.replace("steps = 10", "paces = 10"), "paces"),
+        (GOOD.replace('preset = "rnnt-digits"', ""), "no default"),
+        (GOOD.replace("weight = 1", 'weight = 1, hold_out = "some"'), "hold_out"),
+        (GOOD.replace("steps = 10", "steps = 10\ndropout = 1.0"), "dropout"),
+        (GOOD.replace("steps = 10", "steps = true"), "steps"),
+    ],
+)
+def test_a_wrong_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(write(tmp_path, text))
+
+
+def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"none\.toml"):
+        read_recipe(tmp_path / "none.toml")

@@ -1,0 +1,188 @@
+"""The loop as a whole, on tones for speech: it learns, resumes to the bit, refuses what does not fit."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from whit.models import digit_data, train
+from whit.models.augment import AugmentConfig
+from whit.models.checkpoint import load_checkpoint
+from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
+from whit.models.errors import RecipeError, ResumeError
+from whit.models.manifest import Utterance, write_manifest
+from whit.models.presets import DIGITS, Preset
+from whit.models.recipe import OptimizationConfig, QuantizationEntry, Recipe
+from whit.models.rnnt_config import RnntConfig
+from whit.models.train import Training, learning_rate
+
+TINY = RnntConfig(
+    num_mels=20,
+    encoder_hidden=16,
+    embedding=7,
+    predictor_hidden=6,
+    joint_hidden=13,
+    pre_layers=1,
+    post_layers=1,
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two speakers, three digits, three takes each: a digit is a tone of its own."""
+    rng = np.random.default_rng(0)
+    utterances = []
+    for speaker in ("anna", "ben"):
+        for digit in (1, 4, 7):
+            for take in range(3):
+                seconds = rng.uniform(0.15, 0.25)
+                time = np.arange(round(8000 * seconds)) / 8000
+                wave = 0.3 * np.sin(2 * np.pi * (300 + 400 * digit) * time)
+                path = tmp_path / f"{digit}-{speaker}-{take}.flac"
+                soundfile.write(path, wave, 8000)
+                utterances.append(
+                    Utterance(audio=path, duration_s=seconds, text=DIGITS[digit], speaker=speaker)
+                )
+    write_manifest(tmp_path / "tones.jsonl", utterances)
+    return tmp_path
+
+
+@pytest.fixture
+def make(data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Training]:
+    shape = Preset(model=TINY, tokens=tuple("\u2581" + word for word in DIGITS))
+    monkeypatch.setattr(train, "preset", lambda name: shape)
+    monkeypatch.setattr(
+        train.DigitData, "feature_statistics", lambda self: (np.full(20, -8.0), np.full(20, 4.0))
+    )
+
+    def build(run: str, recipe: Recipe) -> Training:
+        return Training(recipe, run=data / run, data=data, cache=data / "cache")
+
+    return build
+
+
+def make_recipe(steps: int = 8, **optimization: object) -> Recipe:
+    return Recipe(
+        name="tones",
+        preset="tiny",
+        optimization=OptimizationConfig(
+            steps=steps, batch_size=4, log_every=2, save_every=3, evaluate_every=4, **optimization
+        ),
+        data=DigitDataConfig(
+            source=(DigitSourceConfig(manifest="tones.jsonl", weight=1.0, hold_out_count=1),), dev_strings=3
+        ),
+    )
+
+
+EIGHT_BIT = (QuantizationEntry(tensors="*", scheme="linear", bits=8),)
+
+
+@pytest.mark.parametrize("quantization", [(), EIGHT_BIT], ids=["float", "8bit"])
+def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
+    make: Callable[..., Training], data: Path, quantization: tuple[QuantizationEntry, ...]
+) -> None:
+    recipe = replace(make_recipe(), quantization=quantization)
+    straight = make("straight", recipe)
+    straight.fit()
+    make("halves", recipe).fit(until=4)
+    torch.randn(7)  # what happens between must not matter
+    second = make("halves", recipe)
+    assert second.step == 4
+    second.fit()
+    for name, tensor in straight.model.state_dict().items():
+        torch.testing.assert_close(second.model.state_dict()[name], tensor, rtol=0, atol=0, msg=name)
+    one, two = (load_file(data / run / train.STATE) for run in ("straight", "halves"))
+    assert one.keys() == two.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=0, atol=0, msg=name)
+    weights = f"{train.CHECKPOINT}/model.safetensors"
+    assert (data / "straight" / weights).read_bytes() == (data / "halves" / weights).read_bytes()
+
+    def losses(run: str) -> list[tuple[int, float]]:
+        lines = (data / run / train.METRICS).read_text().splitlines()
+        return [(line["step"], line["loss"]) for line in map(json.loads, lines) if "loss" in line]
+
+    assert losses("straight") == losses("halves")
+    assert [step for step, _ in losses("halves")] == [2, 4, 6, 8]
+
+
+def test_steps_after_the_saved_state_are_forgotten(make: Callable[..., Training], data: Path) -> None:
+    run = make("run", make_recipe())
+    run.fit(until=3)
+    with (data / "run" / train.METRICS).open("a") as file:
+        file.write('{"step": 4, "loss": 1.0}\n')
+    make("run", make_recipe())
+    steps = [json.loads(line)["step"] for line in (data / "run" / train.METRICS).read_text().splitlines()]
+    assert max(steps) == 3
+
+
+def test_tones_are_learnt_and_the_checkpoint_scores_the_same(
+    make: Callable[..., Training], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digit_data, "TRAINING_JOIN", replace(digit_data.TRAINING_JOIN, words=(1, 2)))
+    recipe = make_recipe(300, learning_rate=0.01, dropout=0.0, ema_decay=0.9)
+    quiet = AugmentConfig(
+        speed_percent=(100,), narrow=0, widen=0, channel=0, reverb=0, noise=0, peak_db=(-9, -3),
+        outer_silence=0, mel_warp=0, frequency_masks=0, time_masks=0,
+    )  # fmt: skip
+    recipe = replace(
+        recipe,
+        data=replace(recipe.data, augment=quiet, dev_strings=8),
+        optimization=replace(recipe.optimization, evaluate_every=1000, save_every=1000),
+    )
+    run = make("run", recipe)
+    scores = run.fit()
+    assert scores["tones"] < 10.0
+    loaded, config = load_checkpoint(data / "run" / train.CHECKPOINT)
+    assert config.metrics["dev_wer_percent"] == scores
+    dev = run.dev_sets[0]
+    assert round(train.evaluate(loaded, dev.features, dev.texts, run.tokenizer).wer, 3) == scores["tones"]
+    assert (data / "run" / train.CHECKPOINT / "config.json").exists()
+
+
+def test_a_run_can_start_from_a_checkpoint(make: Callable[..., Training], data: Path) -> None:
+    make("first", make_recipe(2)).fit()
+    started = str(data / "first" / train.CHECKPOINT)
+    second = make("second", replace(make_recipe(2), init_from=started, quantization=EIGHT_BIT))
+    loaded, _ = load_checkpoint(Path(started))
+    original = second.model.get_parameter("joint.encoder.parametrizations.weight.original")
+    torch.testing.assert_close(original, loaded.joint.encoder.weight, rtol=0, atol=0)
+    torch.testing.assert_close(second.model.encoder.feature_mean, loaded.encoder.feature_mean, rtol=0, atol=0)
+
+
+def test_a_checkpoint_of_another_shape_is_an_error(
+    make: Callable[..., Training], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("first", make_recipe(1)).fit()
+    shape = Preset(model=replace(TINY, joint_hidden=14), tokens=tuple("\u2581" + word for word in DIGITS))
+    monkeypatch.setattr(train, "preset", lambda name: shape)
+    with pytest.raises(RecipeError, match="init_from"):
+        make("second", replace(make_recipe(1), init_from=str(data / "first" / train.CHECKPOINT)))
+
+
+def test_a_state_of_another_recipe_or_a_damaged_one_is_an_error(
+    make: Callable[..., Training], data: Path
+) -> None:
+    make("run", make_recipe()).fit(until=3)
+    with pytest.raises(ResumeError, match="other seed"):
+        make("run", replace(make_recipe(), seed=1))
+    state = data / "run" / train.STATE
+    state.write_bytes(state.read_bytes()[:-10])
+    with pytest.raises(ResumeError, match="training state"):
+        make("run", make_recipe())
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    config = make_recipe(1000, learning_rate=1.0, warmup_fraction=0.1, final_fraction=0.05).optimization
+    rates = [learning_rate(step, config) for step in range(1000)]
+    assert rates[0] == pytest.approx(1 / 101)
+    assert max(rates) == rates[100] == 1.0
+    assert rates[:101] == sorted(rates[:101])
+    assert rates[100:] == sorted(rates[100:], reverse=True)
+    assert rates[-1] == pytest.approx(0.05, abs=1e-4)
