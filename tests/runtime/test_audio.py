@@ -32,7 +32,7 @@ def test_formats(tmp_path, suffix, channels):
     assert {len(block) for block in blocks[:-1]} == {480}
     lossy = suffix in ("ogg", "opus")
     middle = slice(1600, 6400)  # lossy coders fade in and out
-    # Lossless: half a step of 16 bits, and a step for full scale. Lossy: a loud tone within 0.1 of full scale.
+    # Lossless: a step of 16 bits. Lossy: a loud tone within 0.1 of full scale.
     assert np.abs(read[middle] - samples[middle, 0]).max() < (0.1 if lossy else 2**-15)
 
 

@@ -1,0 +1,185 @@
+"""Stock LiteRT, or tflite-runtime; files of the `whit` dialect also need our delegate."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whit.runtime.engine import Floats, State
+from whit.runtime.errors import MissingDependency, ModelFileError
+from whit.runtime.golden import check_vectors
+from whit.runtime.golden_metadata import golden_arrays, predictor_shape
+from whit.runtime.model_info import ModelInfo, read_model_info
+from whit.runtime.tflite_metadata import find_tflite, read_metadata
+
+PACKAGES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+SIGNATURES = {
+    "encode": (("features", "h", "c"), ("encoded", "h_next", "c_next")),
+    "predict": (("token", "h", "c"), ("predicted", "h_next", "c_next")),
+    "join": (("encoded", "predicted"), ("logits",)),
+}
+
+
+class LitertEngine:
+    """Runs the signatures of one `model.tflite`, one call at a time: an interpreter is not thread-safe."""
+
+    name = "litert"
+
+    def __init__(self, path: Path, info: ModelInfo, interpreter: Any) -> None:
+        self.path = path
+        self._info = info
+        self._runners = {name: _open_signature(path, interpreter, name) for name in SIGNATURES}
+        _check_shapes(path, info, self._runners)
+
+    @classmethod
+    def load(cls, path: Path, *, num_threads: int = 1, self_test: bool = True) -> LitertEngine:
+        """Returns the engine for a .tflite file or its folder; see `whit.runtime.engines.load_engine`."""
+        file = find_tflite(path)
+        metadata = read_metadata(file)
+        info = read_model_info(_texts(metadata), place=str(file))
+        interpreter = _open_interpreter(_import_litert(), file, info.dialect, num_threads)
+        engine = cls(file, info, interpreter)
+        if self_test and info.dialect == "whit":
+            check_vectors(engine, golden_arrays(metadata, info, file), file)
+        return engine
+
+    @property
+    def info(self) -> ModelInfo:
+        """Returns what the model file says about itself."""
+        return self._info
+
+    def initial_encoder_state(self) -> State:
+        """Returns (h, c), each float32 (layers, hidden)."""
+        shape = (self.info.encoder_layers, self.info.encoder_hidden)
+        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+
+    def initial_predictor_state(self) -> State:
+        """Returns (h, c), each float32 (layers, hidden)."""
+        shapes = predictor_shape(self.info.predictor_state_h), predictor_shape(self.info.predictor_state_c)
+        return np.zeros(shapes[0], np.float32), np.zeros(shapes[1], np.float32)
+
+    def encode(self, features: Floats, state: State) -> tuple[Floats, State]:
+        """See `Engine.encode`; T must be whole chunks, for the file's shapes are static."""
+        chunk_frames = self.info.chunk_frames
+        if len(features) == 0 or len(features) % chunk_frames:
+            raise ModelFileError(
+                f"[{self.path}] expected chunks of {chunk_frames} frames, received {len(features)} frames"
+            )
+        outputs = []
+        h, c = state
+        for begin in range(0, len(features), chunk_frames):
+            chunk = features[begin : begin + chunk_frames]
+            encoded, h, c = self._run("encode", chunk, h, c)
+            outputs.append(encoded)
+        return np.concatenate(outputs), (h, c)
+
+    def predict(self, token: int, state: State) -> tuple[Floats, State]:
+        """See `Engine.predict`."""
+        predicted, h, c = self._run("predict", np.array([token], np.int32), *state)
+        return predicted.reshape(-1), (h, c)
+
+    def join(self, encoder_output: Floats, predictor_output: Floats) -> Floats:
+        """See `Engine.join`."""
+        (logits,) = self._run("join", encoder_output.reshape(1, -1), predictor_output.reshape(1, -1))
+        return logits.reshape(-1)
+
+    def _run(self, signature: str, *inputs: Any) -> list[Floats]:
+        names, outputs = SIGNATURES[signature]
+        try:
+            values = self._runners[signature](**dict(zip(names, inputs, strict=True)))
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(
+                f"[{self.path}: {signature}] expected a graph that runs, received {_sentence(error)}"
+            ) from error
+        return [values[name] for name in outputs]
+
+
+def _texts(metadata: dict[str, bytes]) -> dict[str, str]:
+    return {name: raw.decode(errors="replace") for name, raw in metadata.items() if ".golden." not in name}
+
+
+def _import_litert() -> Any:
+    for package in PACKAGES:
+        try:
+            return importlib.import_module(package)
+        except ImportError:
+            continue
+    raise MissingDependency(
+        "[--engine litert] expected the package ai-edge-litert (pip install 'whit[litert]') "
+        "or tflite-runtime, received none"
+    )
+
+
+def _open_interpreter(litert: Any, path: Path, dialect: str, num_threads: int) -> Any:
+    delegates = []
+    resolver = litert.OpResolverType.AUTO
+    if dialect == "whit":
+        # The host's own delegates would round elsewhere: the file promises the same bits on every machine.
+        resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        delegates = [litert.load_delegate(str(_delegate()))]
+    try:
+        return litert.Interpreter(
+            model_path=str(path),
+            experimental_delegates=delegates,
+            num_threads=num_threads,
+            experimental_op_resolver_type=resolver,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise ModelFileError(
+            f"[{path}] expected a model that LiteRT loads, received {_sentence(error)}"
+        ) from error
+
+
+def _delegate() -> Path:
+    from whit.runtime.litert_library import library_path
+
+    path = library_path()
+    if not path.is_file():
+        raise MissingDependency(
+            f"[--engine litert] expected the delegate {path}, received none: "
+            "this installation was built without it"
+        )
+    return path
+
+
+def _open_signature(path: Path, interpreter: Any, name: str) -> Any:
+    try:
+        return interpreter.get_signature_runner(name)
+    except ValueError as error:
+        raise ModelFileError(
+            f"[{path}] expected the signature {name!r}, received a file without it"
+        ) from error
+
+
+def _check_shapes(path: Path, info: ModelInfo, runners: dict[str, Any]) -> None:
+    """Compares the tensors of each signature with what the configuration says."""
+    encoder = (info.encoder_layers, info.encoder_hidden)
+    states = predictor_shape(info.predictor_state_h), predictor_shape(info.predictor_state_c)
+    joint = (1, info.joint_hidden)
+    expected = {
+        "encode": (
+            (info.chunk_frames, info.num_mels), encoder, encoder,
+            (info.chunk_frames // info.subsampling, info.joint_hidden), encoder, encoder,
+        ),
+        "predict": ((1,), *states, joint, *states),
+        "join": (joint, joint, (1, info.blank + 1)),
+    }  # fmt: skip
+    for signature, runner in runners.items():
+        tensors = runner.get_input_details(), runner.get_output_details()
+        names = [(name, side) for side in (0, 1) for name in SIGNATURES[signature][side]]
+        for (name, side), shape in zip(names, expected[signature], strict=True):
+            dtype = np.int32 if name == "token" else np.float32
+            tensor = tensors[side].get(name)
+            received = None if tensor is None else (tensor["dtype"], tuple(map(int, tensor["shape"])))
+            if received != (dtype, shape):
+                said = "none" if received is None else f"{received[0].__name__} {received[1]}"
+                raise ModelFileError(
+                    f"[{path}: {name} of {signature}] expected {dtype.__name__} {shape}, received {said}"
+                )
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,90 @@
+"""`whit bench` from end to end on a tiny model."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from whit.runtime import cli
+from whit.runtime.benchmark import BenchSettings
+from whit.runtime.environment import hash_file
+from whit.runtime.errors import ConfigError
+
+PARTS = ("buffering", "lookahead", "emission", "queueing", "compute")
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    rng = np.random.default_rng(0)
+    lines = []
+    for number in range(2):
+        soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.05, 9600), 16000)
+        words = [["zero", 0.05, 0.2], ["onetwo", 0.2, 0.47]]
+        lines.append({"audio": f"{number}.wav", "duration_s": 0.6, "text": "zero onetwo", "words": words})
+    (folder / "set.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return folder / "set.jsonl"
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, ["bench", *map(str, arguments), "--memory-s", "0.2"])
+
+
+def test_bench_json(exported, manifest):
+    result = run(exported, manifest, "--against", exported / "stock-int8", "--forced", "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["clock"] == "virtual clock, forced emission: simulated words"
+    assert report["environment"]["versions"]["onnxruntime"]
+    assert [model["dialect"] for model in report["models"]] == ["whit", "stock-int8"]
+    first = report["models"][0]
+    assert first["sha256"]["weights.bin"] == hash_file(exported / "onnx" / "weights.bin")
+    assert first["memory_bytes"]["file_size"] > 0
+    latency = first["latency"]
+    assert latency["num_matched_words"] == latency["num_reference_words"] == 4
+    parts = sum(latency["parts_ms"][part]["mean"] for part in PARTS)
+    assert parts == pytest.approx(latency["upl_ms"]["mean"], abs=1e-3)
+    # Words are forced to appear with the chunk that holds their end.
+    assert latency["parts_ms"]["emission"]["p99"] == 0
+    assert latency["num_partial_before_end"] == latency["num_recordings"] == 2
+    assert "first partial before the audio ended on 100.0 % of 2 recordings" in first["summary"]
+
+
+def test_bench_table_has_ratios(exported, manifest):
+    result = run(exported, manifest, "--against", exported / "stock-float", "--forced", "--limit", "1")
+    assert result.exit_code == 0, result.output
+    for expected in (
+        "A = random",
+        "B = random stock-float",
+        "A / B",
+        "UPL, ms",
+        "peak RSS",
+        "paced minus virtual",
+    ):
+        assert expected in result.stdout
+
+
+def test_bench_paced_takes_the_time_of_the_audio(exported, manifest):
+    result = run(exported, manifest, "--paced", "--forced", "--json", "--limit", "1")
+    report = json.loads(result.stdout)
+    assert report["clock"].startswith("paced")
+    # The last word ends at 0.47 s, within the chunk until 0.48 s: no clock can show it earlier.
+    assert report["models"][0]["latency"]["upl_ms"]["p50"] > 0
+    assert report["clock_check"]["audio"].endswith("0.wav")
+
+
+def test_forced_emission_needs_word_times(exported, manifest, tmp_path):
+    path = tmp_path / "set.jsonl"
+    path.write_text(json.dumps({"audio": str(manifest.parent / "0.wav"), "text": "zero"}))
+    result = run(exported, path, "--forced")
+    assert result.exit_code == 2
+    assert result.stderr == "[--forced] expected 'words' in every line, received 1 without, first 0.wav\n"
+    assert run(exported, path, "--json").exit_code == 0
+
+
+@pytest.mark.parametrize("feed_ms", [0, -1, 5000])
+def test_settings_are_checked(feed_ms):
+    with pytest.raises(ConfigError):
+        BenchSettings(feed_ms=feed_ms)

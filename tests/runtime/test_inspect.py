@@ -1,0 +1,71 @@
+"""`whit inspect`: every byte of the tensors is accounted for."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from whit.runtime import cli
+from whit.runtime.errors import ModelFileError
+from whit.runtime.model_folder import open_model_folder
+from whit.runtime.model_layers import list_layers, mean_bits
+from whit.runtime.packing import packed_bytes
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, ["inspect", *map(str, arguments)])
+
+
+def test_layers_of_the_packed_dialect(exported):
+    folder = open_model_folder(exported)
+    layers = list_layers(folder)
+    tensors = [tensor for graph in folder.graphs.values() for tensor in graph.tensors.values()]
+    assert sum(layer.total_bytes for layer in layers) == sum(tensor.size_bytes for tensor in tensors)
+    by_name = {layer.name: layer for layer in layers}
+    first = by_name["encoder.lstm.0.weight_ih"]
+    assert first.shape == (52, 240)
+    assert (first.bits, first.layout) == (4, "E")
+    assert by_name["joint.output.weight"].shape == (5, 17)
+    assert by_name["joint.output.weight"].weight_bytes == packed_bytes(5, 17, bits=4)
+    assert mean_bits(layers) == 4
+
+
+def test_layers_of_a_stock_dialect(exported):
+    layers = list_layers(open_model_folder(exported / "stock-int8"))
+    assert mean_bits(layers) is None
+    assert any(layer.layout == "int8" for layer in layers)
+
+
+def test_json_and_table(exported):
+    report = json.loads(run(exported, "--json", "--verify").stdout)
+    assert report["verified"]
+    assert report["mean_bits"] == 4
+    total = sum(layer["total_bytes"] for layer in report["layers"])
+    table = run(exported)
+    assert table.exit_code == 0
+    assert f"{total:,}" in table.stdout
+    assert "encoder.lstm.0.weight_ih" in table.stdout
+
+
+def test_verify_finds_what_the_self_test_cannot(model_copy):
+    weights = bytearray((model_copy / "weights.bin").read_bytes())
+    weights[-1] ^= 1  # padding: computed with by nobody
+    (model_copy / "weights.bin").write_bytes(weights)
+    assert run(model_copy).exit_code == 0
+    result = run(model_copy, "--verify")
+    assert result.exit_code == 2
+    assert "expected SHA-256" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_verify_needs_a_hash(exported):
+    result = run(exported / "stock-float", "--verify")
+    assert result.exit_code == 2
+    assert "stock-float" in result.stderr
+
+
+def test_an_operator_without_attributes(model_copy):
+    content = (model_copy / "joiner.onnx").read_bytes()
+    (model_copy / "joiner.onnx").write_bytes(content.replace(b"\x0a\x04rows", b"\x0a\x04raws"))
+    with pytest.raises(ModelFileError, match="'rows'"):
+        list_layers(open_model_folder(model_copy))
