@@ -81,15 +81,19 @@ class PlanesQuantizer(CodebookQuantizer):
         Args:
             planes: descending, in codes, (groups, bits).
         """
-        # Caps of 1/2, 1/3 and 1/6 of the range: below them the greatest plane can take what is left.
         room = self.range.highest - self.range.lowest
-        caps = torch.tensor([room, room // 3, room // 6], dtype=planes.dtype, device=planes.device)
-        whole = torch.minimum(planes.round().clamp(min=1), caps[: self.bits])
-        for p in range(self.bits - 2, -1, -1):
-            whole[:, p] = torch.maximum(whole[:, p], whole[:, p + 1] + 1)
+        whole = planes.round()
+        used = torch.zeros_like(whole[:, 0])
+        least = torch.ones_like(used)
+        for p in range(self.bits - 1, -1, -1):
+            # The p greater planes are to be at least 1, 2, ... p above this one.
+            most = ((room - used - p * (p + 1) // 2) / (p + 1)).floor()
+            whole[:, p] = torch.minimum(torch.maximum(whole[:, p], least), most)
+            used = used + whole[:, p]
+            least = whole[:, p] + 1
         if self.bits == WIDEST_BITS:
+            # a_0 = a_1 + a_2 makes an even sum, and the room is odd: one more fits.
             whole[:, 0] += whole[:, 0] == whole[:, 1] + whole[:, 2]
-        whole[:, 0] = torch.minimum(whole[:, 0], room - whole[:, 1:].sum(dim=-1))
         return whole
 
     def fit(self, x: Tensor, importance: Tensor, start: Tensor) -> Tensor:
