@@ -134,7 +134,7 @@ def chunk(ready_s, emit_s, is_flush=False):
 def test_a_word_that_changes_is_stable_only_at_the_end():
     chunks = tuple(chunk(0.07 + 0.06 * i, 0.08 + 0.06 * i) for i in range(6))
     texts = ((1, ("for",)), (2, ("four",)), (3, ("for", "t")), (4, ("four", "two")))
-    playback = Playback(duration_s=0.4, chunks=chunks, texts=texts, endpoint_s=None)
+    playback = Playback(duration_s=0.4, chunks=chunks, texts=texts, endpoints_s=())
     words = spoken(("four", 0.0, 0.1), ("two", 0.1, 0.2))
     four, two = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
     assert four.upl_s == pytest.approx(0.08 + 0.24 - 0.1)
@@ -144,7 +144,7 @@ def test_a_word_that_changes_is_stable_only_at_the_end():
 
 def test_wrong_and_missing_words_are_not_counted():
     chunks = (chunk(0.07, 0.08), chunk(0.13, 0.14))
-    playback = Playback(duration_s=0.2, chunks=chunks, texts=((1, ("two", "five")),), endpoint_s=None)
+    playback = Playback(duration_s=0.2, chunks=chunks, texts=((1, ("two", "five")),), endpoints_s=())
     words = spoken(("one", 0.0, 0.01), ("two", 0.01, 0.02), ("three", 0.02, 0.03))
     latencies = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
     assert [latency.text for latency in latencies] == ["two"]
@@ -191,6 +191,16 @@ def test_endpoint_latency():
     playback = play([0.02], words, 2.0)  # 0.8 s after the frame until 0.30 s: 1.10 s, chunk 18 until 1.14 s
     report = summarize([recording(words)], [playback], fake_info())
     assert report.endpoint_ms.p50 == pytest.approx(1000 * (1.15 + 0.02 - 0.29))
+
+
+def test_early_endpoints_are_counted_apart():
+    words = spoken(("zero", 0.1, 0.29), ("one", 1.5, 1.9))
+    playback = play([0.02], words, 3.0)
+    report = summarize([recording(words)], [playback], fake_info())
+    assert report.num_early_endpoints == 1
+    assert report.endpoint_ms.count == 1
+    # 0.8 s after the frame until 1.92 s: 2.72 s, the chunk until 2.76 s, ready at 2.77 s.
+    assert report.endpoint_ms.p50 == pytest.approx(1000 * (2.77 + 0.02 - 1.9))
 
 
 def test_report_without_word_times():

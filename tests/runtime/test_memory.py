@@ -70,7 +70,7 @@ def test_report_of_a_model(exported):
     assert 0 < report.resident_weights <= (folder / "weights.bin").stat().st_size + mmap.PAGESIZE
     assert report.private_dirty_libraries < report.private_dirty_after_load
     assert report.peak_rss >= report.rss_libraries
-    # float32: h and c of 3 encoder layers of 13 and 2 predictor layers of 11, a prediction and 2 frames of 17.
+    # float32: h and c of 3 layers of 13 (encoder) and 2 of 11 (predictor), a prediction and 2 frames of 17.
     assert report.model_state == 4 * (2 * 3 * 13 + 2 * 2 * 11 + 17 + 2 * 17)
     assert report.stream_private > report.model_state
     assert report.scratch_arena is None

@@ -46,6 +46,7 @@ def latency_table(reports: Sequence[LatencyReport], *, label: str) -> Table:
     table.add_row("words matched", *shares)
     ended = [f"{report.num_partial_before_end} of {report.num_recordings}" for report in reports]
     table.add_row("first partial before audio end", *ended)
+    table.add_row("early endpoints", *(str(report.num_early_endpoints) for report in reports))
     table.add_row("deadline misses", *(str(report.num_deadline_misses) for report in reports))
     _add(table, "real-time factor", [report.real_time_factor for report in reports])
     ratios = [
@@ -108,4 +109,6 @@ def _text(value: float | None) -> str:
 
 
 def _ratio(first: float | None, other: float | None) -> str:
-    return ABSENT if first is None or not other else f"{first / other:.2f}"
+    if first is None or other is None or first < 0 or other <= 0:
+        return ABSENT  # a word may be shown before it ends: a negative time has no ratio
+    return f"{first / other:.2f}"

@@ -36,7 +36,7 @@ class Playback:
     duration_s: float
     chunks: tuple[ChunkTiming, ...]
     texts: tuple[tuple[int, tuple[str, ...]], ...]  # (chunk, words on the screen), whenever they changed
-    endpoint_s: float | None  # when the endpoint rule first held after a word
+    endpoints_s: tuple[float, ...]  # whenever the endpoint rule began to hold, after the first word
 
     @property
     def words(self) -> tuple[str, ...]:

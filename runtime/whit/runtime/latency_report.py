@@ -43,7 +43,8 @@ class LatencyReport:
     partial_ms: Distribution  # last word on the screen after the end of speech
     finalization_ms: Distribution  # final text after the end of speech
     flush_ms: Distribution  # final text after the end of the audio
-    endpoint_ms: Distribution  # endpoint after the end of speech, where the rule held before the audio ended
+    endpoint_ms: Distribution  # first endpoint after the end of speech, where one came before the audio ended
+    num_early_endpoints: int  # endpoints before the end of speech
 
 
 def summarize(
@@ -59,6 +60,7 @@ def summarize(
     compute_s = [sum(chunk.compute_s for chunk in playback.chunks) for playback in playbacks]
     spoken = [(r, p) for r, p in zip(recordings, playbacks, strict=True) if r.words]
     final = [(p.chunks[-1].emit_s, r) for r, p in spoken if p.chunks]
+    endpoints = [_endpoints(p.endpoints_s, r.words[-1].end_s) for r, p in spoken]
     partials = [(r, p, p.first_partial_s) for r, p in spoken if p.first_partial_s is not None]
     return LatencyReport(
         upl_ms=distribution([word.upl_s for word in words]),
@@ -80,10 +82,15 @@ def summarize(
         ),
         finalization_ms=distribution([final_s - r.words[-1].end_s for final_s, r in final]),
         flush_ms=distribution([p.chunks[-1].emit_s - p.duration_s for p in playbacks if p.chunks]),
-        endpoint_ms=distribution(
-            [p.endpoint_s - r.words[-1].end_s for r, p in spoken if p.endpoint_s is not None]
-        ),
+        endpoint_ms=distribution([late[0] for _, late in endpoints if late]),
+        num_early_endpoints=sum(len(early) for early, _ in endpoints),
     )
+
+
+def _endpoints(instants_s: Sequence[float], end_s: float) -> tuple[list[float], list[float]]:
+    """Returns the endpoints before and after the end of speech, relative to it."""
+    after = [instant_s - end_s for instant_s in instants_s]
+    return [s for s in after if s < 0], [s for s in after if s >= 0]
 
 
 def distribution(seconds: Sequence[float]) -> Distribution:

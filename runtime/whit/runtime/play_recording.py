@@ -30,7 +30,8 @@ def play_recording(
     chunks: list[ChunkTiming] = []
     texts: list[tuple[int, tuple[str, ...]]] = []
     num_tokens = 0
-    endpoint_s = None
+    endpoints_s: list[float] = []
+    was_endpoint = False
     for chunk in play(recognizer, stream, sample_rate_hz, blocks, clock):
         if len(stream.tokens) != num_tokens:
             num_tokens = len(stream.tokens)
@@ -41,12 +42,13 @@ def play_recording(
         chunks.append(
             ChunkTiming(ready_s=chunk.ready_s, start_s=chunk.start_s, emit_s=emit_s, is_flush=chunk.is_flush)
         )
-        if endpoint_s is None and is_endpoint and not chunk.is_flush:
-            endpoint_s = emit_s
+        if is_endpoint and not was_endpoint and not chunk.is_flush:
+            endpoints_s.append(emit_s)
+        was_endpoint = is_endpoint
     num_samples = sum(len(block) for block in blocks)
     return Playback(
         duration_s=num_samples / sample_rate_hz,
         chunks=tuple(chunks),
         texts=tuple(texts),
-        endpoint_s=endpoint_s,
+        endpoints_s=tuple(endpoints_s),
     )
