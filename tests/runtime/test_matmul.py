@@ -91,6 +91,16 @@ def test_smallest_scale_is_zero_or_normal() -> None:
     assert scale.tolist() == [2.0**-126, 0.0]
 
 
+@pytest.mark.parametrize("rows", [1, 31, 32, 33, 63])
+def test_odd_row_ends(rows: int) -> None:
+    """The last rows of a matrix that does not fill its tile, and no byte beyond them."""
+    w = random_matrix(8, rows, 45, 4, "E")
+    x = activations(4, 45)
+    with np.errstate(invalid="ignore", over="ignore"):
+        expected = numpy_formulas.matmul(x, w.codes, w.scale, None)
+    np.testing.assert_array_equal(product(w, x), expected)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (33, 31), (64, 96), (50, 300)])
 @pytest.mark.parametrize(("kernel", "layout", "bits"), widths_of_kernels())
 def test_same_bits_as_the_formula(kernel: str, layout: str, bits: int, shape: tuple[int, int]) -> None:

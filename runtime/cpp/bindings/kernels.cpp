@@ -1,9 +1,11 @@
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -13,6 +15,7 @@
 #include "whit/aligned_buffer.h"
 #include "whit/elementwise.h"
 #include "whit/embedding.h"
+#include "whit/isa.h"
 #include "whit/lstm.h"
 #include "whit/matmul.h"
 #include "whit/matmul_kernel.h"
@@ -165,6 +168,27 @@ std::vector<std::string> matmul_kernel_names() {
   return names;
 }
 
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const whit::Isa isa : whit::available_isas()) names.emplace_back(whit::isa_name(isa));
+  return names;
+}
+
+std::tuple<std::string, std::string> chosen_isa() {
+  const whit::IsaChoice& choice = whit::chosen_isa();
+  return {whit::isa_name(choice.isa), choice.reason};
+}
+
+std::map<std::string, std::string> selected_matmul_kernels() {
+  std::map<std::string, std::string> names;
+  for (int bits = 1; bits <= 8; ++bits) {
+    names["E" + std::to_string(bits)] = whit::select_matmul_kernel(whit::Layout::kE, bits).name;
+    if (bits > 3) continue;
+    names["P" + std::to_string(bits)] = whit::select_matmul_kernel(whit::Layout::kP, bits).name;
+  }
+  return names;
+}
+
 }  // namespace
 
 void bind_kernels(nb::module_& m) {
@@ -195,4 +219,12 @@ void bind_kernels(nb::module_& m) {
         "Returns max(a + b, 0) (M, N) for b (1, N): operator AddRelu of docs/format.md, section 3.");
   m.def("matmul_kernel_names", matmul_kernel_names,
         "Returns the names of the kernels that this processor can run.");
+  m.def("isa_names", isa_names,
+        "Returns the instruction sets that this processor can run, the best last: the values of WHIT_ISA.");
+  m.def("chosen_isa", chosen_isa,
+        "Returns the instruction set that kernels are chosen for, and why.\n\n"
+        "Raises ValueError where the environment variable WHIT_ISA names none of isa_names().");
+  m.def("selected_matmul_kernels", selected_matmul_kernels,
+        "Returns the kernel's name by layout and width, such as \"E4\".\n\n"
+        "Raises ValueError as chosen_isa().");
 }

@@ -1,6 +1,8 @@
 #include "whit/matmul.h"
 
-#include "whit/quantize.h"
+#include <cstring>
+
+#include "kernels/row_functions.h"
 
 namespace whit {
 namespace {
@@ -44,22 +46,23 @@ void matmul(const MatmulKernel& kernel, const PackedMatrix& w, FloatView x, size
   int32_t* sums = reinterpret_cast<int32_t*>(scratch + at.sums);
   int8_t* quantized = reinterpret_cast<int8_t*>(scratch + at.quantized);
 
+  const RowFunctions& functions = row_functions();
+
   for (size_t m = 0; m < num_lhs; ++m) {
-    lhs_scale[m] = quantize_row(x + m * w.cols, w.cols, quantized, w.padded_cols());
+    lhs_scale[m] = functions.quantize_row(x + m * w.cols, w.cols, quantized, w.padded_cols());
     kernel.prepare(quantized, w.padded_cols(), scratch + m * at.lhs_stride);
   }
   for (size_t super_tile = 0; super_tile < w.num_super_tiles(); ++super_tile) {
     kernel.accumulate(w, super_tile, scratch, num_lhs, sums);
     const size_t first = super_tile * kSuperTileRows;
-    const size_t count = w.rows - first < kSuperTileRows ? w.rows - first : kSuperTileRows;
     const FloatView scale = w.scale + first;
+    const FloatView bias = w.bias ? w.bias + first : w.bias;
+    const bool whole = first + kSuperTileRows <= w.rows;
     for (size_t m = 0; m < num_lhs; ++m) {
-      const int32_t* row_sums = sums + m * kSuperTileRows;
+      float rows[kSuperTileRows];
       float* out = y + m * w.rows + first;
-      for (size_t r = 0; r < count; ++r) out[r] = float(row_sums[r]) * (lhs_scale[m] * scale[r]);
-      if (!w.bias) continue;
-      const FloatView bias = w.bias + first;
-      for (size_t r = 0; r < count; ++r) out[r] = out[r] + bias[r];
+      functions.scale_sums(sums + m * kSuperTileRows, lhs_scale[m], scale, bias, whole ? out : rows);
+      if (!whole) std::memcpy(out, rows, (w.rows - first) * sizeof(float));
     }
   }
 }

@@ -1,56 +1,11 @@
 #include "whit/quantize.h"
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
-#include <cstring>
-#include <limits>
+#include "kernels/row_functions.h"
 
 namespace whit {
-namespace {
-
-struct Extrema {
-  float amax;  // max |a[k]|
-  float gmax;  // max over groups of 4 of the sum of |a[k]|
-};
-
-// Maxima of non-negative floats as integers: the order is the same, and NaN and infinity are the greatest.
-Extrema find_extrema(FloatView a, size_t num_values) {
-  int32_t amax = 0;
-  int32_t gmax = 0;
-  const auto visit = [&](float a0, float a1, float a2, float a3) {
-    const float b0 = std::fabs(a0), b1 = std::fabs(a1), b2 = std::fabs(a2), b3 = std::fabs(a3);
-    const int32_t pair0 = std::max(std::bit_cast<int32_t>(b0), std::bit_cast<int32_t>(b1));
-    const int32_t pair1 = std::max(std::bit_cast<int32_t>(b2), std::bit_cast<int32_t>(b3));
-    amax = std::max(amax, std::max(pair0, pair1));
-    gmax = std::max(gmax, std::bit_cast<int32_t>((b0 + b1) + (b2 + b3)));
-  };
-  size_t k = 0;
-  for (; k + 4 <= num_values; k += 4) visit(a[k], a[k + 1], a[k + 2], a[k + 3]);
-  if (k < num_values) {
-    const auto at = [&](size_t i) { return i < num_values ? a[i] : 0.0f; };
-    visit(at(k), at(k + 1), at(k + 2), 0.0f);
-  }
-  return {std::bit_cast<float>(amax), std::bit_cast<float>(gmax)};
-}
-
-}  // namespace
 
 float quantize_row(FloatView a, size_t num_values, int8_t* q, size_t num_quantized) {
-  const auto [amax, gmax] = find_extrema(a, num_values);
-  const bool finite = gmax <= std::numeric_limits<float>::max();  // false for NaN
-  const float scale = std::max(amax / 127.0f, gmax / 253.0f);
-  if (!finite || scale < std::numeric_limits<float>::min()) {
-    std::memset(q, 0, num_quantized);
-    return finite ? 0.0f : std::numeric_limits<float>::quiet_NaN();
-  }
-  const float inverse = 1.0f / scale;
-  // Adding 1.5 * 2^23 rounds half to even and leaves the integer in the low bits.
-  for (size_t k = 0; k < num_values; ++k) {
-    q[k] = int8_t(std::bit_cast<int32_t>(a[k] * inverse + 12582912.0f));
-  }
-  std::memset(q + num_values, 0, num_quantized - num_values);
-  return scale;
+  return row_functions().quantize_row(a, num_values, q, num_quantized);
 }
 
 }  // namespace whit

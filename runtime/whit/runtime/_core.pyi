@@ -149,6 +149,25 @@ def add_relu(
 def matmul_kernel_names() -> list[str]:
     """Returns the names of the kernels that this processor can run."""
 
+def isa_names() -> list[str]:
+    """
+    Returns the instruction sets that this processor can run, the best last: the values of WHIT_ISA.
+    """
+
+def chosen_isa() -> tuple[str, str]:
+    """
+    Returns the instruction set that kernels are chosen for, and why.
+
+    Raises ValueError where the environment variable WHIT_ISA names none of isa_names().
+    """
+
+def selected_matmul_kernels() -> dict[str, str]:
+    """
+    Returns the kernel's name by layout and width, such as "E4".
+
+    Raises ValueError as chosen_isa().
+    """
+
 class Fbank:
     """
     Streaming log-mel features of 16 kHz audio, 25 ms windows every 10 ms (docs/format.md, section 7). The same bits for every cut of the audio into calls.

@@ -18,6 +18,7 @@ class FloatView {
   }
   FloatView operator+(size_t offset) const { return FloatView(bytes_ + offset * sizeof(float)); }
   explicit operator bool() const { return bytes_ != nullptr; }
+  const std::byte* data() const { return bytes_; }
 
  private:
   const std::byte* bytes_ = nullptr;

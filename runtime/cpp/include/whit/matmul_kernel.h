@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "whit/isa.h"
 #include "whit/packed_matrix.h"
 
 namespace whit {
@@ -15,7 +16,7 @@ struct MatmulKernel {
   Layout layout;
   int min_bits;
   int max_bits;
-  bool (*is_supported)();  ///< whether this processor can run it
+  Isa isa;  ///< what it needs
 
   /// Returns the bytes of one prepared row of activations; a multiple of 64.
   size_t (*lhs_bytes)(size_t padded_cols);
@@ -40,7 +41,8 @@ struct MatmulKernel {
 /// Every kernel that this processor can run, the best for a layout and width last.
 std::vector<const MatmulKernel*> matmul_kernels();
 
-/// Returns the best kernel for a layout and width.
+/// Returns the best kernel of the chosen instruction set for a layout and width.
+/// @throws std::invalid_argument as `chosen_isa`.
 const MatmulKernel& select_matmul_kernel(Layout layout, int bits);
 
 }  // namespace whit

@@ -1,0 +1,38 @@
+#include "whit/isa.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "whit/fail.h"
+
+namespace whit {
+namespace {
+
+std::string names() {
+  std::string list;
+  for (const Isa isa : available_isas()) list += (list.empty() ? "" : ", ") + std::string(isa_name(isa));
+  return list;
+}
+
+IsaChoice choose() {
+  const char* wanted = std::getenv("WHIT_ISA");
+  if (wanted == nullptr) return {available_isas().back(), "the best of this processor: " + names()};
+  for (const Isa isa : available_isas()) {
+    if (std::string_view(wanted) == isa_name(isa)) return {isa, "WHIT_ISA"};
+  }
+  fail("WHIT_ISA", "one of this processor's: " + names(), wanted);
+}
+
+}  // namespace
+
+const char* isa_name(Isa isa) {
+  static constexpr const char* kNames[] = {"plain", "avx2", "avx512", "neon", "neondot"};
+  return kNames[size_t(isa)];
+}
+
+const IsaChoice& chosen_isa() {
+  static const IsaChoice choice = choose();
+  return choice;
+}
+
+}  // namespace whit

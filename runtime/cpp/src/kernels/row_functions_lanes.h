@@ -1,0 +1,192 @@
+/// The functions of row_functions.h in vectors of WHIT_LANES floats, for the instruction set WHIT_TARGET:
+/// both are defined by the one file per instruction set that includes this. The compiler's own vector type is
+/// used, so the order of roundings stands here once; the formulas are those of whit/exp.h, sigmoid.h and
+/// tanh.h.
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "kernels/row_functions.h"
+#include "whit/packed_matrix.h"
+
+#define WHIT_LANE_FUNCTION WHIT_TARGET __attribute__((always_inline)) inline
+
+namespace whit {
+namespace {
+
+constexpr int kLanes = WHIT_LANES;
+
+template <int kCount>
+struct VectorOf {
+  typedef float Float __attribute__((vector_size(kCount * 4)));
+  typedef int32_t Int __attribute__((vector_size(kCount * 4)));
+  typedef int8_t Byte __attribute__((vector_size(kCount)));
+};
+using Float = VectorOf<kLanes>::Float;
+using Int = VectorOf<kLanes>::Int;
+using Byte = VectorOf<kLanes>::Byte;
+
+template <typename Vector>
+WHIT_LANE_FUNCTION Vector load(const void* address) {
+  Vector v;
+  std::memcpy(&v, address, sizeof(v));
+  return v;
+}
+
+template <typename Vector>
+WHIT_LANE_FUNCTION void store(void* address, Vector v) {
+  std::memcpy(address, &v, sizeof(v));
+}
+
+WHIT_LANE_FUNCTION Float splat(float value) { return value - Float{}; }
+
+WHIT_LANE_FUNCTION Int bits_of(Float x) { return (Int)x; }
+WHIT_LANE_FUNCTION Float float_of(Int bits) { return (Float)bits; }
+WHIT_LANE_FUNCTION Float magnitude(Float x) { return float_of(bits_of(x) & 0x7FFFFFFF); }
+WHIT_LANE_FUNCTION Int greater(Int a, Int b) { return a > b ? a : b; }
+
+WHIT_LANE_FUNCTION Float exp(Float x) {
+  x = x < -87.0f ? splat(-87.0f) : x;  // written so that a NaN, which compares false, stays
+  x = x > 88.0f ? splat(88.0f) : x;
+  const Float shifted = x * 1.44269504f + 12582912.0f;
+  const Float n = shifted - 12582912.0f;
+  Float r = x - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  Float p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  const Float y = (p * (r * r) + r) + 1.0f;
+  return y * float_of((bits_of(shifted) + (127 - 0x4B400000)) << 23);
+}
+
+WHIT_LANE_FUNCTION Float sigmoid(Float x) { return 1.0f / (1.0f + exp(-x)); }
+
+WHIT_LANE_FUNCTION Float tanh(Float x) {
+  const Int sign = bits_of(x) & INT32_MIN;
+  const Float z = magnitude(x);
+  const Float s = x * x;
+  Float p = splat(-5.70498872745e-3f);
+  p = p * s + 2.06390887954e-2f;
+  p = p * s - 5.37397155531e-2f;
+  p = p * s + 1.33314422036e-1f;
+  p = p * s - 3.33332819422e-1f;
+  const Float near_zero = (p * s) * x + x;
+  const Float far = 1.0f - 2.0f / (exp(z + z) + 1.0f);
+  return z < 0.625f ? near_zero : float_of(bits_of(far) | sign);
+}
+
+// The lanes (l ^ kBit): neighbours, then neighbouring pairs.
+template <int kBit, int... kLane>
+WHIT_LANE_FUNCTION Float exchange(Float x, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(x, x, (kLane ^ kBit)...);
+}
+
+WHIT_LANE_FUNCTION int32_t greatest(Int v) {
+  int32_t most = v[0];
+  for (int l = 1; l < kLanes; ++l) most = v[l] > most ? v[l] : most;
+  return most;
+}
+
+struct Extrema {
+  Int amax;  // of |a[k]|, as integers: the order is the same, and NaN and infinity are the greatest
+  Int gmax;  // of groups of 4
+};
+
+WHIT_LANE_FUNCTION void visit(Extrema& extrema, Float a) {
+  constexpr auto kAll = std::make_integer_sequence<int, kLanes>();
+  const Float b = magnitude(a);
+  const Float pairs = b + exchange<1>(b, kAll);
+  const Float fours = pairs + exchange<2>(pairs, kAll);
+  extrema.amax = greater(extrema.amax, bits_of(b));
+  extrema.gmax = greater(extrema.gmax, bits_of(fours));
+}
+
+WHIT_LANE_FUNCTION Byte quantize(Float a, float inverse) {
+  return __builtin_convertvector(bits_of(a * inverse + 12582912.0f), Byte);
+}
+
+WHIT_TARGET float quantize_row_lanes(FloatView a, size_t num_values, int8_t* q, size_t num_quantized) {
+  const size_t whole = num_values / kLanes * kLanes;
+  float tail[kLanes] = {};
+  for (size_t k = whole; k < num_values; ++k) tail[k - whole] = a[k];
+  Extrema extrema{};
+  for (size_t k = 0; k < whole; k += kLanes) visit(extrema, load<Float>((a + k).data()));
+  visit(extrema, load<Float>(tail));
+  const float scale =
+      row_scale(std::bit_cast<float>(greatest(extrema.amax)), std::bit_cast<float>(greatest(extrema.gmax)));
+  if (!(scale > 0.0f)) {
+    std::memset(q, 0, num_quantized);
+    return scale;
+  }
+  const float inverse = 1.0f / scale;
+  for (size_t k = 0; k < whole; k += kLanes) {
+    store(q + k, quantize(load<Float>((a + k).data()), inverse));
+  }
+  int8_t last[kLanes];
+  store(last, quantize(load<Float>(tail), inverse));
+  std::memcpy(q + whole, last, num_values - whole);
+  std::memset(q + num_values, 0, num_quantized - num_values);
+  return scale;
+}
+
+WHIT_TARGET void scale_sums_lanes(const int32_t* sums, float lhs_scale, FloatView scale, FloatView bias,
+                                  float* out) {
+  for (size_t r = 0; r < kSuperTileRows; r += kLanes) {
+    const Float sum = __builtin_convertvector(load<Int>(sums + r), Float);
+    Float y = sum * (lhs_scale * load<Float>((scale + r).data()));
+    if (bias) y = y + load<Float>((bias + r).data());
+    store(out + r, y);
+  }
+}
+
+template <typename Half, int... kLane>
+WHIT_LANE_FUNCTION auto join(Half low, Half high, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(low, high, kLane...);
+}
+
+// Four lanes of one gate from each of kCount / 4 tiles.
+template <int kCount>
+WHIT_LANE_FUNCTION auto load_gate(const float* tiles) {
+  if constexpr (kCount == 4) {
+    return load<VectorOf<4>::Float>(tiles);
+  } else {
+    return join(load_gate<kCount / 2>(tiles), load_gate<kCount / 2>(tiles + kCount * 2),
+                std::make_integer_sequence<int, kCount>());
+  }
+}
+
+// kLanes units, kLanes / 4 tiles.
+WHIT_LANE_FUNCTION void step(const float* wx, const float* rh, float* h, float* c) {
+  const Float i = sigmoid(load_gate<kLanes>(wx) + load_gate<kLanes>(rh));
+  const Float f = sigmoid(load_gate<kLanes>(wx + 4) + load_gate<kLanes>(rh + 4));
+  const Float g = tanh(load_gate<kLanes>(wx + 8) + load_gate<kLanes>(rh + 8));
+  const Float o = sigmoid(load_gate<kLanes>(wx + 12) + load_gate<kLanes>(rh + 12));
+  const Float cell = f * load<Float>(c) + i * g;
+  store(c, cell);
+  store(h, o * tanh(cell));
+}
+
+WHIT_TARGET void lstm_gates_lanes(const float* wx, const float* rh, size_t num_units, float* h, float* c,
+                                  float* y) {
+  size_t unit = 0;
+  for (; unit + kLanes <= num_units; unit += kLanes) step(wx + unit * 4, rh + unit * 4, h + unit, c + unit);
+  if (unit < num_units) {
+    const size_t count = num_units - unit;
+    const size_t row_bytes = (count + 3) / 4 * kTileRows * sizeof(float);
+    float tail_wx[4 * kLanes] = {}, tail_rh[4 * kLanes] = {}, tail_h[kLanes], tail_c[kLanes] = {};
+    std::memcpy(tail_wx, wx + unit * 4, row_bytes);
+    std::memcpy(tail_rh, rh + unit * 4, row_bytes);
+    std::memcpy(tail_c, c + unit, count * sizeof(float));
+    step(tail_wx, tail_rh, tail_h, tail_c);
+    std::memcpy(h + unit, tail_h, count * sizeof(float));
+    std::memcpy(c + unit, tail_c, count * sizeof(float));
+  }
+  std::memcpy(y, h, num_units * sizeof(float));
+}
+
+}  // namespace
+}  // namespace whit
