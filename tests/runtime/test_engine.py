@@ -22,9 +22,9 @@ def test_an_export_without_the_packed_dialect(exported, tmp_path):
     assert load_engine(tmp_path / "model").info.dialect == "stock-float"
 
 
-@pytest.mark.parametrize("engine", ["native", "litert", ""])
+@pytest.mark.parametrize("engine", ["tensorrt", ""])
 def test_other_engines_are_refused_by_name(exported, engine):
-    with pytest.raises(UnsupportedEngine, match="one of: onnxruntime"):
+    with pytest.raises(UnsupportedEngine, match=r"one of: .*onnxruntime"):
         load_engine(exported, engine=engine)
 
 

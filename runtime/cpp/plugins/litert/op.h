@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "op_node.h"
+
+namespace whit::litert {
+
+/// One of our operators in one graph. Methods throw a Failure.
+class Op {
+ public:
+  virtual ~Op() = default;
+
+  /// Reads options, constants and shapes, and gives the outputs theirs. May be called again after a resize.
+  virtual void prepare(TfLiteContext* context) = 0;
+  virtual void run(TfLiteContext* context) const = 0;
+};
+
+/// An operator's name in the file, and what makes it.
+struct OpType {
+  const char* name;
+  std::unique_ptr<Op> (*make)(OpNode node);
+};
+
+/// The operators of docs/format.md section 3, one file each.
+extern const OpType kPackedMatMul;
+extern const OpType kPackedLstm;
+extern const OpType kPackedEmbedding;
+extern const OpType kAffine;
+extern const OpType kAddRelu;
+
+template <typename Kernel>
+std::unique_ptr<Op> make_op(OpNode node) {
+  return std::make_unique<Kernel>(std::move(node));
+}
+
+}  // namespace whit::litert

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tflite_abi.h"
+
+namespace whit::litert {
+
+/// A tensor in place; the pointer may be unaligned.
+struct Tensor {
+  void* data;
+  std::vector<int64_t> shape;
+
+  size_t count() const;
+};
+
+/// One operator of a graph: the indices of its tensors and its custom options, as the file gives them.
+/// Each method checks what it returns and throws a Failure "[operator] expected ..., received ...".
+class OpNode {
+ public:
+  OpNode(const char* op, TfLiteContext* context, const TfLiteNode& node);
+
+  const char* op() const { return op_; }
+
+  /// Checks how many inputs, outputs and int32 options there are.
+  void expect_counts(size_t num_inputs, size_t num_outputs, size_t num_options) const;
+  int32_t option(size_t index) const { return options_[index]; }
+
+  /// Returns an input whose shape must match; -1 matches any length.
+  Tensor input(TfLiteContext* context, size_t index, const char* name, ElementType type,
+               const std::vector<int64_t>& shape) const;
+  /// Returns a constant of the file, or nothing where the input is absent.
+  std::optional<Tensor> constant(TfLiteContext* context, size_t index, const std::string& name,
+                                 ElementType type, size_t rank) const;
+  Tensor required_constant(TfLiteContext* context, size_t index, const std::string& name, ElementType type,
+                           size_t rank) const;
+
+  /// Gives an output its shape; only while the graph is prepared.
+  void resize_output(TfLiteContext* context, size_t index, const char* name,
+                     const std::vector<int64_t>& shape) const;
+  /// Returns an output, whose shape must be what `resize_output` gave it.
+  float* output(TfLiteContext* context, size_t index, const char* name,
+                const std::vector<int64_t>& shape) const;
+
+ private:
+  TfLiteTensor& tensor(TfLiteContext* context, const std::vector<int>& indices, size_t index,
+                       const std::string& name) const;
+  Tensor read(const TfLiteTensor& tensor, const std::string& name, ElementType type) const;
+
+  const char* op_;
+  std::vector<int> inputs_;
+  std::vector<int> outputs_;
+  std::vector<int32_t> options_;
+  bool whole_options_;
+};
+
+}  // namespace whit::litert
