@@ -23,7 +23,8 @@ FORBIDDEN_LIBRARIES = {
 
 def tracked(*patterns: str) -> list[Path]:
     """Returns the files git knows that match the patterns."""
-    listing = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["git", "ls-files", *patterns]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / line for line in listing.stdout.splitlines() if (ROOT / line).exists()]
 
 
@@ -61,11 +62,8 @@ def test_areas_are_not_importable_by_folder_name(tmp_path: Path) -> None:
 def test_wheel_holds_only_whit(tmp_path: Path) -> None:
     if shutil.which("g++") is None:
         pytest.skip("g++ is needed to build a wheel")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path]
-        + ["-C", f"build-dir={tmp_path}/build", ROOT],
-        check=True,
-    )
+    wheel_command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*wheel_command, "-w", tmp_path, "-C", f"build-dir={tmp_path}/build", ROOT], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     strangers = [name for name in names if not name.startswith("whit/") and ".dist-info/" not in name]
@@ -109,10 +107,11 @@ def test_public_names_are_declared() -> None:
     """A package that states `__all__` states names that exist, in sorted order."""
     for path in tracked("*/whit/**/__init__.py"):
         tree = ast.parse(path.read_text())
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-                declared = ast.literal_eval(node.value)
-                bound = {name.split(".")[-1] for name in imported_modules(path)}
-                bound |= {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-                bound |= {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
-                assert set(declared) <= bound, path
+        bound = {name.split(".")[-1] for name in imported_modules(path)}
+        bound |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+        targets = {t.id: node for node in assigned for t in node.targets if isinstance(t, ast.Name)}
+        if "__all__" in targets:
+            declared = ast.literal_eval(targets["__all__"].value)
+            assert set(declared) <= bound | set(targets), path
+            assert declared == sorted(declared), path
