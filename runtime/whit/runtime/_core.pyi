@@ -1,6 +1,8 @@
 # ruff: noqa
 # Written by tools/make_stubs.py.
-"""The C++ core of whit: packed kernels, front-end, transducer search."""
+"""
+The C++ core of whit: packed kernels, front-end, transducer search, native engine.
+"""
 
 from collections.abc import Sequence
 import enum
@@ -329,3 +331,86 @@ class GreedySearch:
 
     def reset(self) -> None:
         """Starts a new stream."""
+
+class NativeModel:
+    """
+    A mapped model.tflite, run by our own engine; all state is explicit and float32.
+    """
+
+    def __init__(self, path: str, self_test: bool = True) -> None:
+        """
+        Maps and checks a file and, with self_test, computes its golden vectors. Raises ValueError with one sentence for the first defect.
+        """
+
+    def encode(
+        self,
+        features: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        h: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        c: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+    ) -> tuple[
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    ]:
+        """
+        One chunk: features (chunk_frames, num_mels), h and c (layers, hidden) give encoder frames (T', joint_hidden) and the next h and c. Raises ValueError for other shapes.
+        """
+
+    def predict(
+        self,
+        token: int,
+        h: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        c: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+    ) -> tuple[
+        Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C")],
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    ]:
+        """
+        One token and the predictor's state give the prediction (joint_hidden,) and the next state. Raises ValueError for other shapes.
+        """
+
+    def join(
+        self,
+        encoded: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        predicted: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+    ) -> Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C")]:
+        """
+        An encoder frame and a prediction, both (joint_hidden,), give logits (tokens + 1,).
+        """
+
+    @property
+    def config(self) -> bytes:
+        """The checkpoint's configuration, JSON in UTF-8."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """
+        The digest that the file states for its data section; not checked at load.
+        """
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the mapped file."""
+
+    @property
+    def data_section_bytes(self) -> int:
+        """Size of the file from its first array to its end."""
+
+    @property
+    def arena_bytes(self) -> int:
+        """Working memory of any call, allocated once."""

@@ -82,6 +82,9 @@ class GreedySearch {
   /// Starts a new stream.
   void reset() { state_ = GreedyState{}; }
 
+  /// Makes room for emissions of the current stream: up to so many, the search allocates nothing.
+  void reserve(size_t num_emissions) { state_.emissions.reserve(num_emissions); }
+
   const std::vector<Emission>& emissions() const { return state_.emissions; }
 
   /// Encoder frames that the driver may forget.

@@ -5,7 +5,7 @@ from pathlib import Path
 from whit.runtime.engine import Engine
 from whit.runtime.errors import ConfigError, UnsupportedEngine
 
-ENGINES = ("onnxruntime", "litert")
+ENGINES = ("native", "onnxruntime", "litert")
 
 
 def load_engine(
@@ -29,6 +29,10 @@ def load_engine(
         raise UnsupportedEngine(f"[--engine] expected one of: {', '.join(ENGINES)}, received {engine!r}")
     if num_threads < 1:
         raise ConfigError(f"[num_threads] expected at least 1, received {num_threads}")
+    if engine == "native":
+        from whit.runtime.engines.native import NativeEngine
+
+        return NativeEngine.load(Path(path), self_test=self_test)
     if engine == "litert":
         from whit.runtime.engines.litert import LitertEngine
 

@@ -1,0 +1,131 @@
+#include "audio_source.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+namespace whit::cli {
+namespace {
+
+constexpr size_t kMaxChannels = 64;
+constexpr uint16_t kPcm = 1;
+constexpr uint16_t kIeeeFloat = 3;
+constexpr uint16_t kExtensible = 0xFFFE;  // the type is then the first two bytes of a GUID
+
+// Little-endian, as every machine this runs on.
+template <typename T>
+T load(const std::byte* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(T));
+  return value;
+}
+
+size_t sample_bytes(SampleType type) { return type == SampleType::kInt16 ? 2 : 4; }
+
+struct ChunkHeader {
+  char id[4];
+  uint32_t num_bytes;
+
+  bool is(const char* name) const { return std::memcmp(id, name, 4) == 0; }
+};
+
+bool read_header(std::FILE* file, ChunkHeader& header) {
+  std::byte bytes[8];
+  if (std::fread(bytes, 1, sizeof(bytes), file) != sizeof(bytes)) return false;
+  std::memcpy(header.id, bytes, 4);
+  header.num_bytes = load<uint32_t>(bytes + 4);
+  return true;
+}
+
+// Chunks are padded to even sizes.
+bool skip(std::FILE* file, uint64_t num_bytes) {
+  return std::fseek(file, long(num_bytes + num_bytes % 2), SEEK_CUR) == 0;
+}
+
+}  // namespace
+
+Expected<AudioSource> AudioSource::open_wav(const std::string& path) {
+  const auto refuse = [&](std::string expected, std::string received) {
+    return Error{.place = path, .expected = std::move(expected), .received = std::move(received)};
+  };
+  AudioSource source;
+  source.file_.reset(std::fopen(path.c_str(), "rb"));
+  std::FILE* file = source.file_.get();
+  if (!file) return refuse("a WAV file", std::strerror(errno));
+  ChunkHeader header;
+  char wave[4];
+  if (!read_header(file, header) || !header.is("RIFF") || std::fread(wave, 1, 4, file) != 4 ||
+      std::memcmp(wave, "WAVE", 4) != 0) {
+    return refuse("a WAV file", "another file");
+  }
+  while (true) {
+    if (!read_header(file, header)) return refuse("chunks fmt and data", "the end of the file");
+    if (header.is("data")) break;
+    if (!header.is("fmt ")) {
+      if (!skip(file, header.num_bytes)) return refuse("chunks fmt and data", "the end of the file");
+      continue;
+    }
+    std::byte format[40] = {};
+    const size_t num_bytes = std::min<size_t>(header.num_bytes, sizeof(format));
+    if (header.num_bytes < 16 || std::fread(format, 1, num_bytes, file) != num_bytes ||
+        !skip(file, header.num_bytes - num_bytes)) {
+      return refuse("a chunk fmt of at least 16 bytes", std::to_string(header.num_bytes) + " bytes");
+    }
+    uint16_t code = load<uint16_t>(format);
+    if (code == kExtensible && num_bytes >= 26) code = load<uint16_t>(format + 24);
+    const uint16_t bits = load<uint16_t>(format + 14);
+    const bool int16 = code == kPcm && bits == 16;
+    if (!int16 && !(code == kIeeeFloat && bits == 32)) {
+      return refuse("16-bit PCM or 32-bit float",
+                    "format " + std::to_string(code) + " of " + std::to_string(bits) + " bits");
+    }
+    source.type_ = int16 ? SampleType::kInt16 : SampleType::kFloat32;
+    source.num_channels_ = load<uint16_t>(format + 2);
+    const uint32_t rate = load<uint32_t>(format + 4);
+    if (source.num_channels_ == 0 || source.num_channels_ > kMaxChannels) {
+      return refuse("from 1 to " + std::to_string(kMaxChannels) + " channels",
+                    std::to_string(source.num_channels_));
+    }
+    if (rate == 0 || rate > uint32_t(std::numeric_limits<int32_t>::max())) {
+      return refuse("a sample rate above 0 Hz", std::to_string(rate));
+    }
+    source.sample_rate_hz_ = int(rate);
+  }
+  if (source.sample_rate_hz_ == 0) return refuse("the chunk fmt before data", "data");
+  // Streaming writers leave the size 0 or at its greatest: then the file's end counts.
+  const bool unknown = header.num_bytes == 0 || header.num_bytes == UINT32_MAX;
+  source.bytes_left_ = unknown ? UINT64_MAX : header.num_bytes;
+  return source;
+}
+
+AudioSource AudioSource::standard_input(int sample_rate_hz) {
+  AudioSource source;
+  source.file_.reset(stdin);
+  source.sample_rate_hz_ = sample_rate_hz;
+  return source;
+}
+
+size_t AudioSource::read(std::span<float> samples) {
+  const size_t frame_bytes = sample_bytes(type_) * num_channels_;
+  const uint64_t wanted = std::min<uint64_t>(samples.size(), bytes_left_ / frame_bytes);
+  block_.resize(size_t(wanted) * frame_bytes);
+  const size_t num_frames = std::fread(block_.data(), frame_bytes, size_t(wanted), file_.get());
+  bytes_left_ -= num_frames * frame_bytes;
+  for (size_t i = 0; i < num_frames; ++i) {
+    const std::byte* frame = block_.data() + i * frame_bytes;
+    if (num_channels_ == 1 && type_ == SampleType::kFloat32) {
+      samples[i] = load<float>(frame);
+      continue;
+    }
+    double sum = 0;  // so that no order of summing shows in the result
+    for (size_t channel = 0; channel < num_channels_; ++channel) {
+      sum += type_ == SampleType::kInt16 ? load<int16_t>(frame + 2 * channel) * (1.0 / 32768)
+                                         : double(load<float>(frame + 4 * channel));
+    }
+    samples[i] = float(sum / double(num_channels_));
+  }
+  return num_frames;
+}
+
+}  // namespace whit::cli

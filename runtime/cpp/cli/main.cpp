@@ -1,0 +1,122 @@
+// whit-cli: transcribes a recording or a pipe with the native engine, through its C API alone.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "audio_source.h"
+#include "latency.h"
+#include "options.h"
+#include "process_memory.h"
+#include "report.h"
+#include "whit.h"
+
+namespace whit::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kBlockMs = 10;
+constexpr int kMaxRateHz = 384000;  // what a stream takes
+constexpr int kUserError = 2;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+struct FreeModel {
+  void operator()(whit_model* model) const { whit_model_free(model); }
+};
+struct FreeStream {
+  void operator()(whit_stream* stream) const { whit_stream_free(stream); }
+};
+
+int refuse(const char* message) {
+  std::fprintf(stderr, "whit-cli: %s\n", message);
+  return kUserError;
+}
+
+int decode_ready(whit_stream* stream, Latency& latency) {
+  while (whit_stream_is_ready(stream)) {
+    const auto start = Clock::now();
+    if (whit_stream_decode(stream)) return refuse(whit_error_text());
+    latency.add(ms_since(start));
+  }
+  return 0;
+}
+
+int run(const Options& options) {
+  Expected<AudioSource> opened = options.raw_rate_hz
+                                     ? Expected<AudioSource>(AudioSource::standard_input(options.raw_rate_hz))
+                                     : AudioSource::open_wav(options.audio);
+  if (!opened) return refuse(opened.error().text().c_str());
+  AudioSource& audio = *opened;
+
+  const auto load_start = Clock::now();
+  whit_model* loaded;
+  if (whit_model_load(options.model.c_str(), options.self_test ? 0 : WHIT_SKIP_SELF_TEST, &loaded)) {
+    return refuse(whit_error_text());
+  }
+  const std::unique_ptr<whit_model, FreeModel> model(loaded);
+  whit_stream* created;
+  if (whit_stream_create(model.get(), &created)) return refuse(whit_error_text());
+  const std::unique_ptr<whit_stream, FreeStream> stream(created);
+  const double load_ms = ms_since(load_start);
+
+  whit_model_info info;
+  whit_model_get_info(model.get(), &info);
+  Latency latency(info.chunk_ms);
+  const int rate = audio.sample_rate_hz();
+  std::vector<float> block(size_t(std::min(rate, kMaxRateHz)) * kBlockMs / 1000 + 1);
+  size_t num_samples = 0;
+  const auto start = Clock::now();
+  while (const size_t count = audio.read(block)) {
+    num_samples += count;
+    // A block exists only once its last sample was spoken.
+    if (options.paced) {
+      std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
+                                                std::chrono::duration<double>(double(num_samples) / rate)));
+    }
+    if (whit_stream_accept_waveform(stream.get(), rate, block.data(), count))
+      return refuse(whit_error_text());
+    if (const int error = decode_ready(stream.get(), latency)) return error;
+  }
+  if (num_samples == 0) return refuse("[audio] expected at least 1 sample, received none");
+  if (whit_stream_input_finished(stream.get())) return refuse(whit_error_text());
+  if (const int error = decode_ready(stream.get(), latency)) return error;
+
+  whit_result result;
+  if (whit_stream_result(stream.get(), &result)) return refuse(whit_error_text());
+  Report report{
+      .model_name = info.name,
+      .load_ms = load_ms,
+      .audio_s = double(num_samples) / rate,
+      .paced = options.paced,
+      .latency = latency,
+      .memory = {},
+      .process = read_process_memory(),
+  };
+  whit_report(stream.get(), &report.memory);
+  if (options.json) {
+    print_json(model.get(), result, report);
+  } else {
+    print_text(result, report);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace whit::cli
+
+int main(int num_arguments, char** arguments) {
+  auto options = whit::cli::parse_options(num_arguments, arguments);
+  if (!options) return whit::cli::refuse(options.error().text().c_str());
+  if ((*options).help) {
+    std::fputs(whit::cli::kUsage, stdout);
+    return 0;
+  }
+  return whit::cli::run(*options);
+}

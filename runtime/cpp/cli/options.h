@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "whit/expected.h"
+
+namespace whit::cli {
+
+/// What the user asked for.
+struct Options {
+  std::string model;
+  std::string audio;    ///< a WAV file; empty with raw_rate_hz
+  int raw_rate_hz = 0;  ///< above 0: int16 of one channel from standard input
+  bool paced = false;   ///< feed the audio at the speed it was spoken
+  bool json = false;    ///<
+  bool self_test = true;
+  bool help = false;
+};
+
+inline constexpr const char* kUsage =
+    "usage: whit-cli MODEL.tflite AUDIO.wav [options]\n"
+    "       whit-cli MODEL.tflite --raw RATE [options] < PCM\n"
+    "\n"
+    "  --raw RATE       read 16-bit little-endian samples of one channel at RATE Hz from standard input\n"
+    "  --paced          feed the audio at the speed it was spoken\n"
+    "  --json           print one JSON object: text, tokens, times, memory, latency\n"
+    "  --no-self-test   do not compute the file's golden vectors at load\n"
+    "  --help           print this\n";
+
+Expected<Options> parse_options(int num_arguments, char** arguments);
+
+}  // namespace whit::cli

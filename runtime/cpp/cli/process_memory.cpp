@@ -1,0 +1,34 @@
+#include "process_memory.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace whit::cli {
+namespace {
+
+// Finds the line `key: number kB`.
+long read_field(const char* path, const char* key) {
+  std::FILE* file = std::fopen(path, "r");
+  if (!file) return -1;
+  char line[256];
+  long value = -1;
+  while (value < 0 && std::fgets(line, sizeof(line), file)) {
+    const size_t length = std::strlen(key);
+    if (std::strncmp(line, key, length) == 0 && line[length] == ':')
+      std::sscanf(line + length + 1, "%ld", &value);
+  }
+  std::fclose(file);
+  return value;
+}
+
+}  // namespace
+
+ProcessMemory read_process_memory() {
+  return {
+      .peak_resident_kb = read_field("/proc/self/status", "VmHWM"),
+      .resident_kb = read_field("/proc/self/status", "VmRSS"),
+      .private_dirty_kb = read_field("/proc/self/smaps_rollup", "Private_Dirty"),
+  };
+}
+
+}  // namespace whit::cli

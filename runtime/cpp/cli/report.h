@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "latency.h"
+#include "process_memory.h"
+#include "whit.h"
+
+namespace whit::cli {
+
+/// Everything that a run found out.
+struct Report {
+  std::string model_name;
+  double load_ms;
+  double audio_s;
+  bool paced;
+  Latency latency;
+  whit_memory_report memory;
+  ProcessMemory process;
+};
+
+/// Prints the transcript, and the report to standard error.
+void print_text(const whit_result& result, const Report& report);
+
+/// Prints one JSON object.
+void print_json(const whit_model* model, const whit_result& result, const Report& report);
+
+}  // namespace whit::cli

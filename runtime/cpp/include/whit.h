@@ -1,0 +1,115 @@
+/* whit: streaming speech recognition from one mapped file. The C API of the native engine.
+ *
+ *     whit_model* model;
+ *     whit_stream* stream;
+ *     if (whit_model_load("model.tflite", 0, &model) || whit_stream_create(model, &stream)) {
+ *       fprintf(stderr, "%s\n", whit_error_text());
+ *       return 2;
+ *     }
+ *     while (read_audio(samples, &num_samples)) {
+ *       whit_stream_accept_waveform(stream, 16000, samples, num_samples);
+ *       while (whit_stream_is_ready(stream)) whit_stream_decode(stream);
+ *     }
+ *     whit_stream_input_finished(stream);
+ *     while (whit_stream_is_ready(stream)) whit_stream_decode(stream);
+ *     whit_result result;
+ *     if (!whit_stream_result(stream, &result)) puts(result.text);
+ *     whit_stream_free(stream);
+ *     whit_model_free(model);
+ *
+ * Functions that can fail return 0, or 1 with whit_error_text() set; nothing is thrown across this border.
+ * A model is immutable and may be shared by threads; a stream belongs to one thread at a time. Pointers must
+ * not be null where not said otherwise.
+ */
+#ifndef WHIT_H_
+#define WHIT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct whit_model whit_model;
+typedef struct whit_stream whit_stream;
+
+/* Returns what went wrong in this thread's last failed call: "[place] expected ..., received ...", UTF-8.
+ * Valid until this thread's next call that fails. */
+const char* whit_error_text(void);
+
+/* Do not run the file's golden vectors at load. */
+#define WHIT_SKIP_SELF_TEST 1u
+
+/* Maps and checks a model.tflite, and computes its golden vectors: a file that this machine computes
+ * otherwise is refused.
+ * flags  0 or WHIT_SKIP_SELF_TEST
+ * model  receives the model, to be freed; null on failure */
+int whit_model_load(const char* path, uint32_t flags, whit_model** model);
+
+/* Frees a model; streams made from it stay valid. Null is allowed. */
+void whit_model_free(whit_model* model);
+
+typedef struct whit_model_info {
+  const char* name;   /* UTF-8; valid as long as the model */
+  int32_t chunk_ms;   /* audio of one decode */
+  int32_t frame_ms;   /* audio of one encoder frame */
+  int32_t num_tokens; /* without the blank */
+} whit_model_info;
+
+void whit_model_get_info(const whit_model* model, whit_model_info* info);
+
+/* Returns a token's text (UTF-8, valid as long as the model), or null outside [0, num_tokens). */
+const char* whit_model_token(const whit_model* model, int32_t token);
+
+/* Starts a stream. stream receives it, to be freed; null on failure. */
+int whit_stream_create(const whit_model* model, whit_stream** stream);
+
+/* Frees a stream. Null is allowed. */
+void whit_stream_free(whit_stream* stream);
+
+/* Takes the next samples of one channel.
+ * sample_rate_hz  1000 to 384000, the same in every call
+ * samples         (num_samples,), in [-1, 1]; may be null where num_samples is 0
+ * Fails for another rate, a sample that is not finite or beyond 1e5, and after input_finished; the stream
+ * stays as it was. */
+int whit_stream_accept_waveform(whit_stream* stream, int32_t sample_rate_hz, const float* samples,
+                                size_t num_samples);
+
+/* Says that no more audio comes. Calling it again changes nothing. */
+int whit_stream_input_finished(whit_stream* stream);
+
+/* Returns 1 when a chunk waits for decode, else 0. */
+int whit_stream_is_ready(const whit_stream* stream);
+
+/* Decodes one chunk; does nothing where none is ready. */
+int whit_stream_decode(whit_stream* stream);
+
+typedef struct whit_result {
+  const char* text;         /* words separated by single spaces, UTF-8 */
+  const int32_t* tokens;    /* (num_tokens,) */
+  const int64_t* frames_ms; /* (num_tokens,): start of the encoder frame that emitted each token */
+  size_t num_tokens;
+  int is_final; /* 1 when the whole stream is decoded */
+} whit_result;
+
+/* Returns what was recognised so far. Pointers stay valid until the next call with this stream. */
+int whit_stream_result(whit_stream* stream, whit_result* result);
+
+/* Starts a new stream in the same memory; any sample rate may follow. */
+int whit_stream_reset(whit_stream* stream);
+
+typedef struct whit_memory_report {
+  size_t file_bytes;         /* mapped; clean pages that the system may drop and read again */
+  size_t data_section_bytes; /* of these, weights in place */
+  size_t arena_bytes;        /* working memory of a stream, allocated once */
+  size_t state_bytes;        /* what a stream remembers between chunks */
+} whit_memory_report;
+
+void whit_report(const whit_stream* stream, whit_memory_report* report);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* WHIT_H_ */

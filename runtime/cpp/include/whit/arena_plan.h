@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace whit {
+
+/// A block of memory that is in use from step `first` to step `last`, both included.
+struct Lifetime {
+  size_t num_bytes;
+  int first;
+  int last;
+};
+
+struct ArenaPlan {
+  std::vector<size_t> offsets;  ///< (lifetimes,), each a multiple of 64
+  size_t num_bytes = 0;         ///< of the whole arena
+};
+
+/// Places blocks so that those in use at the same step never overlap: the largest first, each at the lowest
+/// gap that holds it ("greedy by size", Pisarchyk and Lee, arXiv 2001.03288).
+/// @param[in] lifetimes  each below 2^40 bytes.
+ArenaPlan plan_arena(std::span<const Lifetime> lifetimes);
+
+}  // namespace whit

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "whit/op.h"
+#include "whit/tflite_file.h"
+
+namespace whit {
+
+/// One signature of a model, ready to run: its operators in order and the plan of their memory. It is
+/// immutable, so that any number of arenas run it at once.
+class Graph {
+ public:
+  /// Memory and time of one run are bounded: a file that asks for more is refused.
+  static constexpr size_t kMaxArenaBytes = size_t{64} << 20;
+  static constexpr int64_t kMaxWork = int64_t{1} << 34;  // multiply-adds
+
+  /// Checks a signature and plans its memory.
+  /// @param[in] inputs, outputs  names in the order of `input()` and `output()`; the file must have exactly
+  ///                             these.
+  /// @throws Failure for the first defect.
+  Graph(const TfliteFile& file, std::string_view key, std::initializer_list<std::string_view> inputs,
+        std::initializer_list<std::string_view> outputs);
+
+  struct Port {
+    TensorType type;
+    Shape shape;
+    size_t offset;  ///< into the arena, a multiple of 64
+
+    size_t num_bytes() const { return size_t(shape.count()) * element_bytes(type); }
+  };
+  const Port& input(size_t i) const { return inputs_[i]; }
+  const Port& output(size_t i) const { return outputs_[i]; }
+
+  size_t arena_bytes() const { return arena_bytes_; }
+
+  /// Runs all operators: reads the inputs, writes the outputs. Inputs may be overwritten.
+  /// @param arena  (arena_bytes(),), 64-byte aligned
+  void run(std::byte* arena) const;
+
+ private:
+  struct Step {
+    std::unique_ptr<Op> op;
+    size_t scratch_offset;
+  };
+
+  std::vector<Step> steps_;
+  std::vector<TensorMemory::Place> places_;  // (tensors,)
+  std::vector<Port> inputs_;
+  std::vector<Port> outputs_;
+  size_t arena_bytes_;
+};
+
+}  // namespace whit

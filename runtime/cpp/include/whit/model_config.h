@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "whit/fbank.h"
+
+namespace whit {
+
+/// What a recogniser needs of a checkpoint's configuration (docs/format.md, section 5).
+struct ModelConfig {
+  std::string name;
+  int num_mels;
+  int subsampling;   ///< feature frames per encoder frame
+  int chunk_frames;  ///< feature frames per call of the encoder
+  int tail_ms;
+  FbankFlavour flavour;
+  int64_t encoder_layers;
+  int64_t encoder_hidden;
+  int64_t joint_hidden;
+  int64_t predictor_state_h[2];  ///< rows, columns
+  int64_t predictor_state_c[2];
+  std::vector<std::string> tokens;  ///< without the blank; UTF-8, no white space
+
+  int32_t blank() const { return int32_t(tokens.size()); }
+};
+
+/// Reads and checks a configuration. @throws Failure for the first defect.
+ModelConfig parse_model_config(std::string_view text);
+
+}  // namespace whit

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "whit/error.h"
+#include "whit/fbank.h"
+#include "whit/model.h"
+#include "whit/resample.h"
+#include "whit/search.h"
+#include "whit/workspace.h"
+
+namespace whit {
+
+/// One stream of audio through one model: front-end, encoder, greedy search (docs/format.md, sections 7, 8).
+///
+/// The result depends on the audio only, never on how it was cut into calls. After the first second of audio,
+/// nothing is allocated until a stream holds more than kReservedTokens tokens. One thread at a time; streams
+/// of one model may run in parallel.
+class RecognizerStream {
+ public:
+  static constexpr size_t kReservedTokens = 1024;  // some five minutes of speech
+
+  explicit RecognizerStream(std::shared_ptr<const Model> model);
+
+  /// Takes the next samples, in [-1, 1] by convention.
+  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call of a stream.
+  /// @return an error for another rate, a sample that is not finite or beyond 1e5, and a finished stream; the
+  ///         stream stays as it was.
+  std::optional<Error> accept_waveform(int sample_rate_hz, std::span<const float> samples);
+
+  /// Says that no more audio comes: appends the model's tail of silence. Calling it again changes nothing.
+  void input_finished();
+
+  /// Whether a chunk waits for `decode`.
+  bool is_ready() const;
+  /// Decodes one chunk; does nothing where none is ready.
+  void decode();
+
+  bool is_final() const { return finished_ && !is_ready(); }
+  const std::vector<Emission>& emissions() const { return search_.emissions(); }
+  /// Returns the words so far, separated by single spaces.
+  std::string text() const;
+  /// Start of an encoder frame in milliseconds.
+  int64_t frame_ms(int64_t frame) const;
+
+  /// Starts a new stream; any sample rate may follow.
+  void reset();
+
+  const Model& model() const { return workspace_.model(); }
+  /// Memory of the model's state: what a copy of the stream would have to keep.
+  size_t state_bytes() const { return state_.size() * sizeof(float); }
+
+ private:
+  struct StateLayout {
+    size_t encoder_h = 0;  // offsets in floats
+    size_t encoder_c;
+    size_t predictor_h;
+    size_t predictor_c;
+    size_t predicted;
+    size_t encoded;
+    size_t num_floats;
+  };
+  static StateLayout layout_of(const Model& model);
+  void search_chunk();
+
+  Workspace workspace_;
+  Fbank fbank_;
+  GreedySearch search_;
+  std::optional<Resampler> resampler_;  // none at 16 kHz and before the first samples
+  StateLayout at_;
+  std::vector<float> state_;      // (layout.num_floats,)
+  std::vector<float> features_;   // (chunk_frames, num_mels)
+  std::vector<float> resampled_;  // (n,): of one call
+  int64_t first_encoded_frame_ = 0;
+  int sample_rate_hz_ = 0;  // 0 before the first samples
+  bool finished_ = false;
+};
+
+}  // namespace whit

@@ -1,0 +1,123 @@
+#include "whit/model_config.h"
+
+#include <algorithm>
+
+#include "whit/fail.h"
+#include "whit/json.h"
+
+namespace whit {
+namespace {
+
+constexpr int64_t kLargest = 1 << 16;
+constexpr int kFrameShiftMs = 10;
+
+// One object of the configuration, read with checks.
+class Section {
+ public:
+  Section(const Json& json, std::string place) : json_(json), place_(std::move(place)) {}
+
+  Section section(const char* name) const {
+    return Section(value(name, Json::Kind::kObject, "an object"), text(place_, ".", name));
+  }
+  const std::string& string(const char* name) const {
+    return value(name, Json::Kind::kString, "a string").string;
+  }
+  int64_t number(const char* name, int64_t least = 1) const {
+    const int64_t number = value(name, Json::Kind::kInteger, "a whole number").integer;
+    if (number < least || number > kLargest) {
+      fail(place_, text(name, " from ", least, " to ", kLargest), text(number));
+    }
+    return number;
+  }
+  void expect(const char* name, std::string_view expected) const {
+    if (string(name) != expected) fail(place_, text(name, " ", expected), string(name));
+  }
+  const std::vector<Json>& array(const char* name) const {
+    return value(name, Json::Kind::kArray, "a list").elements;
+  }
+  const std::string& place() const { return place_; }
+
+ private:
+  const Json& value(const char* name, Json::Kind kind, const char* expected) const {
+    const Json* found = json_.find(name);
+    if (!found || found->kind != kind) {
+      fail(place_, text(expected, " ", name), found ? "a value of another type" : "none");
+    }
+    return *found;
+  }
+
+  const Json& json_;
+  std::string place_;
+};
+
+std::vector<std::string> read_tokens(const Section& config) {
+  const std::vector<Json>& values = config.array("tokens");
+  if (values.empty() || int64_t(values.size()) >= kLargest) {
+    fail(config.place(), text("from 1 to ", kLargest - 1, " tokens"), text(values.size()));
+  }
+  std::vector<std::string> tokens;
+  for (const Json& value : values) {
+    // Space and control characters would make texts ambiguous.
+    const bool visible =
+        std::ranges::all_of(value.string, [](char c) { return uint8_t(c) > ' ' && c != 127; });
+    if (value.kind != Json::Kind::kString || value.string.empty() || !visible) {
+      fail(config.place(), "tokens of visible characters", text("another one at ", tokens.size()));
+    }
+    tokens.push_back(value.string);
+  }
+  return tokens;
+}
+
+}  // namespace
+
+ModelConfig parse_model_config(std::string_view content) {
+  const Json json = Json::parse("whit.config", content);
+  if (json.kind != Json::Kind::kObject) fail("whit.config", "an object", "another value");
+  const Section config(json, "whit.config");
+  config.expect("format", "whit-checkpoint");
+  config.expect("architecture", "rnnt");
+  if (config.number("version") != 1) fail("whit.config", "version 1", text(config.number("version")));
+  const Section model = config.section("model");
+  const Section frontend = config.section("frontend");
+  const Section streaming = config.section("streaming");
+
+  ModelConfig result{
+      .name = config.string("name"),
+      .num_mels = int(frontend.number("num_mels")),
+      .subsampling = int(std::min(kLargest, model.number("stack") * model.number("time_reduction"))),
+      .chunk_frames = int(streaming.number("chunk_ms") / kFrameShiftMs),
+      .tail_ms = int(streaming.number("tail_ms", 0)),
+      .flavour = frontend.string("flavour") == "kaldi" ? FbankFlavour::kKaldi : FbankFlavour::kNemo,
+      .encoder_layers = model.number("pre_layers") + model.number("post_layers", 0),
+      .encoder_hidden = model.number("encoder_hidden"),
+      .joint_hidden = model.number("joint_hidden"),
+      .predictor_state_h = {1, std::max<int64_t>(model.number("context") - 1, 1)},
+      .predictor_state_c = {1, 1},
+      .tokens = read_tokens(config),
+  };
+  if (frontend.string("flavour") != "kaldi") frontend.expect("flavour", "nemo");
+  if (frontend.number("sample_rate_hz") != Fbank::kSampleRateHz) {
+    fail(frontend.place(), text("a sample rate of ", Fbank::kSampleRateHz, " Hz"),
+         text(frontend.number("sample_rate_hz")));
+  }
+  if (result.num_mels > MelBanks::kMaxNumMels || result.num_mels != model.number("num_mels")) {
+    fail(frontend.place(), text("num_mels up to ", MelBanks::kMaxNumMels, ", as in model"),
+         text(result.num_mels));
+  }
+  if (result.chunk_frames == 0 || result.chunk_frames % result.subsampling ||
+      streaming.number("chunk_ms") % kFrameShiftMs) {
+    fail(streaming.place(), text("chunk_ms a multiple of ", result.subsampling * kFrameShiftMs),
+         text(streaming.number("chunk_ms")));
+  }
+  if (model.string("predictor") == "lstm") {
+    for (auto* state : {result.predictor_state_h, result.predictor_state_c}) {
+      state[0] = model.number("predictor_layers");
+      state[1] = model.number("predictor_hidden");
+    }
+  } else {
+    model.expect("predictor", "stateless");
+  }
+  return result;
+}
+
+}  // namespace whit

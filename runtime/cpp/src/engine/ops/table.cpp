@@ -1,0 +1,38 @@
+#include "engine/ops/ops.h"
+#include "whit/fail.h"
+
+namespace whit {
+namespace {
+
+constexpr std::string_view kDomain = "whit.";
+
+constexpr OpKind kOps[] = {
+    {kCustomCode, "PackedMatMul", make_packed_matmul},
+    {kCustomCode, "PackedLSTM", make_packed_lstm},
+    {kCustomCode, "PackedEmbedding", make_packed_embedding},
+    {kCustomCode, "Affine", make_affine},
+    {kCustomCode, "AddRelu", make_add_relu},
+    {22, "RESHAPE", make_reshape},
+    {49, "SPLIT", make_split},
+    {2, "CONCATENATION", make_concatenation},
+    {65, "SLICE", make_slice},
+    {53, "CAST", make_cast},
+    {41, "SUB", make_sub},
+};
+
+}  // namespace
+
+const OpKind& find_op(const TfliteOperator& op, std::string_view place) {
+  const bool custom = op.builtin_code == kCustomCode;
+  for (const OpKind& kind : kOps) {
+    if (kind.builtin_code != op.builtin_code) continue;
+    if (!custom) return kind;
+    if (op.custom_name.starts_with(kDomain) && op.custom_name.substr(kDomain.size()) == kind.name)
+      return kind;
+  }
+  fail(place, "an operator of docs/format.md, section 9",
+       custom ? text("the custom operator ", op.custom_name)
+              : text("the built-in operator ", op.builtin_code));
+}
+
+}  // namespace whit

@@ -1,0 +1,91 @@
+"""Our own engine: maps `model.tflite`, verifies it, and needs no other package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from whit.runtime._core import NativeModel
+from whit.runtime.engine import Floats, State
+from whit.runtime.errors import ModelFileError
+from whit.runtime.model_info import FORMAT_VERSION, ModelInfo, read_model_info
+from whit.runtime.tflite_metadata import find_tflite
+
+
+class NativeEngine:
+    """Runs the signatures of one `model.tflite`; calls from several threads take turns.
+
+    One thread computes, whatever `num_threads` says: results never depend on it.
+    """
+
+    name = "native"
+
+    def __init__(self, path: Path, info: ModelInfo, model: NativeModel) -> None:
+        self.path = path
+        self._info = info
+        self._model = model
+
+    @classmethod
+    def load(cls, path: Path, *, self_test: bool = True) -> NativeEngine:
+        """Returns the engine for a .tflite file or its folder; see `whit.runtime.engines.load_engine`."""
+        file = find_tflite(path)
+        try:
+            model = NativeModel(str(file), self_test)
+        except ValueError as error:
+            raise ModelFileError(str(error)) from error
+        metadata = {
+            "whit.format_version": FORMAT_VERSION,  # the core has checked it, and that the dialect is ours
+            "whit.dialect": "whit",
+            "whit.config": model.config.decode(),
+            "whit.weights_sha256": model.weights_sha256,
+        }
+        return cls(file, read_model_info(metadata, place=str(file)), model)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Returns what the model file says about itself."""
+        return self._info
+
+    @property
+    def file_size_bytes(self) -> int:
+        """Returns the size of the mapped file."""
+        return self._model.file_bytes
+
+    @property
+    def arena_bytes(self) -> int:
+        """Returns the working memory of any call, allocated once."""
+        return self._model.arena_bytes
+
+    def initial_encoder_state(self) -> State:
+        """Returns (h, c), each float32 (layers, hidden)."""
+        shape = (self.info.encoder_layers, self.info.encoder_hidden)
+        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+
+    def initial_predictor_state(self) -> State:
+        """Returns (h, c), each float32 (layers, hidden)."""
+        h, c = ((rows, cols) for rows, _, cols in (self.info.predictor_state_h, self.info.predictor_state_c))
+        return np.zeros(h, np.float32), np.zeros(c, np.float32)
+
+    def encode(self, features: Floats, state: State) -> tuple[Floats, State]:
+        """See `Engine.encode`; T must be whole chunks, for the file's shapes are static."""
+        chunk_frames = self.info.chunk_frames
+        if len(features) == 0 or len(features) % chunk_frames:
+            raise ModelFileError(
+                f"[{self.path}] expected chunks of {chunk_frames} frames, received {len(features)} frames"
+            )
+        outputs = []
+        h, c = state
+        for chunk in np.split(np.ascontiguousarray(features), len(features) // chunk_frames):
+            encoded, h, c = self._model.encode(chunk, h, c)
+            outputs.append(encoded)
+        return np.concatenate(outputs), (h, c)
+
+    def predict(self, token: int, state: State) -> tuple[Floats, State]:
+        """See `Engine.predict`."""
+        predicted, h, c = self._model.predict(token, *state)
+        return predicted, (h, c)
+
+    def join(self, encoder_output: Floats, predictor_output: Floats) -> Floats:
+        """See `Engine.join`."""
+        return self._model.join(encoder_output, predictor_output)
