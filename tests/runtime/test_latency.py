@@ -1,5 +1,6 @@
 """Latency on a clock that tests turn by hand: every figure is known beforehand."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ from fake_engine import FakeEngine, fake_info
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whit.runtime.alignment import align
 from whit.runtime.clock import PacedClock, VirtualClock
 from whit.runtime.errors import ManifestError
 from whit.runtime.forced_emission import forced_emissions
@@ -16,6 +18,7 @@ from whit.runtime.latency_report import distribution, summarize
 from whit.runtime.manifest import Recording, SpokenWord
 from whit.runtime.play_recording import play_recording
 from whit.runtime.recognizer import Recognizer
+from whit.runtime.timed_alignment import match_words
 
 RATE_HZ = 16000
 LOOKAHEAD_S = 0.0075
@@ -140,6 +143,28 @@ def test_a_word_that_changes_is_stable_only_at_the_end():
     assert four.upl_s == pytest.approx(0.08 + 0.24 - 0.1)
     assert four.first_upl_s == pytest.approx(0.08 + 0.12 - 0.1)
     assert two.upl_s == two.first_upl_s == pytest.approx(0.08 + 0.24 - 0.2)
+
+
+def test_a_repeated_word_is_matched_by_time():
+    chunks = tuple(chunk(0.07 + 0.06 * i, 0.08 + 0.06 * i) for i in range(20))
+    words = spoken(("six", 0.0, 0.2), ("six", 0.3, 0.5), ("nine", 0.6, 0.9))
+    for shown, end_s in ((3, 0.2), (8, 0.5)):
+        texts = ((shown, ("six",)), (15, ("six", "nine")))
+        playback = Playback(duration_s=1.2, chunks=chunks, texts=texts, endpoints_s=())
+        six, nine = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
+        assert six.upl_s == pytest.approx(chunks[shown].emit_s - end_s)
+        assert nine.upl_s == pytest.approx(chunks[15].emit_s - 0.9)
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), max_size=8))
+def test_matching_by_time_has_least_edits(reference, hypothesis):
+    matches = match_words(reference, range(len(reference)), hypothesis, range(len(hypothesis)))
+    assert all(reference[i] == hypothesis[j] for i, j in matches)
+    assert matches == sorted(matches)
+    # Between two matches the longer side is edited away: the cost of the alignment, rebuilt from its matches.
+    borders = [(-1, -1), *matches, (len(reference), len(hypothesis))]
+    gaps = [(b[0] - a[0] - 1, b[1] - a[1] - 1) for a, b in itertools.pairwise(borders)]
+    assert sum(max(gap) for gap in gaps) == align(reference, hypothesis).num_errors
 
 
 def test_wrong_and_missing_words_are_not_counted():

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from whit.runtime.alignment import align
 from whit.runtime.manifest import SpokenWord
+from whit.runtime.timed_alignment import match_words
 
 # A feature frame of 25 ms centred on its 10 ms needs 7.5 ms of audio after them (docs/format.md, section 7).
 FRONT_END_LOOKAHEAD_S = 0.0075
@@ -83,7 +83,13 @@ def word_latencies(
         return ()
     stable = [_stable_chunk(playback, position) for position in range(len(playback.words))]
     latencies = []
-    for spoken, position in align([word.text for word in reference], playback.words).matches:
+    matches = match_words(
+        [word.text for word in reference],
+        [word.end_s for word in reference],
+        playback.words,
+        [playback.chunks[chunk].ready_s for chunk in stable],
+    )
+    for spoken, position in matches:
         word = reference[spoken]
         end_s = min(word.end_s, playback.duration_s)  # annotations are rounded
         covering = playback.chunks[min(_chunk_of(end_s, chunk_s), len(playback.chunks) - 1)]
