@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from whit.runtime.audio import AudioFile
+from whit.runtime.audio import BLOCK_MS, AudioFile
 from whit.runtime.clock import PacedClock, VirtualClock
 from whit.runtime.engine import Floats
 from whit.runtime.errors import ConfigError
@@ -21,6 +21,7 @@ from whit.runtime.recognizer import Recognizer
 from whit.runtime.result import Result
 from whit.runtime.stream import Stream
 
+PACED_BLOCK_MS = 10  # what a sound card gives at a time
 REDRAW_S = 0.05  # an eye sees no more, and drawing costs time
 MAX_SHOWN = 2000  # characters on screen of a long recording
 
@@ -54,7 +55,7 @@ def transcribe(
             show_stream(
                 recognizer,
                 recording.sample_rate_hz,
-                recording.blocks(),
+                recording.blocks(block_ms=PACED_BLOCK_MS if paced else BLOCK_MS),
                 console=console,
                 name=str(path),
                 paced=paced,
@@ -104,7 +105,7 @@ def _print(
     if json:
         typer.echo(json_format.dumps(_to_json(result, name, duration_s, elapsed_s), ensure_ascii=False))
         return
-    console.print(Text(f"{name}: ", "dim") + Text(result.text, "bold"), soft_wrap=True)
+    console.print(Text.assemble((f"{name}: ", "dim"), (result.text, "bold")), soft_wrap=True)
     if console.is_terminal and result.words:
         times = ", ".join(f"{word.text} {word.start_s:.2f}-{word.end_s:.2f}" for word in result.words)
         console.print(Text(f"  {times} s", "dim"), soft_wrap=True)
