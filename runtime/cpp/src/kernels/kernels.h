@@ -18,6 +18,8 @@ Accumulate matmul_i32_i8row_e1to8_1x16_plain;
 Accumulate matmul_i32_i8row_p1to3_1x16_plain;
 Accumulate matmul_i32_i8row_e1to8_4x16_avx2;
 Accumulate matmul_i32_i8row_p1to3_1x16_avx2;
+Accumulate matmul_i32_i8row_e1to8_8x32_avx512;
+Accumulate matmul_i32_i8row_p1to3_4x16_avx512;
 
 /// Kernels of this build's machine; which file defines it is chosen in CMakeLists.txt.
 std::span<const MatmulKernel> machine_matmul_kernels();
@@ -27,9 +29,5 @@ inline size_t i8_bytes(size_t padded_cols) { return (padded_cols + 63) / 64 * 64
 inline void copy_row(const int8_t* q, size_t padded_cols, std::byte* lhs) {
   std::memcpy(lhs, q, padded_cols);
 }
-
-/// Activations prepared as tables of the 16 partial sums of each group of 4, for layout P.
-size_t activation_tables_bytes(size_t padded_cols);
-void make_activation_tables(const int8_t* q, size_t padded_cols, std::byte* lhs);
 
 }  // namespace whit

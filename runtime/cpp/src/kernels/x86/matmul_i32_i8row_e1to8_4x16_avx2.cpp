@@ -4,8 +4,9 @@
 
 #include "kernels/kernels.h"
 
-// Codes are expanded 32 at a time (8 rows x 4 columns, the order of layout E) and multiplied at once: no
-// strip in memory. maddubs needs an unsigned factor: |code| * (q * sign(code)), two products at most 2 * 128
+// Codes are expanded 32 at a time (8 rows x 4 columns, the order of layout E)
+// and multiplied at once: no strip in memory. maddubs needs an unsigned factor:
+// |code| * (q * sign(code)), two products at most 2 * 128
 // * 127 < 2^15.
 #define WHIT_AVX2 __attribute__((target("avx2"))) inline
 
@@ -29,7 +30,8 @@ WHIT_AVX2 Codebook load_codebook(const int8_t* codebook) {
   return book;
 }
 
-// Index bits of one k-group and half of the rows: the widest field of kBits, then the rest.
+// Index bits of one k-group and half of the rows: the widest field of kBits,
+// then the rest.
 template <int kBits, int kShift = 0>
 WHIT_AVX2 __m256i load_index(const uint8_t* fields, int group, int half) {
   constexpr int kWidth = kBits >= 8 ? 8 : kBits >= 4 ? 4 : kBits >= 2 ? 2 : 1;

@@ -1,35 +1,23 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "kernels/kernels.h"
+#include "kernels/x86/lhs_x86.h"
 
-// A nibble of a plane picks which of four activations to add: one byte shuffle looks up 16 rows. Entries are
-// made unsigned by adding neg = the sum of |q| over negative q of the group; sum |q| <= 255 keeps them in a
-// byte. With S_p the sums of plane p:  sum q * code = z * sum(q) + sum_p a_p * (S_p - sum(neg)).
+// A nibble of a plane picks one of the 16 sums of its group of columns: one
+// byte shuffle looks up 16 rows.
 #define WHIT_AVX2 __attribute__((target("avx2"))) inline
 
 namespace whit {
 namespace {
 
-// Blocks until a 16-bit sum of bytes could overflow: 4 bytes a block, 64 * 4 * 255 < 2^16.
+// Blocks until a 16-bit sum of bytes could overflow: 4 bytes a block, 64 * 4 *
+// 255 < 2^16.
 constexpr size_t kFlushBlocks = 64;
 
-// What follows the tables of a row.
-struct Sums {
-  int32_t q;    // of the activations
-  int32_t neg;  // of the groups' neg
-};
-
-// (16 entries) per group of 4 columns; in a block of 8 groups those of chunks 2i and 2i+1 share a vector:
-//   groups 0 2 | 1 3 | 4 6 | 5 7
-constexpr size_t table_offset(size_t group) {
-  const size_t chunk = group % 8 / 2;
-  return group / 8 * 128 + chunk / 2 * 64 + group % 2 * 32 + chunk % 2 * 16;
-}
-
-// One plane: sums of even rows and odd rows in 16 bits, chunks 2i in the low lane and 2i+1 in the high one.
+// One plane: sums of even rows and odd rows in 16 bits, chunks 2i in the low
+// lane and 2i+1 in the high one.
 struct Plane {
   __m256i all;  // even rows + 256 * odd rows, modulo 2^16
   __m256i odd;
@@ -64,9 +52,9 @@ WHIT_AVX2 void accumulate_tile(const PackedMatrix& w, size_t tile, const std::by
     for (size_t col_block = start; col_block < end; ++col_block) {
       const uint8_t* block = w.block(tile, col_block);
       for (int pair = 0; pair < 2; ++pair) {
-        const __m256i* tables = reinterpret_cast<const __m256i*>(lhs + col_block * 128 + size_t(pair) * 64);
+        const __m256i* tables = reinterpret_cast<const __m256i*>(lhs + col_block * 128) + pair;
         const __m256i low = _mm256_load_si256(tables);
-        const __m256i high = _mm256_load_si256(tables + 1);
+        const __m256i high = _mm256_load_si256(tables + 2);
 #pragma GCC unroll 3
         for (int p = 0; p < kBits; ++p) {
           const uint8_t* bytes = block + 64 * p + 32 * pair;
@@ -80,34 +68,16 @@ WHIT_AVX2 void accumulate_tile(const PackedMatrix& w, size_t tile, const std::by
     for (int p = 0; p < kBits; ++p) flush(planes[p], plane_sums[p]);
   }
   const int8_t* codebook = w.tile_codebook(tile);
-  Sums total;
+  TableSums total;
   std::memcpy(&total, lhs + w.padded_cols() * 4, sizeof(total));
   for (size_t r = 0; r < kTileRows; ++r) {
     int32_t sum = codebook[0] * total.q;
-    for (int p = 0; p < kBits; ++p) sum += codebook[1 + p] * (plane_sums[p][r] - total.neg);
+    for (int p = 0; p < kBits; ++p) sum += codebook[1 + p] * (plane_sums[p][r] - total.negative);
     sums[r] = sum;
   }
 }
 
 }  // namespace
-
-size_t activation_tables_bytes(size_t padded_cols) { return padded_cols * 4 + 64; }
-
-void make_activation_tables(const int8_t* q, size_t padded_cols, std::byte* lhs) {
-  Sums total{};
-  for (size_t group = 0; group < padded_cols / 4; ++group) {
-    const int8_t* four = q + group * 4;
-    int neg = 0;
-    for (int j = 0; j < 4; ++j) neg += std::max<int>(0, -four[j]);
-    uint8_t entries[16];
-    entries[0] = uint8_t(neg);
-    for (unsigned n = 1; n < 16; ++n) entries[n] = uint8_t(entries[n & (n - 1)] + four[std::countr_zero(n)]);
-    std::memcpy(lhs + table_offset(group), entries, sizeof(entries));
-    total.q += four[0] + four[1] + four[2] + four[3];
-    total.neg += neg;
-  }
-  std::memcpy(lhs + padded_cols * 4, &total, sizeof(total));
-}
 
 void matmul_i32_i8row_p1to3_1x16_avx2(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
                                       size_t num_lhs, int32_t* sums) {

@@ -1,4 +1,5 @@
 #include "kernels/kernels.h"
+#include "kernels/x86/lhs_x86.h"
 #include "kernels/x86/row_functions_x86.h"
 
 namespace whit {
@@ -9,6 +10,10 @@ constexpr MatmulKernel kKernels[] = {
      matmul_i32_i8row_e1to8_4x16_avx2},
     {"matmul_i32_i8row_p1to3_1x16_avx2", Layout::kP, 1, 3, Isa::kAvx2, activation_tables_bytes,
      make_activation_tables, matmul_i32_i8row_p1to3_1x16_avx2},
+    {"matmul_i32_i8row_e1to8_8x32_avx512", Layout::kE, 1, 8, Isa::kAvx512, summed_row_bytes, copy_summed_row,
+     matmul_i32_i8row_e1to8_8x32_avx512},
+    {"matmul_i32_i8row_p1to3_4x16_avx512", Layout::kP, 1, 3, Isa::kAvx512, activation_tables_bytes,
+     make_activation_tables, matmul_i32_i8row_p1to3_4x16_avx512},
 };
 
 }  // namespace

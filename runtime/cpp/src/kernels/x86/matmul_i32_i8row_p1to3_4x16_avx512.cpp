@@ -1,0 +1,129 @@
+#include "kernels/kernels.h"
+#include "kernels/x86/avx512.h"
+#include "kernels/x86/lhs_x86.h"
+
+// A nibble of a plane picks one of the 16 sums of its group of columns. The
+// bytes of a plane are first put in the order (row, chunk): then vpermb looks
+// up all four chunks at once, the chunk being bits 4 and 5 of the index, and
+// vpdpbusd with ones adds the four bytes of a row: sums stay in 32 bits and
+// need no unpacking.
+
+namespace whit {
+namespace {
+
+struct Constants {
+  __m512i order;   // byte 4r + c comes from 16c + r
+  __m512i chunk;   // byte 4r + c is c << 4
+  __m512i nibble;  // 15
+  __m512i one;
+};
+
+WHIT_AVX512_INLINE Constants constants() {
+  alignas(64) uint8_t order[64], chunk[64];
+  for (int i = 0; i < 64; ++i) {
+    order[i] = uint8_t(i % 4 * 16 + i / 4);
+    chunk[i] = uint8_t(i % 4 << 4);
+  }
+  return {_mm512_load_si512(order), _mm512_load_si512(chunk), _mm512_set1_epi8(15), _mm512_set1_epi8(1)};
+}
+
+// (bytes & 15) | chunk
+WHIT_AVX512_INLINE __m512i table_index(__m512i bytes, const Constants& with) {
+  return _mm512_ternarylogic_epi64(bytes, with.nibble, with.chunk, 0xEA);
+}
+
+template <int kBits, int kNumLhs, int kTiles>
+WHIT_AVX512 void accumulate_tiles(const PackedMatrix& w, size_t first_tile, const std::byte* lhs,
+                                  int32_t* sums) {
+  constexpr int kChains = kNumLhs * kTiles * kBits < 4 ? 2 : 1;  // hides the latency of vpdpbusd
+  const Constants with = constants();
+  const size_t lhs_stride = activation_tables_bytes(w.padded_cols());
+  const size_t num_blocks = w.num_col_blocks();
+  const uint8_t* block = w.block(first_tile, 0);
+  __m512i acc[kTiles][kBits][kNumLhs][kChains];
+#pragma GCC unroll 2
+  for (int tile = 0; tile < kTiles; ++tile) {
+#pragma GCC unroll 3
+    for (int p = 0; p < kBits; ++p) {
+#pragma GCC unroll 4
+      for (int m = 0; m < kNumLhs; ++m) {
+#pragma GCC unroll 2
+        for (int chain = 0; chain < kChains; ++chain) acc[tile][p][m][chain] = _mm512_setzero_si512();
+      }
+    }
+  }
+  for (size_t col_block = 0; col_block < num_blocks; ++col_block) {
+    const std::byte* tables = lhs + col_block * 128;
+#pragma GCC unroll 2
+    for (int tile = 0; tile < kTiles; ++tile) {
+#pragma GCC unroll 3
+      for (int p = 0; p < kBits; ++p) {
+        const __m512i plane = _mm512_loadu_si512(block + 64 * (tile * kBits + p));
+        const __m512i bytes = _mm512_permutexvar_epi8(with.order, plane);
+        const __m512i low = table_index(bytes, with);
+        const __m512i high = table_index(_mm512_srli_epi16(bytes, 4), with);
+#pragma GCC unroll 4
+        for (int m = 0; m < kNumLhs; ++m) {
+          const __m512i low_sums = _mm512_load_si512(tables + size_t(m) * lhs_stride);
+          const __m512i high_sums = _mm512_load_si512(tables + size_t(m) * lhs_stride + 64);
+          __m512i* sum = acc[tile][p][m];
+          sum[0] = _mm512_dpbusd_epi32(sum[0], _mm512_permutexvar_epi8(low, low_sums), with.one);
+          __m512i& other = sum[kChains - 1];
+          other = _mm512_dpbusd_epi32(other, _mm512_permutexvar_epi8(high, high_sums), with.one);
+        }
+      }
+    }
+    block += 2 * 64 * kBits;
+  }
+#pragma GCC unroll 2
+  for (int tile = 0; tile < kTiles; ++tile) {
+    const int8_t* codebook = w.tile_codebook(first_tile + size_t(tile));
+#pragma GCC unroll 4
+    for (int m = 0; m < kNumLhs; ++m) {
+      TableSums total;
+      __builtin_memcpy(&total, lhs + size_t(m) * lhs_stride + w.padded_cols() * 4, sizeof(total));
+      const __m512i negative = _mm512_set1_epi32(total.negative);
+      __m512i result = _mm512_set1_epi32(codebook[0] * total.q);
+#pragma GCC unroll 3
+      for (int p = 0; p < kBits; ++p) {
+        __m512i sum = acc[tile][p][m][0];
+        if constexpr (kChains == 2) sum = _mm512_add_epi32(sum, acc[tile][p][m][1]);
+        sum = _mm512_mullo_epi32(_mm512_sub_epi32(sum, negative), _mm512_set1_epi32(codebook[1 + p]));
+        result = _mm512_add_epi32(result, sum);
+      }
+      _mm512_storeu_si512(sums + size_t(m) * kSuperTileRows + size_t(tile) * kTileRows, result);
+    }
+  }
+}
+
+template <int kBits>
+void accumulate(const PackedMatrix& w, size_t super_tile, const std::byte* lhs, size_t num_lhs,
+                int32_t* sums) {
+  const size_t lhs_stride = activation_tables_bytes(w.padded_cols());
+  const size_t tile = super_tile * 2;
+  while (num_lhs > 0) {
+    const size_t count = num_lhs >= 4 ? 4 : num_lhs >= 2 ? 2 : 1;
+    if (count == 1) {
+      accumulate_tiles<kBits, 1, 2>(w, tile, lhs, sums);
+    } else if (count == 2) {
+      accumulate_tiles<kBits, 2, 1>(w, tile, lhs, sums);
+      accumulate_tiles<kBits, 2, 1>(w, tile + 1, lhs, sums + kTileRows);
+    } else {
+      accumulate_tiles<kBits, 4, 1>(w, tile, lhs, sums);
+      accumulate_tiles<kBits, 4, 1>(w, tile + 1, lhs, sums + kTileRows);
+    }
+    num_lhs -= count;
+    lhs += count * lhs_stride;
+    sums += count * kSuperTileRows;
+  }
+}
+
+}  // namespace
+
+void matmul_i32_i8row_p1to3_4x16_avx512(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
+                                        size_t num_lhs, int32_t* sums) {
+  static constexpr Accumulate* kWidth[] = {accumulate<1>, accumulate<2>, accumulate<3>};
+  kWidth[w.bits - 1](w, super_tile, lhs, num_lhs, sums);
+}
+
+}  // namespace whit
