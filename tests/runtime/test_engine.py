@@ -1,5 +1,6 @@
 """Loading a model: which folder, which engine, and the self-test."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ from whit.runtime import onnxruntime_library
 from whit.runtime.engines import load_engine
 from whit.runtime.errors import ConfigError, MissingDependency, ModelFileError, UnsupportedEngine
 from whit.runtime.golden import check_golden, read_golden
+from whit.runtime.shape_check import check_shapes
 
 
 def test_an_export_folder_means_its_packed_dialect(exported):
@@ -116,3 +118,21 @@ def test_stock_files_have_no_golden_vectors_and_compute_nearly_the_same(exported
         np.abs(frames.T[None] - golden["encoder_outputs"]).max()
         < 0.1 * np.abs(golden["encoder_outputs"]).max()
     )
+
+
+def test_a_model_that_does_not_fit_its_metadata_is_refused(exported):
+    engine = load_engine(exported)
+    for change in ({"joint_hidden": 16}, {"tokens": engine.info.tokens[:-1]}, {"subsampling": 3}):
+        with pytest.raises(ModelFileError, match="by the metadata"):
+            check_shapes(Relabelled(engine, **change))
+    check_shapes(engine)
+
+
+class Relabelled:
+    """An engine with other metadata."""
+
+    def __init__(self, engine, **change):
+        self._engine, self.info = engine, dataclasses.replace(engine.info, **change)
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)

@@ -132,9 +132,9 @@ def test_a_result_does_not_depend_on_the_engine_or_the_cut(exported, recording):
         recognizer = Recognizer.from_file(exported, engine=engine)
         stream = recognizer.create_stream()
         for begin in range(0, len(samples), step):
-            recognizer.accept_waveform(stream, rate, samples[begin : begin + step])
+            stream.accept_waveform(rate, samples[begin : begin + step])
             recognizer.decode(stream)
-        recognizer.input_finished(stream)
+        stream.input_finished()
         recognizer.decode(stream)
         results.append(recognizer.get_result(stream))
     assert results[0] == results[1] == results[2]

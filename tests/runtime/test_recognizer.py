@@ -21,9 +21,9 @@ def noise(num_samples, seed=0):
 def recognize(recognizer, rate_hz, samples, cuts=()):
     stream = recognizer.create_stream()
     for part in np.split(samples, sorted(cuts)):
-        recognizer.accept_waveform(stream, rate_hz, part)
+        stream.accept_waveform(rate_hz, part)
         recognizer.decode(stream)
-    recognizer.input_finished(stream)
+    stream.input_finished()
     recognizer.decode(stream)
     return recognizer.get_result(stream)
 
@@ -66,10 +66,10 @@ def test_streams_do_not_share_state(exported):
     streams = [recognizer.create_stream() for _ in alone]
     for start in range(0, 9000, 1000):
         for stream, samples in zip(streams, (first, second), strict=True):
-            recognizer.accept_waveform(stream, 16000, samples[start : start + 1000])
+            stream.accept_waveform(16000, samples[start : start + 1000])
             recognizer.decode(stream)
     for stream in streams:
-        recognizer.input_finished(stream)
+        stream.input_finished()
         recognizer.decode(stream)
     assert [recognizer.get_result(stream) for stream in streams] == alone
 
@@ -83,14 +83,14 @@ def test_committed_text_never_changes(seed, commit_after_ms, bias):
     stream = recognizer.create_stream()
     committed = ""
     for block in np.split(noise(24000, seed), 60):
-        recognizer.accept_waveform(stream, 16000, block)
+        stream.accept_waveform(16000, block)
         recognizer.decode(stream)
         result = recognizer.get_result(stream)
         assert result.text == result.committed + result.tentative
         assert result.committed.startswith(committed)
         assert not result.is_final
         committed = result.committed
-    recognizer.input_finished(stream)
+    stream.input_finished()
     recognizer.decode(stream)
     result = recognizer.get_result(stream)
     assert result.is_final
@@ -106,7 +106,7 @@ def forced_stream(recognizer, emissions):
 def decode_frames(recognizer, stream, num_frames):
     """Feeds silence until exactly this many encoder frames are decoded (chunks of 2 frames of 30 ms)."""
     while stream.first_encoder_frame + len(stream.encoder_outputs) < num_frames:
-        recognizer.accept_waveform(stream, 16000, np.zeros(160, np.float32))
+        stream.accept_waveform(16000, np.zeros(160, np.float32))
         if recognizer.is_ready(stream):
             recognizer.decode_stream(stream)
 
@@ -138,7 +138,7 @@ def test_words_and_times():
     recognizer = Recognizer(FakeEngine())
     stream = forced_stream(recognizer, [("▁zero", 0), ("ty", 3), ("▁one", 3), ("▁über", 7)])
     decode_frames(recognizer, stream, 8)
-    recognizer.input_finished(stream)
+    stream.input_finished()
     recognizer.decode(stream)
     result = recognizer.get_result(stream)
     assert result.text == "zeroty one über"
@@ -176,14 +176,14 @@ def test_a_bad_sample_is_named_and_changes_nothing():
     recognizer = Recognizer(FakeEngine(blank_bias=0.5))
     samples = noise(9000)
     stream = recognizer.create_stream()
-    recognizer.accept_waveform(stream, 16000, samples[:4000])
+    stream.accept_waveform(16000, samples[:4000])
     bad = samples[4000:].copy()
     for value in (np.nan, np.inf, 1e30):
         bad[77] = value
         with pytest.raises(AudioError, match="sample 4077"):
-            recognizer.accept_waveform(stream, 16000, bad)
-    recognizer.accept_waveform(stream, 16000, samples[4000:])
-    recognizer.input_finished(stream)
+            stream.accept_waveform(16000, bad)
+    stream.accept_waveform(16000, samples[4000:])
+    stream.input_finished()
     recognizer.decode(stream)
     assert recognizer.get_result(stream) == recognize(recognizer, 16000, samples)
 
@@ -194,14 +194,14 @@ def test_a_bad_sample_is_named_and_changes_nothing():
 def test_other_shapes_and_types_are_refused(samples):
     recognizer = Recognizer(FakeEngine())
     with pytest.raises(AudioError, match="expected"):
-        recognizer.accept_waveform(recognizer.create_stream(), 16000, samples)
+        recognizer.create_stream().accept_waveform(16000, samples)
 
 
 @pytest.mark.parametrize("rate_hz", [0, -1, 999, 400000])
 def test_impossible_rates_are_refused(rate_hz):
     recognizer = Recognizer(FakeEngine())
     with pytest.raises(AudioError, match="Hz"):
-        recognizer.accept_waveform(recognizer.create_stream(), rate_hz, noise(10))
+        recognizer.create_stream().accept_waveform(rate_hz, noise(10))
 
 
 def test_verbs_out_of_order_are_refused():
@@ -209,13 +209,13 @@ def test_verbs_out_of_order_are_refused():
     stream = recognizer.create_stream()
     with pytest.raises(AudioError, match="6 frames"):
         recognizer.decode_stream(stream)
-    recognizer.accept_waveform(stream, 16000, noise(10))
+    stream.accept_waveform(16000, noise(10))
     with pytest.raises(AudioError, match="16000 Hz again"):
-        recognizer.accept_waveform(stream, 8000, noise(10))
-    recognizer.input_finished(stream)
-    recognizer.input_finished(stream)
-    with pytest.raises(AudioError, match="before input_finished"):
-        recognizer.accept_waveform(stream, 16000, noise(10))
+        stream.accept_waveform(8000, noise(10))
+    stream.input_finished()
+    stream.input_finished()
+    with pytest.raises(AudioError, match="after input_finished"):
+        stream.accept_waveform(16000, noise(10))
 
 
 def test_endpoint_rule():
@@ -236,13 +236,13 @@ def test_endpoint_rule():
 def test_reset_makes_a_stream_new():
     recognizer = Recognizer(FakeEngine(blank_bias=0.5))
     stream = recognizer.create_stream()
-    recognizer.accept_waveform(stream, 8000, noise(5000, seed=4))
+    stream.accept_waveform(8000, noise(5000, seed=4))
     recognizer.decode(stream)
-    recognizer.input_finished(stream)
+    stream.input_finished()
     recognizer.reset(stream)
     assert recognizer.get_result(stream).text == ""
-    recognizer.accept_waveform(stream, 16000, noise(9000))
-    recognizer.input_finished(stream)
+    stream.accept_waveform(16000, noise(9000))
+    stream.input_finished()
     recognizer.decode(stream)
     assert recognizer.get_result(stream) == recognize(recognizer, 16000, noise(9000))
 
@@ -252,7 +252,7 @@ def test_memory_of_a_stream_does_not_grow():
     stream = recognizer.create_stream()
     sizes = set()
     for _ in range(50):
-        recognizer.accept_waveform(stream, 16000, noise(1600))
+        stream.accept_waveform(16000, noise(1600))
         recognizer.decode(stream)
         sizes.add(stream.state_size_bytes)
     assert len(sizes) == 1

@@ -39,7 +39,10 @@ def align(reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
 
 
 def _trace(cost: np.ndarray, reference: Sequence[str], hypothesis: Sequence[str]) -> Alignment:
-    matches, substitutions, deletions, insertions = [], [], [], []
+    matches: list[tuple[int, int]] = []
+    substitutions: list[tuple[int, int]] = []
+    deletions: list[int] = []
+    insertions: list[tuple[int, int]] = []
     i, j = len(reference), len(hypothesis)
     while i or j:
         is_same = bool(i and j) and reference[i - 1] == hypothesis[j - 1]

@@ -71,7 +71,7 @@ def play_all(
     playbacks: list[list[Playback]] = [[] for _ in recognizers]
     for number, recording in enumerate(recordings):
         sample_rate_hz, blocks = read_blocks(recording.audio, settings.feed_ms)
-        order = np.roll(np.arange(len(recognizers)), -number)
+        order = np.roll(np.arange(len(recognizers)), -number).tolist()
         if number == 0:
             for recognizer in recognizers:  # caches and lazy set-up are not latency
                 _play(recognizer, recording, sample_rate_hz, blocks, VirtualClock(), settings)

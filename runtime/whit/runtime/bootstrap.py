@@ -56,4 +56,4 @@ def error_rate(
 def _sum_by(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> NDArray[np.float64]:
     numbers: dict[Hashable, int] = {}
     membership = [numbers.setdefault(cluster, len(numbers)) for cluster in clusters]
-    return np.bincount(membership, weights=values)
+    return np.bincount(membership, weights=values).astype(np.float64)

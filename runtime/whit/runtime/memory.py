@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import subprocess
 import sys
@@ -86,23 +87,22 @@ def measure_memory(
 
 def measure_here(path: Path, *, engine: str, num_threads: int, seconds: float) -> MemoryReport:
     """Returns the memory of a model loaded by this process; only a fresh process gives sound figures."""
-    import onnxruntime  # noqa: F401  (libraries belong to the baseline)
-
-    from whit.runtime.model_folder import open_model_folder
+    from whit.runtime.model_files import list_model_files
     from whit.runtime.recognizer import Recognizer
 
+    _import_libraries(engine)
+    noise = np.random.default_rng(0).standard_normal(8000).astype(np.float32) * np.float32(0.05)  # 0.5 s
     libraries = _now()
     is_reset = reset_peak_rss()
     recognizer = Recognizer.from_file(path, engine=engine, num_threads=num_threads)
     loaded, peak_loading = _now(), peak_rss_bytes()
     is_reset = reset_peak_rss() and is_reset
-    state_bytes = _stream_noise(recognizer, seconds)
+    state_bytes = _stream_noise(recognizer, noise, seconds)
     streamed, peak_streaming = _now(), peak_rss_bytes()
-    folder = open_model_folder(path)
-    weights = folder.weights_paths
+    files = list_model_files(path, engine=engine)
     return MemoryReport(
-        file_size=folder.file_size_bytes,
-        resident_weights=sum(resident_file_bytes(file) for file in weights) if weights else None,
+        file_size=files.size_bytes,
+        resident_weights=sum(map(resident_file_bytes, files.mapped)) if files.mapped else None,
         private_dirty_libraries=libraries.private_dirty,
         private_dirty_after_load=loaded.private_dirty,
         private_dirty_after_stream=streamed.private_dirty,
@@ -111,10 +111,18 @@ def measure_here(path: Path, *, engine: str, num_threads: int, seconds: float) -
         peak_rss_is_reset=is_reset,
         rss_libraries=libraries.rss,
         model_state=state_bytes,
-        stream_private=_stream_growth(recognizer),
-        scratch_arena=None,
+        stream_private=_stream_growth(recognizer, noise),
+        scratch_arena=getattr(recognizer.engine, "arena_bytes", None),
         streamed_s=seconds,
     )
+
+
+def _import_libraries(engine: str) -> None:
+    """Imports what the engine will, so that libraries are not counted as the model's."""
+    packages = {"onnxruntime": ("onnxruntime",), "litert": ("ai_edge_litert.interpreter",)}.get(engine, ())
+    for package in packages:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(package)
 
 
 def _now() -> ProcessMemory:
@@ -125,30 +133,26 @@ def _now() -> ProcessMemory:
     return process_memory()
 
 
-def _noise(num_samples: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(num_samples).astype(np.float32) * np.float32(0.05)
-
-
-def _stream_noise(recognizer: Recognizer, seconds: float) -> int:
+def _stream_noise(recognizer: Recognizer, noise: np.ndarray, seconds: float) -> int:
     """Streams noise in blocks of 100 ms; returns the bytes of the model's state."""
     stream = recognizer.create_stream()
-    block = _noise(1600)
-    for _ in range(round(seconds * 10)):
-        recognizer.accept_waveform(stream, 16000, block)
+    for number in range(round(seconds * 10)):
+        start = 1600 * (number % 5)
+        stream.accept_waveform(16000, noise[start : start + 1600])
         recognizer.decode(stream)
         if recognizer.is_endpoint(stream):
             recognizer.reset(stream)
-    recognizer.input_finished(stream)
+    stream.input_finished()
     recognizer.decode(stream)
     return int(stream.state_size_bytes)
 
 
-def _stream_growth(recognizer: Recognizer) -> int:
+def _stream_growth(recognizer: Recognizer, noise: np.ndarray) -> int:
     """Returns the private memory of one more stream, averaged over many that have each heard 0.5 s."""
     before = _now()
     streams = [recognizer.create_stream() for _ in range(NUM_STREAMS)]
     for stream in streams:
-        recognizer.accept_waveform(stream, 16000, _noise(8000))
+        stream.accept_waveform(16000, noise)
         recognizer.decode(stream)
     return max(0, _now().private_dirty - before.private_dirty) // NUM_STREAMS
 

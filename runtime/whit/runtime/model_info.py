@@ -8,9 +8,10 @@ from typing import Any
 from whit.runtime.errors import ModelFileError
 
 FORMAT_VERSION = "1"
-DIALECTS = ("whit", "stock-float", "stock-int8")
+DIALECTS = ("whit", "stock-float", "stock-int8", "stock-int4")
 FRAME_SHIFT_MS = 10
 SAMPLE_RATE_HZ = 16000
+MAX_LAYERS = 64  # also of stacking factors: state is allocated before a graph is asked for its shape
 WORD_START = "\u2581"  # SentencePiece's mark for a space before the token
 
 
@@ -106,23 +107,23 @@ def _info(config: "_Section", dialect: str, sha256: str | None) -> ModelInfo:
             f"[{frontend.place}] expected the flavour nemo or kaldi, received {frontend.text('flavour')!r}"
         )
     predictor_hidden = model.number("predictor_hidden")
-    state_h = state_c = (model.number("predictor_layers"), 1, predictor_hidden)
+    state_h = state_c = (model.count("predictor_layers"), 1, predictor_hidden)
     if model.text("predictor") == "stateless":
-        state_h = state_c = (1, 1, max(model.number("context") - 1, 1))
+        state_h = state_c = (1, 1, max(model.count("context") - 1, 1))
     return ModelInfo(
         name=config.text("name"),
         dialect=dialect,
         flavour=frontend.text("flavour"),
         num_mels=frontend.number("num_mels"),
         chunk_frames=max(1, streaming.number("chunk_ms") // FRAME_SHIFT_MS),
-        subsampling=model.number("stack") * model.number("time_reduction"),
+        subsampling=model.count("stack") * model.count("time_reduction"),
         lookahead_ms=streaming.number("lookahead_ms", least=0),
         tail_ms=streaming.number("tail_ms", least=0),
         tokens=config.texts("tokens"),
-        encoder_layers=model.number("pre_layers") + model.number("post_layers", least=0),
+        encoder_layers=model.count("pre_layers") + model.count("post_layers", least=0),
         encoder_hidden=model.number("encoder_hidden"),
         joint_hidden=model.number("joint_hidden"),
-        predictor_layers=model.number("predictor_layers", least=0),
+        predictor_layers=model.count("predictor_layers", least=0),
         predictor_hidden=predictor_hidden,
         predictor_state_h=state_h,
         predictor_state_c=state_c,
@@ -150,11 +151,14 @@ class _Section:
     def text(self, key: str) -> str:
         return str(self._value(key, str, "a string"))
 
-    def number(self, key: str, *, least: int = 1, most: int = 1 << 20) -> int:
+    def number(self, key: str, *, least: int = 1, most: int = 1 << 15) -> int:
         value = int(self._value(key, int, "an integer"))
         if not least <= value <= most:
             raise ModelFileError(f"[{self.place}] expected {key!r} from {least} to {most}, received {value}")
         return value
+
+    def count(self, key: str, *, least: int = 1) -> int:
+        return self.number(key, least=least, most=MAX_LAYERS)
 
     def texts(self, key: str) -> tuple[str, ...]:
         values = self._value(key, list, "a list")

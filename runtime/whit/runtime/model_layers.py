@@ -9,7 +9,7 @@ from whit.runtime.model_folder import ModelFolder
 from whit.runtime.onnx_file import OnnxFile, OnnxNode
 
 # Inputs of the packed operators (docs/format.md, section 3): names and positions of one matrix's arrays.
-MATRIX_INPUTS = {
+MATRIX_INPUTS: dict[str, dict[str, tuple[int, ...]]] = {
     "PackedMatMul": {"": (1, 2, 3, 4)},
     "PackedEmbedding": {"": (1, 2, 3)},
     "PackedLSTM": {"w": (3, 4, 5), "r": (6, 7, 8), "bias": (9,)},

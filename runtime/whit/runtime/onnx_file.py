@@ -148,7 +148,8 @@ def _read_node(data: memoryview) -> OnnxNode:
 
 
 def _read_attribute(data: memoryview, attributes: dict[str, int | str]) -> None:
-    name, content = "", None
+    name = ""
+    content: int | str | None = None
     for number, value in read_fields(data):
         if number == 1:
             name = _text(value)

@@ -37,10 +37,10 @@ def play(
         ready_s = num_samples / sample_rate_hz
         clock.wait_until(ready_s)
         start_s = clock.now_s()
-        recognizer.accept_waveform(stream, sample_rate_hz, block)
+        stream.accept_waveform(sample_rate_hz, block)
         yield from _decode(recognizer, stream, clock, ready_s, start_s)
     start_s = clock.now_s()
-    recognizer.input_finished(stream)
+    stream.input_finished()
     yield from _decode(recognizer, stream, clock, ready_s, start_s)
 
 

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from whit.runtime._core import Fbank, GreedySearch, RequestKind, Resampler
+from whit.runtime._core import Fbank, GreedySearch, RequestKind
 from whit.runtime.engine import Engine
 from whit.runtime.engines import load_engine
 from whit.runtime.errors import AudioError
-from whit.runtime.model_info import FRAME_SHIFT_MS, SAMPLE_RATE_HZ, ModelInfo
+from whit.runtime.model_info import FRAME_SHIFT_MS, ModelInfo
 from whit.runtime.result import Result
-from whit.runtime.samples import to_mono
 from whit.runtime.settings import RecognizerSettings
 from whit.runtime.stream import Stream
 from whit.runtime.words import group_words, join_tokens, starts_word
@@ -27,7 +25,9 @@ class Recognizer:
 
         recognizer = Recognizer.from_file("out/digits")
         stream = recognizer.create_stream()
-        stream.accept_waveform(...)
+        stream.accept_waveform(16000, samples)
+        recognizer.decode(stream)
+        print(recognizer.get_result(stream).text)
 
     A stream's result depends on its audio only, never on how it was cut into calls.
     """
@@ -84,48 +84,8 @@ class Recognizer:
             encoder_state=self.engine.initial_encoder_state(),
             predictor_state=self.engine.initial_predictor_state(),
             encoder_outputs=np.zeros((0, info.joint_hidden), np.float32),
+            tail_ms=info.tail_ms,
         )
-
-    def accept_waveform(self, stream: Stream, sample_rate_hz: int, samples: ArrayLike) -> None:
-        """Takes the next samples of a stream.
-
-        Args:
-            stream: from `create_stream`, not finished.
-            sample_rate_hz: any rate from 1000 to 384000; the same in every call.
-            samples: (n,), or (n, channels) to be averaged; float in [-1, 1] or int16.
-
-        Raises:
-            AudioError: the stream is finished, the rate is impossible or changed, or a sample is not finite;
-                the stream stays as it was.
-        """
-        if stream.finished:
-            raise AudioError(
-                "[accept_waveform] expected a stream before input_finished, received one after it"
-            )
-        mono = to_mono(samples, first_sample=stream.num_samples)
-        if stream.sample_rate_hz is None:
-            stream.resampler = _make_resampler(sample_rate_hz)
-            stream.sample_rate_hz = sample_rate_hz
-        elif sample_rate_hz != stream.sample_rate_hz:
-            raise AudioError(
-                f"[accept_waveform] expected {stream.sample_rate_hz} Hz again, received {sample_rate_hz} Hz"
-            )
-        stream.num_samples += len(mono)
-        stream.fbank.accept_waveform(mono if stream.resampler is None else stream.resampler.process(mono))
-
-    def input_finished(self, stream: Stream) -> None:
-        """Says that no more audio comes; calling it again changes nothing.
-
-        Appends the model's tail of silence and completes the last chunk (docs/format.md, section 8).
-        """
-        if stream.finished:
-            return
-        stream.finished = True
-        if stream.resampler is not None:
-            stream.fbank.accept_waveform(stream.resampler.flush())
-        stream.fbank.accept_waveform(np.zeros(self.info.tail_ms * SAMPLE_RATE_HZ // 1000, np.float32))
-        stream.fbank.input_finished()
-        self._commit(stream)
 
     def is_ready(self, stream: Stream) -> bool:
         """Returns whether a whole chunk waits for `decode_stream`."""
@@ -161,7 +121,8 @@ class Recognizer:
         tokens = tuple(self.info.tokens[token] for token in stream.tokens)
         frames = stream.token_frames
         text = join_tokens(tokens)
-        committed = join_tokens(tokens[: stream.num_committed])
+        is_done = self._is_done(stream)
+        committed = text if is_done else join_tokens(tokens[: stream.num_committed])
         frame_s = self.info.encoder_frame_s
         return Result(
             text=text,
@@ -170,7 +131,7 @@ class Recognizer:
             tokens=tokens,
             token_times_s=tuple(frame * frame_s for frame in frames),
             words=group_words(tokens, frames, frame_s=frame_s),
-            is_final=self._is_done(stream),
+            is_final=is_done,
         )
 
     def is_endpoint(self, stream: Stream) -> bool:
@@ -214,7 +175,7 @@ class Recognizer:
         num_frames = stream.first_encoder_frame + len(stream.encoder_outputs)
         if not tokens:
             return
-        if self._is_done(stream) or num_frames - 1 - frames[-1] >= max(1, self._commit_after_frames):
+        if num_frames - 1 - frames[-1] >= max(1, self._commit_after_frames):
             stream.num_committed = len(tokens)
             return
         for position in range(len(tokens) - 1, stream.num_committed, -1):
@@ -224,14 +185,3 @@ class Recognizer:
 
     def _is_done(self, stream: Stream) -> bool:
         return stream.finished and not self.is_ready(stream)
-
-
-def _make_resampler(sample_rate_hz: int) -> Resampler | None:
-    if sample_rate_hz == SAMPLE_RATE_HZ:
-        return None
-    try:
-        return Resampler(sample_rate_hz, SAMPLE_RATE_HZ)
-    except (ValueError, TypeError) as error:
-        raise AudioError(
-            f"[accept_waveform] expected a sample rate from 1000 to 384000 Hz, received {sample_rate_hz}"
-        ) from error

@@ -49,4 +49,4 @@ def to_mono(samples: ArrayLike, *, first_sample: int = 0) -> NDArray[np.float32]
 
 def _average(channels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns the mean of each row; in float64, so that no order of summing shows in the result."""
-    return channels.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return np.asarray(channels.mean(axis=1, dtype=np.float64), np.float32)

@@ -1,22 +1,27 @@
-"""All that one stream remembers between calls."""
+"""One stream: takes audio, and remembers all that is needed between calls."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from whit.runtime._core import Fbank, GreedySearch, Resampler
 from whit.runtime.engine import Floats, State, state_size_bytes
+from whit.runtime.errors import AudioError
+from whit.runtime.model_info import SAMPLE_RATE_HZ
+from whit.runtime.samples import to_mono
 
 
 @dataclass(kw_only=True)
 class Stream:
-    """State of one stream; made by `Recognizer.create_stream` and changed only by the recogniser."""
+    """State of one stream, made by `Recognizer.create_stream`; callers use its two verbs only."""
 
     fbank: Fbank  # holds the samples that later frames still need, at 16 kHz
     search: GreedySearch
     encoder_state: State  # two arrays (1, layers, 1, hidden) with an LSTM encoder
     predictor_state: State  # two arrays (layers, 1, hidden) with an LSTM predictor
     encoder_outputs: Floats  # (T', joint_hidden): frames of the last chunk
+    tail_ms: int  # silence that the model needs after the last sample
     first_encoder_frame: int = 0  # number of encoder_outputs[0] in the stream
     predictor_output: Floats = field(default_factory=lambda: np.zeros(0, np.float32))  # (joint_hidden,)
     resampler: Resampler | None = None  # none at 16 kHz and before the first samples
@@ -27,6 +32,43 @@ class Stream:
     num_committed: int = 0  # tokens that belong to committed text
     finished: bool = False
 
+    def accept_waveform(self, sample_rate_hz: int, samples: ArrayLike) -> None:
+        """Takes the next samples.
+
+        Args:
+            sample_rate_hz: any rate from 1000 to 384000; the same in every call.
+            samples: (n,), or (n, channels) to be averaged; float in [-1, 1] or int16.
+
+        Raises:
+            AudioError: the stream is finished, the rate is impossible or changed, or a sample is not finite;
+                the stream stays as it was.
+        """
+        if self.finished:
+            raise AudioError("[accept_waveform] expected no samples after input_finished, received some")
+        mono = to_mono(samples, first_sample=self.num_samples)
+        if self.sample_rate_hz is None:
+            self.resampler = _make_resampler(sample_rate_hz)
+            self.sample_rate_hz = sample_rate_hz
+        elif sample_rate_hz != self.sample_rate_hz:
+            raise AudioError(
+                f"[accept_waveform] expected {self.sample_rate_hz} Hz again, received {sample_rate_hz} Hz"
+            )
+        self.num_samples += len(mono)
+        self.fbank.accept_waveform(mono if self.resampler is None else self.resampler.process(mono))
+
+    def input_finished(self) -> None:
+        """Says that no more audio comes; calling it again changes nothing.
+
+        Appends the model's tail of silence (docs/format.md, section 8).
+        """
+        if self.finished:
+            return
+        self.finished = True
+        if self.resampler is not None:
+            self.fbank.accept_waveform(self.resampler.flush())
+        self.fbank.accept_waveform(np.zeros(self.tail_ms * SAMPLE_RATE_HZ // 1000, np.float32))
+        self.fbank.input_finished()
+
     @property
     def state_size_bytes(self) -> int:
         """Returns the memory of the model's state: what a copy of the stream would have to keep."""
@@ -36,3 +78,14 @@ class Stream:
             + state_size_bytes(self.predictor_state)
             + sum(array.nbytes for array in arrays)
         )
+
+
+def _make_resampler(sample_rate_hz: int) -> Resampler | None:
+    if sample_rate_hz == SAMPLE_RATE_HZ:
+        return None
+    try:
+        return Resampler(sample_rate_hz, SAMPLE_RATE_HZ)
+    except (ValueError, TypeError) as error:
+        raise AudioError(
+            f"[accept_waveform] expected a sample rate from 1000 to 384000 Hz, received {sample_rate_hz}"
+        ) from error

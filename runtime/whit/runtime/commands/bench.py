@@ -16,7 +16,8 @@ from whit.runtime.environment import describe_environment, hash_file
 from whit.runtime.latency_report import LatencyReport, rounded, summarize
 from whit.runtime.manifest import read_manifest
 from whit.runtime.memory import MemoryReport, measure_memory
-from whit.runtime.model_folder import ModelFolder, open_model_folder
+from whit.runtime.model_files import ModelFiles, list_model_files
+from whit.runtime.model_info import ModelInfo
 from whit.runtime.recognizer import Recognizer
 
 
@@ -41,7 +42,7 @@ def bench(
     recordings = read_manifest(manifest, limit=limit)
     check_recordings(recordings, settings)
     paths = [model, *(against or [])]
-    folders = [open_model_folder(path) for path in paths]
+    files = [list_model_files(path, engine=engine) for path in paths]
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("memory", total=len(paths) + len(paths) * len(recordings))
@@ -54,36 +55,34 @@ def bench(
         playbacks = play_all(recognizers, recordings, settings, progress=lambda: progress.advance(task))
         progress.update(task, description="clocks")
         clock_check = check_clocks(recognizers[0], recordings[0], settings)
-    latency = [
-        summarize(recordings, played, recognizer.info)
-        for played, recognizer in zip(playbacks, recognizers, strict=True)
-    ]
+    infos = [recognizer.info for recognizer in recognizers]
+    latency = [summarize(recordings, played, info) for played, info in zip(playbacks, infos, strict=True)]
     label = settings.clock().label + (", forced emission: simulated words" if forced else "")
     environment = describe_environment(num_threads=threads)
     if json:
-        rows = zip(paths, folders, memory, latency, strict=True)
+        rows = zip(paths, infos, files, memory, latency, strict=True)
         report = {
             "manifest": str(manifest),
             "clock": label,
             "settings": asdict(settings),
+            "engine": engine,
             "environment": environment,
             "clock_check": asdict(clock_check),
             "models": [_model_json(*row) for row in rows],
         }
         typer.echo(json_format.dumps(rounded(report), indent=2, ensure_ascii=False))
         return
-    _print([folder.info.title for folder in folders], memory, latency, label, environment, clock_check)
+    _print([info.title for info in infos], memory, latency, label, environment, clock_check)
 
 
 def _model_json(
-    path: Path, folder: ModelFolder, memory: MemoryReport, latency: LatencyReport
+    path: Path, info: ModelInfo, files: ModelFiles, memory: MemoryReport, latency: LatencyReport
 ) -> dict[str, Any]:
-    files = [graph.path for graph in folder.graphs.values()] + folder.weights_paths
     return {
         "model": str(path),
-        "name": folder.info.name,
-        "dialect": folder.info.dialect,
-        "sha256": {file.name: hash_file(file) for file in files},
+        "name": info.name,
+        "dialect": info.dialect,
+        "sha256": {file.name: hash_file(file) for file in files.paths},
         "memory_bytes": asdict(memory) | {"private_dirty_model": memory.private_dirty_model},
         "latency": asdict(latency),
         "summary": summary(latency),
@@ -104,7 +103,8 @@ def _print(
     for letter, name in zip(LETTERS, names, strict=False):
         console.print(f"{letter} = {name}")
     console.print(memory_table(memory))
-    console.print("scratch arena: ONNX Runtime does not report its own; it is part of private dirty memory")
+    if any(report.scratch_arena is None for report in memory):
+        console.print("scratch arena n/a: this engine does not report its own; private dirty memory holds it")
     console.print(latency_table(latency, label=label))
     for name, report in zip(names, latency, strict=True):
         console.print(f"{name}: {summary(report)}", soft_wrap=True)

@@ -59,9 +59,9 @@ def transcribe_recording(recognizer: Recognizer, recording: Recording) -> str:
     stream = recognizer.create_stream()
     with AudioFile(recording.audio) as audio:
         for block in audio.blocks():
-            recognizer.accept_waveform(stream, audio.sample_rate_hz, block)
+            stream.accept_waveform(audio.sample_rate_hz, block)
             recognizer.decode(stream)
-    recognizer.input_finished(stream)
+    stream.input_finished()
     recognizer.decode(stream)
     return recognizer.get_result(stream).text
 

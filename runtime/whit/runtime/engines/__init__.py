@@ -4,6 +4,7 @@ from pathlib import Path
 
 from whit.runtime.engine import Engine
 from whit.runtime.errors import ConfigError, UnsupportedEngine
+from whit.runtime.shape_check import check_shapes
 
 ENGINES = ("native", "onnxruntime", "litert")
 
@@ -29,14 +30,20 @@ def load_engine(
         raise UnsupportedEngine(f"[--engine] expected one of: {', '.join(ENGINES)}, received {engine!r}")
     if num_threads < 1:
         raise ConfigError(f"[num_threads] expected at least 1, received {num_threads}")
+    loaded = _load(Path(path), engine, num_threads, self_test)
+    check_shapes(loaded)
+    return loaded
+
+
+def _load(path: Path, engine: str, num_threads: int, self_test: bool) -> Engine:
     if engine == "native":
         from whit.runtime.engines.native import NativeEngine
 
-        return NativeEngine.load(Path(path), self_test=self_test)
+        return NativeEngine.load(path, self_test=self_test)
     if engine == "litert":
         from whit.runtime.engines.litert import LitertEngine
 
-        return LitertEngine.load(Path(path), num_threads=num_threads, self_test=self_test)
+        return LitertEngine.load(path, num_threads=num_threads, self_test=self_test)
     from whit.runtime.engines.onnxruntime import OnnxruntimeEngine
 
-    return OnnxruntimeEngine.load(Path(path), num_threads=num_threads, self_test=self_test)
+    return OnnxruntimeEngine.load(path, num_threads=num_threads, self_test=self_test)

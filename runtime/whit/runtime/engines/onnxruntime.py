@@ -84,7 +84,7 @@ class OnnxruntimeEngine:
     def join(self, encoder_output: Floats, predictor_output: Floats) -> Floats:
         """See `Engine.join`."""
         (logits,) = self._run("joiner", encoder_output.reshape(1, -1, 1), predictor_output.reshape(1, -1, 1))
-        return logits.reshape(-1)
+        return np.asarray(logits.reshape(-1), np.float32)
 
     def _run(self, graph: str, *inputs: Any) -> list[Any]:
         feeds = dict(zip(self._inputs[graph], inputs, strict=True))
