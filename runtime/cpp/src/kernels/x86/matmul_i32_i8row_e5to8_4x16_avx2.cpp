@@ -21,7 +21,7 @@ template <int kBits>
 WHIT_AVX2 Codebook load_codebook(const int8_t* codebook) {
   Codebook book{};
   if constexpr (kBits <= 6) {
-    constexpr int kTables = kBits <= 4 ? 1 : 1 << (kBits - 4);
+    constexpr int kTables = 1 << (kBits - 4);
     for (int i = 0; i < kTables; ++i) {
       const __m128i table = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codebook + 16 * i));
       book.entries[i] = _mm256_broadcastsi128_si256(table);
@@ -52,7 +52,6 @@ template <int kBits>
 WHIT_AVX2 __m256i look_up(const Codebook& book, __m256i index) {
   if constexpr (kBits >= 7) return _mm256_sub_epi8(index, _mm256_set1_epi8(char(1 << (kBits - 1))));
   const __m256i low = _mm256_shuffle_epi8(book.entries[0], index);
-  if constexpr (kBits <= 4) return low;
   // blendv looks at bit 7 of each byte; the shift brings index bit 4 there.
   const __m256i bit4 = _mm256_slli_epi16(index, 3);
   const __m256i first = _mm256_blendv_epi8(low, _mm256_shuffle_epi8(book.entries[1], index), bit4);
@@ -114,12 +113,11 @@ void accumulate(const PackedMatrix& w, size_t super_tile, const int8_t* lhs, siz
 
 }  // namespace
 
-void matmul_i32_i8row_e1to8_4x16_avx2(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
+void matmul_i32_i8row_e5to8_4x16_avx2(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
                                       size_t num_lhs, int32_t* sums) {
   using Width = void (*)(const PackedMatrix&, size_t, const int8_t*, size_t, int32_t*);
-  static constexpr Width kWidth[] = {accumulate<1>, accumulate<2>, accumulate<3>, accumulate<4>,
-                                     accumulate<5>, accumulate<6>, accumulate<7>, accumulate<8>};
-  kWidth[w.bits - 1](w, super_tile, reinterpret_cast<const int8_t*>(lhs), num_lhs, sums);
+  static constexpr Width kWidth[] = {accumulate<5>, accumulate<6>, accumulate<7>, accumulate<8>};
+  kWidth[w.bits - 5](w, super_tile, reinterpret_cast<const int8_t*>(lhs), num_lhs, sums);
 }
 
 }  // namespace whit
