@@ -11,10 +11,11 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from whit.models import digit_data, train
+from whit.models import train
 from whit.models.augment import AugmentConfig
 from whit.models.checkpoint import load_checkpoint
 from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
+from whit.models.digit_strings import JoinConfig
 from whit.models.errors import RecipeError, ResumeError
 from whit.models.manifest import Utterance, write_manifest
 from whit.models.presets import DIGITS, Preset
@@ -122,28 +123,30 @@ def test_steps_after_the_saved_state_are_forgotten(make: Callable[..., Training]
     assert max(steps) == 3
 
 
-def test_tones_are_learnt_and_the_checkpoint_scores_the_same(
-    make: Callable[..., Training], data: Path, monkeypatch: pytest.MonkeyPatch
+def test_training_learns_and_the_checkpoint_scores_what_was_reported(
+    make: Callable[..., Training], data: Path
 ) -> None:
-    monkeypatch.setattr(digit_data, "TRAINING_JOIN", replace(digit_data.TRAINING_JOIN, words=(1, 2)))
-    recipe = make_recipe(300, learning_rate=0.01, dropout=0.0, ema_decay=0.9)
+    recipe = make_recipe(200, learning_rate=0.01, dropout=0.0, ema_decay=0.9)
     quiet = AugmentConfig(
         speed_percent=(100,), narrow=0, widen=0, channel=0, reverb=0, noise=0, peak_db=(-9, -3),
         outer_silence=0, mel_warp=0, frequency_masks=0, time_masks=0,
     )  # fmt: skip
     recipe = replace(
         recipe,
-        data=replace(recipe.data, augment=quiet, dev_strings=8),
-        optimization=replace(recipe.optimization, evaluate_every=1000, save_every=1000),
+        data=replace(recipe.data, augment=quiet, join=JoinConfig(words=(1, 1)), dev_strings=8),
+        optimization=replace(recipe.optimization, batch_size=16, evaluate_every=1000, save_every=1000),
     )
     run = make("run", recipe)
     scores = run.fit()
-    assert scores["tones"] < 10.0
+    lines = [json.loads(line) for line in (data / "run" / train.METRICS).read_text().splitlines()]
+    losses = [line["loss"] for line in lines if "loss" in line]
+    # Three tones in a window of several frames: a guess costs ln 3 and more, what the end must undercut.
+    assert losses[0] > 3.0
+    assert np.mean(losses[-5:]) < 1.0
     loaded, config = load_checkpoint(data / "run" / train.CHECKPOINT)
     assert config.metrics["dev_wer_percent"] == scores
     dev = run.dev_sets[0]
     assert round(train.evaluate(loaded, dev.features, dev.texts, run.tokenizer).wer, 3) == scores["tones"]
-    assert (data / "run" / train.CHECKPOINT / "config.json").exists()
 
 
 def test_a_run_can_start_from_a_checkpoint(make: Callable[..., Training], data: Path) -> None:

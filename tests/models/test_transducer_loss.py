@@ -22,8 +22,13 @@ def make(
 
 
 def scalar_loss(logits: np.ndarray, targets: np.ndarray, frames: int, tokens: int, blank: int) -> float:
+    return scalar_paths(
+        logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True), targets, frames, tokens, blank
+    )
+
+
+def scalar_paths(log_p: np.ndarray, targets: np.ndarray, frames: int, tokens: int, blank: int) -> float:
     """Graves 2012, equations 16 to 18, one node at a time."""
-    log_p = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
     alpha = np.full((frames, tokens + 1), -np.inf)
     alpha[0, 0] = 0.0
     for t in range(frames):
@@ -90,6 +95,42 @@ def test_padding_has_no_gradient_and_no_influence() -> None:
     torch.testing.assert_close(
         transducer_loss(changed, targets, t, u, blank=5), loss.detach(), rtol=0, atol=0
     )
+
+
+def test_windows_forbid_emissions_outside_them() -> None:
+    logits, targets, t, u = make([7, 5], [2, 1], vocabulary=4)
+    windows = torch.tensor([[[1, 3], [2, 6]], [[4, 4], [0, 0]]])
+    restricted = transducer_loss(logits, targets, t, u, blank=3, windows=windows)
+    forbidden = logits.detach().clone()
+    log_p = forbidden.log_softmax(-1).numpy()
+    for i, m in enumerate(u.tolist()):
+        for k in range(m):
+            for frame in range(7):
+                if not windows[i, k, 0] <= frame <= windows[i, k, 1]:
+                    log_p[i, frame, k, targets[i, k]] = -1e30
+    # The scalar recursion over the same log-probabilities, which are not normalised any more.
+    expected = [scalar_paths(log_p[i], targets[i].numpy(), int(t[i]), int(u[i]), 3) for i in range(2)]
+    np.testing.assert_allclose(restricted.detach().numpy(), expected, rtol=1e-12)
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return transducer_loss(x, targets, t, u, blank=3, windows=windows)
+
+    assert torch.autograd.gradcheck(function, (logits,))
+    everywhere = torch.tensor([[[0, 6], [0, 6]], [[0, 6], [0, 6]]])
+    free = transducer_loss(logits, targets, t, u, blank=3)
+    torch.testing.assert_close(
+        transducer_loss(logits, targets, t, u, blank=3, windows=everywhere), free, rtol=0, atol=0
+    )
+    assert (restricted > free).all()
+
+
+@pytest.mark.parametrize("window", [[5, 4], [7, 9], [2, 2]])
+def test_windows_no_path_can_pass_are_errors(window: list[int]) -> None:
+    logits, targets, t, u = make([7], [2])
+    with pytest.raises(ShapeError, match=r"utterances \[0\]"):
+        transducer_loss(logits, targets, t, u, blank=5, windows=torch.tensor([[[3, 4], window]]))
+    with pytest.raises(ShapeError, match="expected windows"):
+        transducer_loss(logits, targets, t, u, blank=5, windows=torch.zeros(1, 3, 2, dtype=torch.int64))
 
 
 def test_extreme_logits_stay_finite() -> None:

@@ -24,9 +24,6 @@ from whit.models.tokens import Tokenizer
 
 POOL_BATCHES = 8
 FRAME_SHIFT_S = 0.01
-TRAINING_JOIN = JoinConfig(
-    words=(1, 6), pause_s=(0.0, 0.5), edge_s=(0.0, 0.4), margin_s=0.05, untrimmed=0.3, tight=0.35
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +43,20 @@ class DigitSourceConfig:
             )
 
 
+def training_join() -> JoinConfig:
+    """Returns how training joins clips: also without pauses, and with all that was recorded around a word."""
+    return JoinConfig(
+        words=(1, 6), pause_s=(0.0, 0.5), edge_s=(0.0, 0.4), margin_s=0.05, untrimmed=0.3, tight=0.35
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DigitDataConfig:
     """Everything a training set of digit strings is made from."""
 
     source: tuple[DigitSourceConfig, ...]
     synthetic: SyntheticVoicesConfig = field(default_factory=SyntheticVoicesConfig)
+    join: JoinConfig = field(default_factory=training_join)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     babble_manifest: str = ""
     babble_utterances: int = 60
@@ -174,7 +179,7 @@ class DigitData:
         sizes = np.array([len(group) for group in groups])
         group = groups[int(rng.choice(len(groups), p=sizes / sizes.sum()))]
         percent = int(rng.choice(self.config.augment.speed_percent))
-        return [self._at_speed(group[i], percent) for i in draw_clips(group, rng, TRAINING_JOIN.words)]
+        return [self._at_speed(group[i], percent) for i in draw_clips(group, rng, self.config.join.words)]
 
     def _at_speed(self, clip: Clip, percent: int) -> Clip:
         if percent == 100:
@@ -192,7 +197,7 @@ class DigitData:
         clip with several are themselves guesses, so their windows are half a word wider on both sides.
         """
         config = self.config.augment
-        string = join_clips(clips, rng, TRAINING_JOIN)
+        string = join_clips(clips, rng, self.config.join)
         is_narrow = clips[0].source_rate_hz < SAMPLE_RATE_HZ
         samples = augment_waveform(string.samples, rng, config, is_narrow=is_narrow, babble=self._babble)
         before = after = 0
