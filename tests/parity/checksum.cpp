@@ -1,5 +1,6 @@
 // Prints a checksum of the core's results for every layout and width, and of the functions: two machines, two
-// compilers or two kernels must print the same lines. Weights start at an odd address.
+// compilers or two kernels must print the same lines. Weights start at an odd address. Every kernel is
+// compared with the plain one, and named in a line that begins with '#'.
 
 #include <cmath>
 #include <cstdint>
@@ -9,8 +10,11 @@
 #include "whit/aligned_buffer.h"
 #include "whit/embedding.h"
 #include "whit/exp.h"
+#include "whit/isa.h"
 #include "whit/log.h"
 #include "whit/lstm.h"
+#include "whit/matmul.h"
+#include "whit/matmul_kernel.h"
 #include "whit/packed_view.h"
 #include "whit/sigmoid.h"
 #include "whit/tanh.h"
@@ -99,6 +103,53 @@ Checksum run_lstm(int bits, bool planes) {
   return sum;
 }
 
+// Rows of every awkward kind, as many as no kernel takes at once.
+std::vector<float> awkward_rows(size_t num_rows, size_t cols) {
+  std::vector<float> x(num_rows * cols);
+  for (size_t m = 0; m < num_rows; ++m) {
+    for (size_t k = 0; k < cols; ++k) {
+      float value = random_float();
+      if (m == 1) value = k % 2 ? 1.0f : -1.0f;     // groups of four decide the scale
+      if (m == 2) value = k % 4 ? 0.0f : value;     // one of four decides it
+      if (m == 3 && k == 5) value = 1e6f;           // one outlier
+      if (m == 4) value = 0.0f;                     //
+      if (m == 5) value *= 1e-38f;                  // near the smallest scale
+      if (m == 6 && k + 1 == cols) value = NAN;     //
+      if (m == 7) value = k % 4 < 2 ? 1.0f : 0.0f;  // only positive
+      x[m * cols + k] = value;
+    }
+  }
+  return x;
+}
+
+// Runs every kernel on 1 to 9 rows; false where a bit differs from the plain kernel's.
+bool compare_kernels(int bits, bool planes) {
+  constexpr size_t kRows = 41, kCols = 1091, kMostRows = 9;
+  const Matrix w(kRows, kCols, bits, planes);
+  const std::vector<float> x = awkward_rows(kMostRows, kCols);
+  const auto multiply = [&](const whit::MatmulKernel& kernel, size_t num_rows) {
+    const whit::AlignedBuffer scratch(whit::matmul_scratch_bytes(kernel, w.view, num_rows));
+    std::vector<float> y(num_rows * kRows);
+    whit::matmul(kernel, w.view, whit::FloatView(x.data()), num_rows, y.data(), scratch.data());
+    return y;
+  };
+  const whit::MatmulKernel* plain = nullptr;
+  for (const whit::MatmulKernel* kernel : whit::matmul_kernels()) {
+    if (!kernel->serves(w.view.layout, bits)) continue;
+    if (plain == nullptr) plain = kernel;
+    for (const size_t num_rows : {1, 2, 3, 4, 5, 8, 9}) {
+      const std::vector<float> y = multiply(*kernel, num_rows), expected = multiply(*plain, num_rows);
+      for (size_t i = 0; i < y.size(); ++i) {
+        if (y[i] == expected[i] || (std::isnan(y[i]) && std::isnan(expected[i]))) continue;
+        std::fprintf(stderr, "%s, %d bits, %zu rows: differs at %zu\n", kernel->name, bits, num_rows, i);
+        return false;
+      }
+    }
+    std::printf("# %s\n", kernel->name);
+  }
+  return true;
+}
+
 Checksum run_functions() {
   std::vector<float> values;
   for (int i = 0; i < 20000; ++i) {
@@ -116,10 +167,16 @@ Checksum run_functions() {
 }  // namespace
 
 int main() {
+  std::printf("# isa %s\n", whit::isa_name(whit::chosen_isa().isa));
   for (const bool planes : {false, true}) {
     for (int bits = 1; bits <= (planes ? 3 : 8); ++bits) {
       const auto value = static_cast<unsigned long long>(run_lstm(bits, planes).value);
       std::printf("%c%d %016llx\n", planes ? 'P' : 'E', bits, value);
+    }
+  }
+  for (const bool planes : {false, true}) {
+    for (int bits = 1; bits <= (planes ? 3 : 8); ++bits) {
+      if (!compare_kernels(bits, planes)) return 1;
     }
   }
   std::printf("functions %016llx\n", static_cast<unsigned long long>(run_functions().value));

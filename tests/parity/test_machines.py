@@ -1,9 +1,10 @@
-"""The same bits from x86 kernels, plain C++ and a Cortex-A72 (emulated); no undefined behaviour."""
+"""The same bits from every instruction set, on this machine and on emulated ones; no undefined behaviour."""
 
 import os
 import platform
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,35 @@ FLAGS = ["-std=c++20", "-O1", "-ffp-contract=off", "-fno-math-errno", "-Iinclude
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def checksums(binary: Path, compiler: str, machine: str, flags: list[str], run: list[str]) -> list[str]:
-    """Returns the lines of checksum.cpp, built for one machine."""
+@dataclass(frozen=True)
+class Checksums:
+    """What checksum.cpp printed."""
+
+    lines: list[str]
+    isa: str
+    kernel_isas: set[str]
+
+
+def build(binary: Path, compiler: str, machine: str, *flags: str) -> Path:
+    """Builds checksum.cpp with the kernels of one machine."""
     sources = [HERE / "checksum.cpp", *(CORE / "src" / f"{name}.cpp" for name in SOURCES)]
-    sources += sorted((CORE / "src" / "kernels").glob("*.cpp")) + sorted(
-        (CORE / "src" / "kernels" / machine).glob("*.cpp")
-    )
+    sources += sorted((CORE / "src" / "kernels").glob("*.cpp"))
+    sources += sorted((CORE / "src" / "kernels" / machine).glob("*.cpp"))
     subprocess.run([compiler, *FLAGS, *flags, *map(str, sources), "-o", str(binary)], cwd=CORE, check=True)
-    result = subprocess.run([*run, str(binary)], capture_output=True, text=True)
+    return binary
+
+
+def run(binary: Path, *emulator: str, isa: str | None = None) -> Checksums:
+    environment = {name: value for name, value in os.environ.items() if name != "WHIT_ISA"}
+    environment |= {"WHIT_ISA": isa} if isa else {}
+    command = [*emulator, str(binary)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    notes = [line.split() for line in result.stdout.splitlines() if line.startswith("#")]
+    lines = [line for line in result.stdout.splitlines() if not line.startswith("#")]
     assert len(lines) == 12
-    return lines
+    assert notes[0][1] == "isa"
+    return Checksums(lines, notes[0][2], {note[1].rsplit("_", 1)[1] for note in notes[1:]})
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +53,40 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     if shutil.which("g++") is None:
         assert "CI" not in os.environ, "g++ is missing"
         pytest.skip("needs g++")
-    return checksums(tmp_path_factory.mktemp("plain") / "checksum", "g++", "none", [], [])
+    return run(build(tmp_path_factory.mktemp("plain") / "checksum", "g++", "none")).lines
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels of x86-64")
+x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels of x86-64")
+
+
+@x86
 def test_x86_kernels_under_sanitizers(plain: list[str], tmp_path: Path) -> None:
-    assert checksums(tmp_path / "checksum", "g++", "x86", SANITIZE, []) == plain
+    binary = build(tmp_path / "checksum", "g++", "x86", *SANITIZE)
+    best = run(binary)
+    assert best.lines == plain
+    for isa in sorted(best.kernel_isas):
+        assert run(binary, isa=isa) == Checksums(plain, isa, best.kernel_isas)
 
 
-def test_cortex_a72(plain: list[str], tmp_path: Path) -> None:
+@x86
+def test_older_x86(plain: list[str], tmp_path: Path) -> None:
+    """Processors without AVX-512 and without AVX2 (emulated) choose what they have."""
+    if shutil.which("qemu-x86_64") is None:
+        pytest.skip("needs qemu-x86_64 (Debian: qemu-user)")
+    binary = build(tmp_path / "checksum", "g++", "x86", "-static")
+    for cpu, isas in (("Haswell", ["plain", "avx2"]), ("Nehalem", ["plain"])):
+        assert run(binary, "qemu-x86_64", "-cpu", cpu) == Checksums(plain, isas[-1], set(isas)), cpu
+
+
+def test_arm(plain: list[str], tmp_path: Path) -> None:
     compiler, emulator = "aarch64-linux-gnu-g++", "qemu-aarch64"
     missing = [tool for tool in (compiler, emulator) if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)} (Debian: g++-aarch64-linux-gnu, qemu-user)")
     # -O3: the build that users get; contraction into fused multiply-adds is what must not happen.
-    run = [emulator, "-cpu", "cortex-a72"]
-    assert checksums(tmp_path / "checksum", compiler, "none", ["-O3", "-static"], run) == plain
+    binary = build(tmp_path / "checksum", compiler, "arm", "-O3", "-static")
+    without, with_dot = ["plain", "neon"], ["plain", "neon", "neondot"]
+    for cpu, isas in (("cortex-a53", without), ("cortex-a72", without), ("cortex-a76", with_dot)):
+        assert run(binary, emulator, "-cpu", cpu) == Checksums(plain, isas[-1], set(isas)), cpu
+    for isa in with_dot[:-1]:
+        assert run(binary, emulator, "-cpu", "max", isa=isa) == Checksums(plain, isa, set(with_dot))

@@ -21,6 +21,9 @@ Accumulate matmul_i32_i8row_e5to8_4x16_avx2;
 Accumulate matmul_i32_i8row_p1to3_1x16_avx2;
 Accumulate matmul_i32_i8row_e1to8_8x32_avx512;
 Accumulate matmul_i32_i8row_p1to3_4x16_avx512;
+Accumulate matmul_i32_i8row_e1to8_1x16_neon;
+Accumulate matmul_i32_i8row_p1to3_1x16_neon;
+Accumulate matmul_i32_i8row_e1to8_4x16_neondot;
 
 /// Kernels of this build's machine; which file defines it is chosen in CMakeLists.txt.
 std::span<const MatmulKernel> machine_matmul_kernels();
