@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from whit.models import cli, presets
 from whit.models.checkpoint import load_checkpoint, read_config
 from whit.models.errors import ModelConfigError, ModelsError
-from whit.models.manifest import Utterance, read_manifest, write_manifest
 from whit.models.presets import DIGITS, Preset
 from whit.models.rnnt_config import RnntConfig
+from whit.runtime.manifest import Recording, read_manifest, write_manifest
 
 TINY = Preset(
     model=RnntConfig(encoder_hidden=8, embedding=5, predictor_hidden=6, joint_hidden=7),
@@ -42,7 +42,7 @@ def clips(folder: Path) -> Path:
         for word in ("one", "two"):
             path = folder / f"{word}-{take}.flac"
             soundfile.write(path, 0.1 * rng.standard_normal(2400), 8000)
-            utterances.append(Utterance(audio=path, duration_s=0.3, text=word, speaker="anna"))
+            utterances.append(Recording(audio=path, duration_s=0.3, text=word, speaker="anna"))
     write_manifest(folder / "clips.jsonl", utterances)
     return folder / "clips.jsonl"
 

@@ -18,9 +18,9 @@ from whit.models.digit_data import (
     split,
 )
 from whit.models.errors import RecipeError
-from whit.models.manifest import Utterance, write_manifest
 from whit.models.presets import preset
 from whit.models.tokens import Tokenizer
+from whit.runtime.manifest import Recording, write_manifest
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
             path = tmp_path / f"{len(utterances)}.flac"
             seconds = float(rng.uniform(0.3, 0.6))
             soundfile.write(path, 0.1 * rng.standard_normal(round(16000 * seconds)), 16000)
-            utterances.append(Utterance(audio=path, duration_s=seconds, text=text, speaker=speaker))
+            utterances.append(Recording(audio=path, duration_s=seconds, text=text, speaker=speaker))
     write_manifest(tmp_path / "m.jsonl", utterances)
     return tmp_path
 
@@ -99,7 +99,7 @@ def test_words_other_than_digits_are_left_out(folder: Path) -> None:
     assert sorted({clip.text for clip in clips}) == ["five", "one", "three nine"]
     write_manifest(
         folder / "none.jsonl",
-        [Utterance(audio=folder / "0.flac", duration_s=0.3, text="oh well", speaker="anna")],
+        [Recording(audio=folder / "0.flac", duration_s=0.3, text="oh well", speaker="anna")],
     )
     with pytest.raises(RecipeError, match="digits"):
         load_digits(folder / "none.jsonl")

@@ -9,7 +9,7 @@ import soundfile
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, find_speech, load_clip
 from whit.models.digit_strings import JoinConfig, digit_strings, draw_clips, join_clips, write_digit_strings
 from whit.models.errors import ManifestError
-from whit.models.manifest import Utterance, read_manifest, write_manifest
+from whit.runtime.manifest import Recording, read_manifest, write_manifest
 
 RATE_HZ = 8000
 WORDS = ("one", "two", "three")
@@ -34,7 +34,7 @@ def manifest(tmp_path: Path) -> Path:
             wave = np.concatenate([quiet(0.1, RATE_HZ), sound, quiet(0.15, RATE_HZ)])
             soundfile.write(path, wave, RATE_HZ)
             utterances.append(
-                Utterance(audio=path, duration_s=len(wave) / RATE_HZ, text=word, speaker=speaker)
+                Recording(audio=path, duration_s=len(wave) / RATE_HZ, text=word, speaker=speaker)
             )
     write_manifest(tmp_path / "clips.jsonl", utterances)
     return tmp_path / "clips.jsonl"
@@ -54,13 +54,15 @@ def test_word_times_point_at_the_words(manifest: Path) -> None:
     clips = [load_clip(u) for u in read_manifest(manifest)]
     for string in digit_strings(clips, 12, seed=3):
         assert 1 <= len(string.words) <= 8
-        assert string.text == " ".join(word for word, _, _ in string.words)
+        assert string.text == " ".join(word.text for word in string.words)
+        assert len(string.clips) == len(string.words)
         loud = np.abs(string.samples) > 0.02
         inside = np.zeros_like(loud)
-        for word, start_s, end_s in string.words:
+        for word, clip in zip(string.words, string.clips, strict=True):
             # The tone's length, and what resampling and the 10 ms windows blur at both ends.
-            assert end_s - start_s == pytest.approx(0.2 + 0.05 * WORDS.index(word), abs=0.021)
-            inside[round(start_s * SAMPLE_RATE_HZ) : round(end_s * SAMPLE_RATE_HZ)] = True
+            assert word.end_s - word.start_s == pytest.approx(0.2 + 0.05 * WORDS.index(word.text), abs=0.021)
+            inside[round(word.start_s * SAMPLE_RATE_HZ) : round(word.end_s * SAMPLE_RATE_HZ)] = True
+            assert clip == f"{string.speaker}-{word.text}"
         assert not (loud & ~inside).any()
         assert loud[inside].mean() > 0.8
         assert not loud[: round(0.15 * SAMPLE_RATE_HZ)].any()
@@ -90,19 +92,29 @@ def test_untrimmed_and_tight_strings() -> None:
         speech_end=12800,
         text="one two",
         speaker="anna",
+        name="anna-one-two",
         source_rate_hz=SAMPLE_RATE_HZ,
     )
     config = JoinConfig(untrimmed=1.0, tight=1.0, edge_s=(0.1, 0.1))
     string = join_clips([clip, clip], np.random.default_rng(0), config)
     assert 2 * 1.3 + 0.2 <= len(string.samples) / SAMPLE_RATE_HZ <= 2 * 1.3 + 0.22
-    assert [word for word, _, _ in string.words] == ["one", "two", "one", "two"]
-    np.testing.assert_allclose([w[1] for w in string.words[:2]], [0.6, 0.75])
-    np.testing.assert_allclose([w[2] for w in string.words[:2]], [0.75, 0.9])
+    assert [word.text for word in string.words] == ["one", "two", "one", "two"]
+    assert string.clips == ("anna-one-two",) * 4
+    np.testing.assert_allclose([word.start_s for word in string.words[:2]], [0.6, 0.75])
+    np.testing.assert_allclose([word.end_s for word in string.words[:2]], [0.75, 0.9])
 
 
 def test_clips_of_several_words_do_not_exceed_the_range() -> None:
     clips = [
-        Clip(samples=tone(0.1), speech_start=0, speech_end=1600, text=text, speaker="a", source_rate_hz=16000)
+        Clip(
+            samples=tone(0.1),
+            speech_start=0,
+            speech_end=1600,
+            text=text,
+            speaker="a",
+            name=text,
+            source_rate_hz=SAMPLE_RATE_HZ,
+        )
         for text in ("one", "one two three")
     ]
     rng = np.random.default_rng(0)
@@ -120,9 +132,11 @@ def test_written_strings_are_a_manifest_of_16_bit_recordings(manifest: Path, tmp
         info = soundfile.info(utterance.audio)
         assert (info.samplerate, info.subtype, info.frames) == (16000, "PCM_16", len(string.samples))
         assert utterance.text == string.text
+        assert utterance.clips == string.clips
         for stored, joined in zip(utterance.words, string.words, strict=True):
-            assert stored[0] == joined[0]
-            assert stored[1:] == pytest.approx(joined[1:], abs=5e-5)  # written with four decimals
+            assert stored.text == joined.text
+            # Written with four decimals.
+            assert (stored.start_s, stored.end_s) == pytest.approx((joined.start_s, joined.end_s), abs=5e-5)
 
 
 def test_unreadable_audio_is_named(manifest: Path, tmp_path: Path) -> None:

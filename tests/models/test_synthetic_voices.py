@@ -5,9 +5,9 @@ import pytest
 import soundfile
 
 from whit.models.errors import SynthesisError
-from whit.models.manifest import read_manifest
 from whit.models.presets import DIGITS
 from whit.models.synthetic_voices import SyntheticVoicesConfig, synthesize
+from whit.runtime.manifest import read_manifest
 
 CONFIG = SyntheticVoicesConfig(utterances=5, words=(1, 3), flite_share=0.5)
 
@@ -23,6 +23,7 @@ def test_voices_speak_digits_and_are_kept(tmp_path: Path, need_program: Callable
         assert 1 <= len(words) <= 3
         assert set(words) <= set(DIGITS)
         assert soundfile.info(utterance.audio).samplerate == 16000
+        assert utterance.duration_s is not None
         assert 0.15 * len(words) < utterance.duration_s < 3.0 * len(words)
     before = manifest.stat().st_mtime_ns
     assert synthesize(tmp_path, CONFIG, seed=1) == manifest

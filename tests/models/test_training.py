@@ -17,11 +17,11 @@ from whit.models.checkpoint import load_checkpoint
 from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
 from whit.models.digit_strings import JoinConfig
 from whit.models.errors import RecipeError, ResumeError
-from whit.models.manifest import Utterance, write_manifest
 from whit.models.presets import DIGITS, Preset
 from whit.models.recipe import OptimizationConfig, QuantizationEntry, Recipe
 from whit.models.rnnt_config import RnntConfig
 from whit.models.train import Training, learning_rate
+from whit.runtime.manifest import Recording, write_manifest
 
 TINY = RnntConfig(
     num_mels=20,
@@ -48,7 +48,7 @@ def data(tmp_path: Path) -> Path:
                 path = tmp_path / f"{digit}-{speaker}-{take}.flac"
                 soundfile.write(path, wave, 8000)
                 utterances.append(
-                    Utterance(audio=path, duration_s=seconds, text=DIGITS[digit], speaker=speaker)
+                    Recording(audio=path, duration_s=seconds, text=DIGITS[digit], speaker=speaker)
                 )
     write_manifest(tmp_path / "tones.jsonl", utterances)
     return tmp_path

@@ -8,8 +8,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from whit.models.errors import ManifestError
-from whit.models.manifest import Utterance
 from whit.runtime import _core
+from whit.runtime.manifest import Recording
 
 SAMPLE_RATE_HZ = 16000
 Samples = NDArray[np.float32]  # (n,), 16 kHz, in [-1, 1]
@@ -24,6 +24,7 @@ class Clip:
     speech_end: int  # sample after speech
     text: str
     speaker: str
+    name: str  # of the recording it was cut from
     source_rate_hz: int
 
     def faster(self, percent: int) -> "Clip":
@@ -35,6 +36,7 @@ class Clip:
             speech_end=min(self.speech_end * 100 // percent, len(samples)),
             text=self.text,
             speaker=self.speaker,
+            name=self.name,
             source_rate_hz=self.source_rate_hz,
         )
 
@@ -65,15 +67,16 @@ def find_speech(samples: Samples, *, below_peak_db: float = 32.0) -> tuple[int, 
     return int(starts[loud[0]]), int(starts[loud[-1]] + window)
 
 
-def load_clip(utterance: Utterance) -> Clip:
-    """Returns the clip of one utterance."""
-    samples, rate_hz = read_audio(utterance.audio)
+def load_clip(recording: Recording) -> Clip:
+    """Returns the clip of one line of a manifest."""
+    samples, rate_hz = read_audio(recording.audio)
     start, end = find_speech(samples)
     return Clip(
         samples=samples,
         speech_start=start,
         speech_end=end,
-        text=utterance.text,
-        speaker=utterance.speaker,
+        text=recording.text,
+        speaker=recording.speaker or "",
+        name=recording.audio.stem,
         source_rate_hz=rate_hz,
     )

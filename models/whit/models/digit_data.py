@@ -17,13 +17,15 @@ from whit.models.batch import Batch, Window, collate, utterance_features
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip, read_audio
 from whit.models.digit_strings import JoinConfig, by_speaker, digit_strings, draw_clips, join_clips
 from whit.models.errors import RecipeError
-from whit.models.manifest import Word, read_manifest
 from whit.models.presets import DIGITS
 from whit.models.synthetic_voices import SyntheticVoicesConfig, synthesize
 from whit.models.tokens import Tokenizer
+from whit.runtime.manifest import read_manifest
 
 POOL_BATCHES = 8
 FRAME_SHIFT_S = 0.01
+
+WordWindow = tuple[str, float, float]  # word, from when and until when it may be emitted, in seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +191,7 @@ class DigitData:
             self._faster[key] = clip.faster(percent)
         return self._faster[key]
 
-    def _render(self, clips: Sequence[Clip], rng: np.random.Generator) -> tuple[Features, list[Word]]:
+    def _render(self, clips: Sequence[Clip], rng: np.random.Generator) -> tuple[Features, list[WordWindow]]:
         """Returns features of the joined and augmented clips, and the words with their emission windows.
 
         A window goes from the middle of a word to `emission_delay_s` after its end. Before its middle a word
@@ -206,14 +208,15 @@ class DigitData:
         shift_s = before / SAMPLE_RATE_HZ
         is_guess = [len(clip.text.split()) > 1 for clip in clips for _ in clip.text.split()]
         windows = []
-        for (word, start_s, end_s), guess in zip(string.words, is_guess, strict=True):
-            half_s = (end_s - start_s) / 2
+        for word, guess in zip(string.words, is_guess, strict=True):
+            half_s = (word.end_s - word.start_s) / 2
             slack_s = half_s if guess else 0.0
-            opens_s, closes_s = start_s + half_s - slack_s, end_s + slack_s + self.config.emission_delay_s
-            windows.append((word, opens_s + shift_s, closes_s + shift_s))
+            opens_s = word.start_s + half_s - slack_s
+            closes_s = word.end_s + slack_s + self.config.emission_delay_s
+            windows.append((word.text, opens_s + shift_s, closes_s + shift_s))
         return self._features(np.pad(samples, (before, after))), windows
 
-    def _frames(self, window: Word, num_frames: int) -> Window:
+    def _frames(self, window: WordWindow, num_frames: int) -> Window:
         """Returns the first and last encoder frame of an emission window."""
         _, opens_s, closes_s = window
         frame_s = self.multiple * FRAME_SHIFT_S

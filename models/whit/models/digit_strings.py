@@ -1,7 +1,7 @@
 """Connected digits with known word times: clips of one speaker joined into strings (needs no torch)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import soundfile
 
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip
 from whit.models.errors import ManifestError
-from whit.models.manifest import Utterance, Word, read_manifest, write_manifest
+from whit.runtime.manifest import Recording, SpokenWord, read_manifest, write_manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,8 @@ class DigitString:
 
     samples: Samples
     text: str
-    words: tuple[Word, ...]
+    words: tuple[SpokenWord, ...]
+    clips: tuple[str, ...]  # name of the clip each word comes from
     speaker: str
 
 
@@ -58,7 +59,7 @@ def join_clips(clips: Sequence[Clip], rng: np.random.Generator, config: JoinConf
     tight = rng.random() < config.tight
     margin = round(config.margin_s * SAMPLE_RATE_HZ)
     parts = [_silence(rng, config.edge_s)]
-    words: list[Word] = []
+    words: list[SpokenWord] = []
     position = len(parts[0])
     for number, clip in enumerate(clips):
         if number:
@@ -70,13 +71,17 @@ def join_clips(clips: Sequence[Clip], rng: np.random.Generator, config: JoinConf
         start = (position + clip.speech_start - first) / SAMPLE_RATE_HZ
         spoken = clip.text.split()
         each = (clip.speech_end - clip.speech_start) / SAMPLE_RATE_HZ / len(spoken)
-        words += [(word, start + i * each, start + (i + 1) * each) for i, word in enumerate(spoken)]
+        words += [
+            SpokenWord(text=word, start_s=start + i * each, end_s=start + (i + 1) * each)
+            for i, word in enumerate(spoken)
+        ]
         position += last - first
     parts.append(_silence(rng, config.edge_s))
     return DigitString(
         samples=np.concatenate(parts),
-        text=" ".join(word for word, _, _ in words),
+        text=" ".join(word.text for word in words),
         words=tuple(words),
+        clips=tuple(clip.name for clip in clips for _ in clip.text.split()),
         speaker=clips[0].speaker,
     )
 
@@ -106,32 +111,31 @@ def digit_strings(
         if number % 2:
             level = 10 ** (rng.uniform(-75, -50) / 20)
             noise = rng.standard_normal(len(string.samples), dtype=np.float32) * np.float32(level)
-            string = DigitString(
-                samples=string.samples + noise, text=string.text, words=string.words, speaker=string.speaker
-            )
+            string = replace(string, samples=string.samples + noise)
         yield string
 
 
 def write_digit_strings(manifest: Path, folder: Path, *, count: int, seed: int) -> Path:
     """Writes `count` strings of a manifest's clips as 16 kHz FLAC, with `strings.jsonl`; returns its path."""
-    clips = [load_clip(utterance) for utterance in read_manifest(manifest)]
+    clips = [load_clip(recording) for recording in read_manifest(manifest)]
     if any(not clip.text.strip() for clip in clips):
         raise ManifestError(f"[{manifest}] expected a text for every clip, received an empty one")
     folder.mkdir(parents=True, exist_ok=True)
-    utterances = []
+    recordings = []
     for number, string in enumerate(digit_strings(clips, count, seed=seed)):
         path = folder / f"{number:05d}.flac"
         soundfile.write(path, np.clip(string.samples, -1.0, 1.0), SAMPLE_RATE_HZ, subtype="PCM_16")
-        utterances.append(
-            Utterance(
+        recordings.append(
+            Recording(
                 audio=path,
                 duration_s=len(string.samples) / SAMPLE_RATE_HZ,
                 text=string.text,
                 speaker=string.speaker,
                 words=string.words,
+                clips=string.clips,
             )
         )
-    write_manifest(folder / "strings.jsonl", utterances)
+    write_manifest(folder / "strings.jsonl", recordings)
     return folder / "strings.jsonl"
 
 

@@ -10,9 +10,9 @@ from whit.models.augment_features import Features
 from whit.models.batch import collate, utterance_features
 from whit.models.clip import read_audio
 from whit.models.greedy import greedy_search
-from whit.models.manifest import read_manifest
 from whit.models.rnnt import Rnnt
 from whit.models.tokens import Tokenizer
+from whit.runtime.manifest import read_manifest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ import soundfile
 
 from whit.models.clip import SAMPLE_RATE_HZ, read_audio
 from whit.models.errors import SynthesisError
-from whit.models.manifest import Utterance, write_manifest
 from whit.models.presets import DIGITS
+from whit.runtime.manifest import Recording, write_manifest
 
 ESPEAK_ACCENTS = (
     "en-us",
@@ -70,14 +70,14 @@ def synthesize(folder: Path, config: SyntheticVoicesConfig, *, seed: int) -> Pat
                 f"[synthetic voices] expected {program} to be installed, received none on the path"
             )
     manifest.parent.mkdir(parents=True, exist_ok=True)
-    utterances = [_speak(manifest.parent, number, config, seed) for number in range(config.utterances)]
+    recordings = [_speak(manifest.parent, number, config, seed) for number in range(config.utterances)]
     unfinished = manifest.with_suffix(".tmp")
-    write_manifest(unfinished, utterances)
+    write_manifest(unfinished, recordings)
     unfinished.replace(manifest)
     return manifest
 
 
-def _speak(folder: Path, number: int, config: SyntheticVoicesConfig, seed: int) -> Utterance:
+def _speak(folder: Path, number: int, config: SyntheticVoicesConfig, seed: int) -> Recording:
     rng = np.random.default_rng([seed, number])
     words = rng.choice(DIGITS, int(rng.integers(config.words[0], config.words[1] + 1)))
     text = (", " if rng.random() < 0.3 else " ").join(words)
@@ -101,6 +101,6 @@ def _speak(folder: Path, number: int, config: SyntheticVoicesConfig, seed: int) 
         samples, _ = read_audio(wave)
     path = folder / f"{number:05d}.flac"
     soundfile.write(path, np.clip(samples, -1, 1), SAMPLE_RATE_HZ, subtype="PCM_16")
-    return Utterance(
+    return Recording(
         audio=path, duration_s=len(samples) / SAMPLE_RATE_HZ, text=" ".join(words), speaker=speaker
     )

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,19 @@ class Recording:
 
     audio: Path
     text: str
-    speaker: str | None
-    words: tuple[SpokenWord, ...]  # empty where the manifest has no times
-    clips: tuple[str, ...]  # source of each word of the text, for joined recordings; else empty
+    speaker: str | None = None
+    duration_s: float | None = None
+    words: tuple[SpokenWord, ...] = ()  # empty where the manifest has no times
+    clips: tuple[str, ...] = ()  # source of each word of the text, for joined recordings; else empty
 
 
 def read_manifest(path: Path, *, limit: int | None = None) -> list[Recording]:
     """Returns the recordings of a manifest in order.
 
     Args:
-        path: `{"audio": path relative to the manifest, "text": words, "speaker": id,
+        path: `{"audio": path relative to the manifest, "text": words, "speaker": id, "duration_s": s,
             "words": [[word, start_s, end_s], ...], "clips": [id of each word's source, ...]}` a line;
-            the last three are optional.
+            only the first two are required.
         limit: take so many from the start.
 
     Raises:
@@ -61,6 +63,23 @@ def read_manifest(path: Path, *, limit: int | None = None) -> list[Recording]:
     return recordings
 
 
+def write_manifest(path: Path, recordings: Sequence[Recording]) -> None:
+    """Writes a manifest; audio paths become relative to its folder, times are rounded to 0.1 ms."""
+    lines = []
+    for recording in recordings:
+        entry = {
+            "audio": recording.audio.relative_to(path.parent).as_posix(),
+            "duration_s": None if recording.duration_s is None else round(recording.duration_s, 4),
+            "text": recording.text,
+            "speaker": recording.speaker,
+            "words": [[word.text, round(word.start_s, 4), round(word.end_s, 4)] for word in recording.words],
+            "clips": recording.clips,
+        }
+        known = {key: value for key, value in entry.items() if value or key == "text"}
+        lines.append(json.dumps(known, ensure_ascii=False) + "\n")
+    path.write_text("".join(lines), encoding="utf-8")
+
+
 def _recording(line: str, folder: Path) -> Recording:
     try:
         entry = json.loads(line)
@@ -75,11 +94,14 @@ def _recording(line: str, folder: Path) -> Recording:
     text = str(entry["text"])
     if not isinstance(clips, list) or (clips and len(clips) != len(text.split())):
         raise ManifestError(f"expected one entry in 'clips' for each word, received {clips!r:.40}")
-    speaker = entry.get("speaker")
+    speaker, duration_s = entry.get("speaker"), entry.get("duration_s")
+    if duration_s is not None and not (isinstance(duration_s, int | float) and 0 <= duration_s < math.inf):
+        raise ManifestError(f"expected seconds in 'duration_s', received {duration_s!r:.40}")
     return Recording(
         audio=folder / entry["audio"],
         text=text,
         speaker=None if speaker is None else str(speaker),
+        duration_s=None if duration_s is None else float(duration_s),
         words=tuple(_word(word) for word in entry.get("words") or []),
         clips=tuple(str(clip) for clip in clips),
     )
