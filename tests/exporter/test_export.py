@@ -13,6 +13,7 @@ from random_checkpoint import Scheme, random_checkpoint
 from whit.exporter import export as pipeline
 from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
 from whit.exporter.export import ExportRequest, run_export
+from whit.exporter.litert_graph import has_litert
 from whit.exporter.staging import publish, staged
 
 
@@ -41,13 +42,17 @@ def expect_untouched(exported, error, match="stop"):
 def test_all_dialects(tmp_path):
     checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
     report = run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "deep" / "out"))
-    assert {d.dialect for d in report.dialects} == {"whit", "stock-float", "stock-int8"}
+    litert = has_litert()
+    int4 = {"stock-int4"} if litert else set()
+    assert {d.dialect for d in report.dialects} == {"whit", "stock-float", "stock-int8"} | int4
+    assert report.notes == (() if litert else ("ai-edge-litert is not installed: no stock model.tflite",))
     graphs = ["decoder.onnx", "encoder.onnx", "joiner.onnx"]
     assert sorted(os.listdir(tmp_path / "deep" / "out" / "onnx")) == sorted(
         [*graphs, "weights.bin", "tokens.txt", "golden.npz"]
     )
     for name in ("stock-float", "stock-int8"):
-        assert sorted(os.listdir(tmp_path / "deep" / "out" / name)) == [*graphs, "tokens.txt"]
+        tflite = ["model.tflite"] if litert else []
+        assert sorted(os.listdir(tmp_path / "deep" / "out" / name)) == [*graphs, *tflite, "tokens.txt"]
     assert os.listdir(tmp_path / "deep") == ["out"]
     lstm = next(m for m in report.matrices if m.name == "encoder.lstm.1.weight_ih")
     assert (lstm.rows, lstm.cols, lstm.bits, lstm.layout, lstm.packed_bytes) == (52, 26, 8, "E", 64 * 32)
@@ -74,8 +79,8 @@ def test_a_float_checkpoint_has_stock_dialects_only(tmp_path):
     schemes = {"joint.encoder.weight": Scheme("linear", 8)}
     checkpoint = random_checkpoint(schemes=schemes).write(tmp_path / "checkpoint")
     report = run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out"))
-    assert [d.dialect for d in report.dialects] == ["stock-float", "stock-int8"]
-    assert report.notes == ("13 of 14 matrices are float: no dialect whit",)
+    assert {d.dialect for d in report.dialects} - {"stock-int4"} == {"stock-float", "stock-int8"}
+    assert report.notes[0] == "13 of 14 matrices are float: no dialect whit"
     with pytest.raises(NotQuantizedError, match=r"13 float ones: encoder\.lstm\.0\.weight_ih"):
         run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", dialect="whit"))
 

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, Scheme, random_checkpoint
 
+from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.export import ExportRequest, run_export
+from whit.exporter.golden_chunks import golden_chunks
 from whit.exporter.interpreter import Interpreter
+from whit.exporter.lower import lower_to_packed
+from whit.exporter.writers.tflite_whit import TfliteWhitWriter
 from whit.runtime import litert_library
 from whit.runtime.engines import load_engine
 from whit.runtime.engines.litert import LitertEngine
@@ -215,16 +219,79 @@ def test_the_self_test_finds_a_changed_weight(damaged):
         ),
         (lambda content: content.replace(b"whit.golden.logits", b"whit.golden.logitz"), "whit.golden.logits"),
         (lambda content: content.replace(b'"rnnt"', b'"ctcx"'), "expected the architecture 'rnnt'"),
-        (lambda content: content.replace(b'"chunk_ms": 120', b'"chunk_ms": 180'), "features of encode"),
-        (lambda content: content.replace(b"whit.AddRelu", b"whit.AddRelv"), "an operator of docs/format.md"),
-        (lambda content: content.replace(b"predict\x00", b"predicd\x00"), "expected the signature 'predict'"),
-        (lambda content: content.replace(b"predicted\x00", b"predictes\x00"), "predicted of predict"),
+        (lambda content: content.replace(b'"chunk_ms": 120', b'"chunk_ms": 180'), "encode features"),
+        (lambda content: content.replace(b"whit.AddRelu", b"whit.AddRelv"), "expected an operator"),
+        (lambda content: content.replace(b"predict\x00", b"predicd\x00"), "expected the signature predict"),
+        (
+            lambda content: content.replace(b"predicted\x00", b"predictes\x00"),
+            "expected the tensor predicted",
+        ),
     ],
 )
 def test_damaged_files(damaged, model, change, message):
     with pytest.raises(ModelFileError, match=message) as error:
         load_engine(damaged(change), engine="litert")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            b'"chunk_ms": 120',
+            b'"chunk_ms": 180',
+            r"features of encode\] expected float32 \(18, 80\), received",
+        ),
+        (b"predict\x00", b"predicd\x00", "expected the signature 'predict'"),
+        (b"predicted\x00", b"predictes\x00", r"predicted of predict\] expected float32 .*, received none"),
+        (b"predictor.h\x00", b"predictor.\xff\x00", r"predict\] expected named tensors, received .*utf-8"),
+    ],
+)
+def test_other_signatures_of_stock_files(exported, tmp_path, old, new, message):
+    """The core checks files of our dialect only; these reach LiteRT."""
+    content = (exported / "stock-float" / "model.tflite").read_bytes()
+    assert old in content
+    (tmp_path / "model.tflite").write_bytes(content.replace(old, new))
+    with pytest.raises(ModelFileError, match=message):
+        load_engine(tmp_path, engine="litert")
+
+
+def test_hostile_files_are_refused_or_right(model):
+    """Bytes flipped, cut out and moved; in a process of its own, which must not die of any."""
+    program = """
+import sys, tempfile, numpy as np
+from pathlib import Path
+from whit.runtime.engines.litert import LitertEngine
+from whit.runtime.errors import ModelFileError
+
+content = Path(sys.argv[1]).read_bytes()
+head = content.index(bytes(4096))  # the flatbuffer: what any reader follows
+random = np.random.default_rng(0)
+counts = {"refused": 0, "read": 0}
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "model.tflite"
+    for kind in [0, 1, 2] * 150:
+        damaged = bytearray(content)
+        at, length = int(random.integers(head)), int(random.integers(1, 40))
+        if kind == 0:
+            damaged[at] ^= 1 << int(random.integers(8))
+        elif kind == 1:
+            damaged[at : at + length] = random.bytes(length)
+        else:
+            damaged = damaged[:at] + damaged[at + length :]
+        path.write_bytes(damaged)
+        try:
+            engine = LitertEngine.load(path)
+            counts["read"] += 1
+        except ModelFileError as error:
+            assert "\\n" not in str(error)
+            counts["refused"] += 1
+print(counts["refused"], counts["read"])
+"""
+    done = subprocess.run([sys.executable, "-c", program, model], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    refused, read = map(int, done.stdout.split())
+    assert refused > 100 and read > 0
 
 
 def test_missing_files(tmp_path):
@@ -248,7 +315,9 @@ def test_without_the_delegate(model, tmp_path, monkeypatch):
 def test_the_weights_stay_in_the_mapped_file(tmp_path):
     """Private memory of the process grows by far less than the file is large."""
     model = {**LSTM_MODEL, "encoder_hidden": 640, "num_mels": 80}
-    folder, _ = export(tmp_path, random_checkpoint(model, Scheme("linear", 8)).write(tmp_path / "c"))
+    checkpoint = read_checkpoint(random_checkpoint(model, Scheme("linear", 8)).write(tmp_path / "c"))
+    packed = lower_to_packed(build_rnnt(checkpoint))
+    TfliteWhitWriter(golden_chunks(checkpoint)).write(packed, tmp_path)
     program = (
         "import sys, re\n"
         "from whit.runtime.engines import load_engine\n"
@@ -259,8 +328,10 @@ def test_the_weights_stay_in_the_mapped_file(tmp_path):
         "engine = load_engine(sys.argv[1], engine='litert')\n"
         "print(private() - before)\n"
     )
-    size = (folder / "model.tflite").stat().st_size
-    done = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True, check=True)
+    size = (tmp_path / "model.tflite").stat().st_size
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
+    )
     assert size > 8 << 20
     assert int(done.stdout) < size // 3
 
@@ -286,7 +357,29 @@ def test_the_interpreters_alone(model, tmp_path, interpreter):
             np.testing.assert_array_equal(bits(outputs[name]), bits(golden[name]))
 
 
-def test_it_is_an_engine(model):
-    engine = LitertEngine.load(model)
+def test_an_older_interpreter_refuses_scales_per_row(exported):
+    """tflite-runtime would take no notice of them and compute something else."""
+    python = os.environ.get("TFLITE_RUNTIME_PYTHON", "")
+    if not python:
+        pytest.skip("needs TFLITE_RUNTIME_PYTHON: a Python 3.11 with tflite-runtime 2.14 and numpy below 2")
+    program = "import sys, tflite_runtime.interpreter as i; i.Interpreter(sys.argv[1]).allocate_tensors()"
+    for dialect, status in (("stock-float", 0), ("stock-int8", 1), ("stock-int4", 1)):
+        model = exported / dialect / "model.tflite"
+        done = subprocess.run([python, "-c", program, model], capture_output=True, text=True)
+        assert done.returncode == status
+        assert status == 0 or "version '12'" in done.stderr
+
+
+@pytest.mark.parametrize("dialect", ["stock-float", "stock-int8", "stock-int4"])
+def test_stock_files_compute_nearly_the_same(exported, model, dialect):
+    engine, packed = load_engine(exported / dialect, engine="litert"), LitertEngine.load(model)
+    assert engine.info.dialect == dialect
+    features = np.random.default_rng(2).normal(-6, 3, (engine.info.chunk_frames, 80)).astype(np.float32)
+    frames, _ = engine.encode(features, engine.initial_encoder_state())
+    expected, _ = packed.encode(features, packed.initial_encoder_state())
+    # The packed path quantizes activations to 8 bits: a step is 1/127 of a row's maximum, a few layers add
+    # theirs. The weights have 4 bits with a scale per row, which int4 need not hit exactly.
+    allowed = 0.3 if dialect == "stock-int4" else 0.1
+    assert np.abs(frames - expected).max() < allowed * np.abs(expected).max()
     output, _ = engine.predict(engine.info.blank, engine.initial_predictor_state())
-    assert output.shape == (engine.info.joint_hidden,)
+    assert engine.join(frames[0], output).shape == (engine.info.blank + 1,)

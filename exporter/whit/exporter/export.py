@@ -11,21 +11,30 @@ from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
 from whit.exporter.golden import write_golden
 from whit.exporter.golden_chunks import golden_chunks
 from whit.exporter.ir import Model
+from whit.exporter.litert_graph import has_litert
 from whit.exporter.lower import lower_to_float, lower_to_packed
 from whit.exporter.passes.choose_layout import Layout
 from whit.exporter.report import DialectReport, ExportReport, describe_matrices, files_bytes
 from whit.exporter.staging import publish, staged
 from whit.exporter.verify import CheckResult, measure_agreement, verify_float, verify_packed, verify_tflite
+from whit.exporter.verify_litert import measure_litert_agreement, verify_litert_float
 from whit.exporter.writers.onnx_stock import OnnxStockFloatWriter, OnnxStockInt8Writer
 from whit.exporter.writers.onnx_whit import OnnxWhitWriter
 from whit.exporter.writers.tflite_schema import IDENTIFIER
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
+from whit.exporter.writers.tflite_stock import TfliteStockWriter
 from whit.exporter.writers.tflite_whit import TfliteWhitWriter
 from whit.exporter.writers.writer import Writer
 
 Dialect = Literal["all", "whit", "stock"]
 Progress = Callable[[str], None]
 Verify = Callable[[Path, Model, Checkpoint], CheckResult]
+STOCK_TFLITE: dict[int, Verify] = {
+    32: verify_litert_float,
+    8: measure_litert_agreement,
+    4: measure_litert_agreement,
+}
+"""Bits of the weights of each stock model.tflite, and how it is checked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +43,7 @@ class ExportRequest:
 
     Attributes:
         checkpoint: folder with model.safetensors and config.json.
-        output: folder that receives model.tflite, onnx/, stock-float/ and stock-int8/.
+        output: folder that receives model.tflite, onnx/, stock-float/, stock-int8/ and stock-int4/.
         dialect: "whit", "stock" or "all" that the checkpoint can have.
         layout: of packed matrices.
         force: replace sub-folders that are no exports.
@@ -91,13 +100,19 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
         floats = lower_to_float(model)
         jobs.append(("stock-float", OnnxStockFloatWriter(), floats, verify_float))
         jobs.append(("stock-int8", OnnxStockInt8Writer(), floats, measure_agreement))
-    names = [name for name, *_ in jobs]
+        if has_litert():
+            for bits, check in STOCK_TFLITE.items():
+                stock = TfliteStockWriter(bits)
+                jobs.append((f"{stock.dialect}/{TFLITE_FILE}", stock, floats, check))
+        else:
+            notes.append("ai-edge-litert is not installed: no stock model.tflite")
+    names = list(dict.fromkeys(Path(name).parts[0] for name, *_ in jobs))
     output = request.output.resolve()
     _check_output(output, names, force=request.force)
     reports = []
     with staged(output) as staging:
         for name, writer, lowered, verify in jobs:
-            folder = staging if name == TFLITE_FILE else staging / name
+            folder = (staging / name).parent if name.endswith(TFLITE_FILE) else staging / name
             folder.mkdir(exist_ok=True)
             progress(f"writing {name}")
             writer.write(lowered, folder)
@@ -132,6 +147,7 @@ def _check_output(output: Path, names: list[str], *, force: bool) -> None:
             folder.is_dir()
             and any(folder.iterdir())
             and not (folder / "encoder.onnx").is_file()
+            and not _is_tflite(folder / TFLITE_FILE)
             and not force
         ):
             raise OutputError(

@@ -109,7 +109,7 @@ def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRe
     """
     frames = 4 * checkpoint.config.model.subsampling_factor
     traced = _trace(folder, model, checkpoint, packed=True)
-    return _verify(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
+    return compare_values(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
 
 
 def verify_tflite(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
@@ -122,7 +122,7 @@ def verify_tflite(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRe
     for graph in traced.values():
         graph.check_constants()
     frames = checkpoint.config.chunk_frames
-    return _verify(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
+    return compare_values(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
 
 
 def verify_float(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
@@ -136,7 +136,7 @@ def verify_float(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRes
     """
     frames = checkpoint.config.model.subsampling_factor
     traced = _trace(folder, model, checkpoint, packed=False)
-    return _verify(traced, checkpoint, FloatArithmetic(), frames=frames, promise="within rounding")
+    return compare_values(traced, checkpoint, FloatArithmetic(), frames=frames, promise="within rounding")
 
 
 def _trace(folder: Path, model: Model, checkpoint: Checkpoint, *, packed: bool) -> dict[str, TracedGraph]:
@@ -147,7 +147,7 @@ def _trace(folder: Path, model: Model, checkpoint: Checkpoint, *, packed: bool) 
     }
 
 
-def _verify(
+def compare_values(
     traced: Mapping[str, Traced],
     checkpoint: Checkpoint,
     arithmetic: Arithmetic,
@@ -155,6 +155,18 @@ def _verify(
     frames: int,
     promise: str,
 ) -> CheckResult:
+    """Compares every value of every graph with an arithmetic of the checkpoint, for all probes.
+
+    Args:
+        traced: a written graph for each of encode, predict and join.
+        checkpoint: what they must compute.
+        arithmetic: in which it is computed.
+        frames: feature frames of one call.
+        promise: for the result.
+
+    Raises:
+        SelfCheckError: a value differs by more than the arithmetic's bound.
+    """
     probes = Probes(checkpoint)
     comparisons = {name: _Comparison(graph) for name, graph in traced.items()}
 
@@ -179,12 +191,16 @@ def _verify(
 
 
 def measure_agreement(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
-    """Counts the decisions in which a folder without promised bits differs from the dequantized checkpoint.
+    """Counts the decisions in which ONNX files without promised bits differ from their checkpoint."""
+    return count_differing(_trace(folder, model, checkpoint, packed=False), checkpoint)
+
+
+def count_differing(traced: Mapping[str, Traced], checkpoint: Checkpoint) -> CheckResult:
+    """Counts the decisions in which graphs differ from the dequantized checkpoint.
 
     Both follow the checkpoint's own tokens, so one difference does not cause the next.
     """
     subsampling_factor = checkpoint.config.model.subsampling_factor
-    traced = _trace(folder, model, checkpoint, packed=False)
     interpreter = Interpreter(checkpoint, FloatArithmetic(bounds=False))
     features = Probes(checkpoint).features(AGREEMENT_FRAMES * subsampling_factor)
     h, c = interpreter.encoder_state()
@@ -196,11 +212,11 @@ def measure_agreement(folder: Path, model: Model, checkpoint: Checkpoint) -> Che
         state=interpreter.predictor_state(),
         blank=interpreter.blank,
     )
-    return _count_differing(traced, expected, features, (h, c), interpreter)
+    return _ask_same_questions(traced, expected, features, (h, c), interpreter)
 
 
-def _count_differing(
-    traced: Mapping[str, TracedGraph],
+def _ask_same_questions(
+    traced: Mapping[str, Traced],
     expected: list[Decision],
     features: Array,
     encoder_state: tuple[Array, Array],

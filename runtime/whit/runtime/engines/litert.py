@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from whit.runtime._core import NativeModel
 from whit.runtime.engine import Floats, State
 from whit.runtime.errors import MissingDependency, ModelFileError
 from whit.runtime.golden import check_vectors
@@ -40,6 +41,8 @@ class LitertEngine:
         file = find_tflite(path)
         metadata = read_metadata(file)
         info = read_model_info(_texts(metadata), place=str(file))
+        if info.dialect == "whit":
+            _verify(file)
         interpreter = _open_interpreter(_import_litert(), file, info.dialect, num_threads)
         engine = cls(file, info, interpreter)
         if self_test and info.dialect == "whit":
@@ -95,6 +98,14 @@ class LitertEngine:
                 f"[{self.path}: {signature}] expected a graph that runs, received {_sentence(error)}"
             ) from error
         return [values[name] for name in outputs]
+
+
+def _verify(path: Path) -> None:
+    """Has the core check the whole file: LiteRT itself trusts every offset in it."""
+    try:
+        NativeModel(str(path), False)
+    except ValueError as error:
+        raise ModelFileError(str(error)) from error
 
 
 def _texts(metadata: dict[str, bytes]) -> dict[str, str]:
@@ -168,7 +179,7 @@ def _check_shapes(path: Path, info: ModelInfo, runners: dict[str, Any]) -> None:
         "join": (joint, joint, (1, info.blank + 1)),
     }  # fmt: skip
     for signature, runner in runners.items():
-        tensors = runner.get_input_details(), runner.get_output_details()
+        tensors = _tensors(path, signature, runner)
         names = [(name, side) for side in (0, 1) for name in SIGNATURES[signature][side]]
         for (name, side), shape in zip(names, expected[signature], strict=True):
             dtype = np.int32 if name == "token" else np.float32
@@ -179,6 +190,15 @@ def _check_shapes(path: Path, info: ModelInfo, runners: dict[str, Any]) -> None:
                 raise ModelFileError(
                     f"[{path}: {name} of {signature}] expected {dtype.__name__} {shape}, received {said}"
                 )
+
+
+def _tensors(path: Path, signature: str, runner: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        return runner.get_input_details(), runner.get_output_details()
+    except (RuntimeError, ValueError) as error:  # a tensor's name may be no UTF-8
+        raise ModelFileError(
+            f"[{path}: {signature}] expected named tensors, received {_sentence(error)}"
+        ) from error
 
 
 def _sentence(error: Exception) -> str:
