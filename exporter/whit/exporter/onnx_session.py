@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 
 from whit.exporter.arithmetic import Array
 from whit.exporter.errors import SelfCheckError

@@ -19,7 +19,7 @@ def _row_scale(a: Tensor) -> Tensor:
     remainder = magnitude.shape[-1] % 4
     if remainder:
         magnitude = functional.pad(magnitude, (0, 4 - remainder))
-    group = magnitude.unflatten(-1, (-1, 4))
+    group = magnitude.reshape(*magnitude.shape[:-1], -1, 4)
     pair = group[..., 0::2] + group[..., 1::2]
     gmax = (pair[..., 0] + pair[..., 1]).amax(-1, keepdim=True)
     return torch.maximum(magnitude.amax(-1, keepdim=True) / MAX_VALUE, gmax / MAX_GROUP_SUM)

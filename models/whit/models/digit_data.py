@@ -252,7 +252,8 @@ def split(clips: Sequence[Clip], source: DigitSourceConfig) -> tuple[list[Clip],
     """
     clips = [clip for clip in clips if clip.speaker not in source.leave_out_speakers]
     count = 0 if source.hold_out == "nothing" else source.hold_out_count
-    train, dev = [], []
+    train: list[Clip] = []
+    dev: list[Clip] = []
     held_speakers = set(list(by_speaker(clips))[:count])
     seen: dict[tuple[str, str], int] = {}
     for clip in clips:

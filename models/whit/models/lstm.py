@@ -44,7 +44,7 @@ class Recurrence(torch.autograd.Function):
         for t in range(steps):
             h_in[t] = round_rows(h) if round_h else h
             gate = gates[t].addmm_(h_in[t], recurrent)
-            i, f, g, o = gate.unflatten(-1, (4, hidden)).unbind(1)
+            i, f, g, o = gate.view(-1, 4, hidden).unbind(1)
             gate[:, : 2 * hidden].sigmoid_()
             g.tanh_()
             o.sigmoid_()
@@ -70,7 +70,7 @@ class Recurrence(torch.autograd.Function):
         for t in reversed(range(steps)):
             dh = dh + grad_hs[t]
             dc = torch.addcmul(dc, dh, dc_dh[t])
-            d_gate = d_gates[t].unflatten(-1, (4, hidden))
+            d_gate = d_gates[t].view(-1, 4, hidden)
             torch.mul(factor[t], dc.unsqueeze(1), out=d_gate[:, :3])
             torch.mul(factor_o[t], dh, out=d_gate[:, 3])
             dc = dc * f[t]

@@ -6,6 +6,7 @@ quantizer for the codes it will leave in the checkpoint, so what is scored is wh
 
 import weakref
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ def is_quantized(module: nn.Module, name: str) -> bool:
 
 def hard_matrix(module: nn.Module, name: str) -> HardMatrix:
     """Returns the hard codes of the weight `module.<name>`; kept until one of its tensors changes."""
-    held = module.parametrizations[name]  # type: ignore[index, union-attr]
+    held: Any = module.parametrizations[name]  # type: ignore[index]  # torch types it as a tensor
     version = tuple((id(t), t._version) for t in [*held.parameters(), *held.buffers()])
     cached = _cache.setdefault(module, {}).get(name)
     if cached is None or cached[0] != version:

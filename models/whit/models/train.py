@@ -40,7 +40,8 @@ def learning_rate(step: int, config: OptimizationConfig) -> float:
 
 def make_optimizer(model: torch.nn.Module, config: OptimizationConfig) -> torch.optim.AdamW:
     """Returns AdamW that decays weight matrices, but neither biases nor what quantizers learn."""
-    decayed, others = [], []
+    decayed: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_matrix = name.removesuffix(".original").endswith(("weight", "weight_ih", "weight_hh"))
         (decayed if is_matrix else others).append(parameter)

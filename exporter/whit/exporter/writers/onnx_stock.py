@@ -63,7 +63,7 @@ class OnnxStockInt8Writer:
     def write(self, model: Model, folder: Path) -> None:
         """Writes the float files aside and quantizes them."""
         import onnx
-        from onnxruntime.quantization import (  # type: ignore[import-untyped]
+        from onnxruntime.quantization import (
             QuantType,
             quantize_dynamic,
         )
