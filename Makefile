@@ -43,7 +43,7 @@ $(VENV)/.demo: $(NATIVE) | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: $(NATIVE) | $(VENV)/bin/python
-	$(BIN)/pip install -q -e '.[export,eval,train,dev]'
+	$(BIN)/pip install -q -e '.[export,train,dev]'
 	touch $@ $(VENV)/.demo
 
 clean:
