@@ -39,6 +39,9 @@ class Graph {
 
   size_t arena_bytes() const { return arena_bytes_; }
 
+  /// Multiply-adds and values moved of one run; at most kMaxWork.
+  int64_t work() const { return work_; }
+
   /// Runs all operators: reads the inputs, writes the outputs. Inputs may be overwritten.
   /// @param arena  (arena_bytes(),), 64-byte aligned
   void run(std::byte* arena) const;
@@ -54,6 +57,7 @@ class Graph {
   std::vector<Port> inputs_;
   std::vector<Port> outputs_;
   size_t arena_bytes_;
+  int64_t work_ = 0;
 };
 
 }  // namespace whit

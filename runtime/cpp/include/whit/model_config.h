@@ -20,8 +20,7 @@ struct ModelConfig {
   int64_t encoder_layers;
   int64_t encoder_hidden;
   int64_t joint_hidden;
-  int64_t predictor_state_h[2];  ///< rows, columns
-  int64_t predictor_state_c[2];
+  int64_t predictor_state[2];       ///< rows, columns of h and of c
   std::vector<std::string> tokens;  ///< without the blank; UTF-8, no white space
 
   int32_t blank() const { return int32_t(tokens.size()); }

@@ -84,7 +84,6 @@ Graph::Graph(const TfliteFile& file, std::string_view key, std::initializer_list
 
   Usage usage(subgraph, key, input_tensors);
   std::vector<Lifetime> scratch;
-  int64_t work = 0;
   for (size_t i = 0; i < subgraph.operators.size(); ++i) {
     const TfliteOperator& op = subgraph.operators[i];
     const OpKind& kind = find_op(op, text(key, "/operator ", i));
@@ -95,9 +94,9 @@ Graph::Graph(const TfliteFile& file, std::string_view key, std::initializer_list
     }
     for (const int32_t tensor : op.outputs) usage.write(size_t(tensor), int(i), node.place());
     scratch.push_back({.num_bytes = steps_.back().op->scratch_bytes(), .first = int(i), .last = int(i)});
-    work += std::min(steps_.back().op->work(), kMaxWork + 1);
+    work_ += std::min(steps_.back().op->work(), kMaxWork + 1);
   }
-  if (work > kMaxWork) fail(key, text("at most ", kMaxWork, " multiply-adds"), "more");
+  if (work_ > kMaxWork) fail(key, text("at most ", kMaxWork, " multiply-adds"), "more");
   for (const size_t tensor : output_tensors) usage.read_output(tensor, int(subgraph.operators.size()));
 
   std::vector<Lifetime> blocks;

@@ -104,14 +104,13 @@ void Model::check_signatures() const {
   check_port("encode c_next", encode_.output(2), f32, state);
 
   const Shape joint = matrix(1, config_.joint_hidden);
-  const Shape state_h = matrix(config_.predictor_state_h[0], config_.predictor_state_h[1]);
-  const Shape state_c = matrix(config_.predictor_state_c[0], config_.predictor_state_c[1]);
+  const Shape history = matrix(config_.predictor_state[0], config_.predictor_state[1]);
   check_port("predict token", predict_.input(0), TensorType::kInt32, {.rank = 1, .dims = {1}});
-  check_port("predict h", predict_.input(1), f32, state_h);
-  check_port("predict c", predict_.input(2), f32, state_c);
+  check_port("predict h", predict_.input(1), f32, history);
+  check_port("predict c", predict_.input(2), f32, history);
   check_port("predict predicted", predict_.output(0), f32, joint);
-  check_port("predict h_next", predict_.output(1), f32, state_h);
-  check_port("predict c_next", predict_.output(2), f32, state_c);
+  check_port("predict h_next", predict_.output(1), f32, history);
+  check_port("predict c_next", predict_.output(2), f32, history);
 
   check_port("join encoded", join_.input(0), f32, joint);
   check_port("join predicted", join_.input(1), f32, joint);

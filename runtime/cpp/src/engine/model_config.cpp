@@ -91,8 +91,7 @@ ModelConfig parse_model_config(std::string_view content) {
       .encoder_layers = model.number("pre_layers") + model.number("post_layers", 0),
       .encoder_hidden = model.number("encoder_hidden"),
       .joint_hidden = model.number("joint_hidden"),
-      .predictor_state_h = {1, std::max<int64_t>(model.number("context") - 1, 1)},
-      .predictor_state_c = {1, 1},
+      .predictor_state = {1, std::max<int64_t>(model.number("context") - 1, 1)},
       .tokens = read_tokens(config),
   };
   if (frontend.string("flavour") != "kaldi") frontend.expect("flavour", "nemo");
@@ -110,10 +109,8 @@ ModelConfig parse_model_config(std::string_view content) {
          text(streaming.number("chunk_ms")));
   }
   if (model.string("predictor") == "lstm") {
-    for (auto* state : {result.predictor_state_h, result.predictor_state_c}) {
-      state[0] = model.number("predictor_layers");
-      state[1] = model.number("predictor_hidden");
-    }
+    result.predictor_state[0] = model.number("predictor_layers");
+    result.predictor_state[1] = model.number("predictor_hidden");
   } else {
     model.expect("predictor", "stateless");
   }

@@ -42,11 +42,13 @@ const TfliteTensor& Node::output_tensor(size_t i) const {
 }
 
 Operand Node::any_input(size_t i) const {
-  return {.tensor = size_t(op_.inputs[i]), .shape = input_tensor(i).shape};
+  const TfliteTensor& tensor = input_tensor(i);  // checks i
+  return {.tensor = size_t(op_.inputs[i]), .shape = tensor.shape};
 }
 
 Operand Node::any_output(size_t i) const {
-  return {.tensor = size_t(op_.outputs[i]), .shape = output_tensor(i).shape};
+  const TfliteTensor& tensor = output_tensor(i);  // checks i
+  return {.tensor = size_t(op_.outputs[i]), .shape = tensor.shape};
 }
 
 Operand Node::input(size_t i, std::string_view name, TensorType type,
@@ -93,7 +95,7 @@ std::vector<int32_t> Node::attributes(size_t count) const {
   if (op_.custom_options.size() != count * sizeof(int32_t)) {
     fail(place_, text(count, " int32 attributes"), text(op_.custom_options.size(), " bytes"));
   }
-  std::memcpy(values.data(), op_.custom_options.data(), op_.custom_options.size());
+  if (count) std::memcpy(values.data(), op_.custom_options.data(), op_.custom_options.size());
   return values;
 }
 

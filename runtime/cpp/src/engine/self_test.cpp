@@ -1,5 +1,6 @@
 #include "engine/self_test.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string>
@@ -40,6 +41,12 @@ void compare(const TfliteFile& file, const char* key, const std::vector<float>& 
   }
 }
 
+// The whole test may cost as much as one greatest call.
+void check_work(const char* place, size_t num_calls, int64_t work_per_call) {
+  if (int64_t(num_calls) <= Graph::kMaxWork / std::max<int64_t>(work_per_call, 1)) return;
+  fail(place, text("at most ", Graph::kMaxWork, " multiply-adds"), text(num_calls, " times ", work_per_call));
+}
+
 size_t count(const Graph::Port& port) { return size_t(port.shape.count()); }
 
 }  // namespace
@@ -54,6 +61,7 @@ void run_self_test(std::shared_ptr<const Model> model, const TfliteFile& file) {
     fail("whit.golden.features", text("from 1 to ", kMaxChunks, " chunks of ", chunk, " values"),
          text(features.size(), " values"));
   }
+  check_work("whit.golden.features", num_chunks, encode.work());
   std::vector<float> h = read_floats(file, "h", count(encode.input(1)));
   std::vector<float> c = read_floats(file, "c", count(encode.input(2)));
   const size_t encoded_chunk = count(encode.output(0));
@@ -70,6 +78,7 @@ void run_self_test(std::shared_ptr<const Model> model, const TfliteFile& file) {
     fail("whit.golden.targets", text("from 1 to ", kMaxTargets, " values"), text(targets.size()));
   }
   const Graph& predict = model->predict();
+  check_work("whit.golden.targets", targets.size(), predict.work() + model->join().work());
   std::vector<float> decoder_h = read_floats(file, "decoder_h", count(predict.input(1)));
   std::vector<float> decoder_c = read_floats(file, "decoder_c", count(predict.input(2)));
   const size_t width = count(predict.output(0));
