@@ -4,9 +4,9 @@
 #include <cstdint>
 
 /// The part of TensorFlow Lite's C delegate ABI that this library uses, declared by hand from
-/// tensorflow/lite/core/c/common.h (docs/decisions/0002-hand-declared-abi.md says why). Names are TensorFlow
-/// Lite's own. Structures only ever grow at their end, so one declaration serves tflite-runtime 2.14 and
-/// LiteRT 2; fields that nothing here reads are plain pointers.
+/// tensorflow/lite/core/c/common.h (docs/decisions/0004-litert-delegate.md). Names are TensorFlow Lite's own.
+/// Structures only ever grow at their end, so one declaration serves tflite-runtime 2.14 and LiteRT 2; fields
+/// that nothing here reads are plain pointers.
 extern "C" {
 
 using TfLiteStatus = int;
