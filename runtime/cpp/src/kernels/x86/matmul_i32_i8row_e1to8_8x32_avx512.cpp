@@ -69,6 +69,8 @@ template <int kBits, int kNumLhs>
 WHIT_AVX512 void accumulate_rows(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
                                  int32_t* sums) {
   constexpr int kChains = kNumLhs == 1 ? 2 : 1;  // hides the latency of vpdpbusd
+  // Few rows wait for memory, which is fastest in order; many share what they load.
+  constexpr int kTilesAtOnce = kNumLhs == 1 || kBits == 8 ? 1 : 2;
   const size_t lhs_stride = summed_row_bytes(w.padded_cols());
   const size_t num_blocks = w.num_col_blocks();
   const uint8_t* block = w.block(super_tile * 2, 0);
@@ -84,21 +86,26 @@ WHIT_AVX512 void accumulate_rows(const PackedMatrix& w, size_t super_tile, const
     }
   }
   for (size_t col_block = 0; col_block < num_blocks; ++col_block) {
-#pragma GCC unroll 8
-    for (int group = 0; group < 8; ++group) {
-      __m512i codes[2];
-      codes[0] = load_codes<kBits>(block, group, table[0]);
-      codes[1] = load_codes<kBits>(block + 64 * kBits, group, table[1]);
-#pragma GCC unroll 8
-      for (int m = 0; m < kNumLhs; ++m) {
-        int32_t four;
-        const std::byte* q = lhs + size_t(m) * lhs_stride + col_block * kBlockCols + size_t(group) * 4;
-        __builtin_memcpy(&four, q, 4);
-        const __m512i fours = _mm512_set1_epi32(four);
 #pragma GCC unroll 2
-        for (int tile = 0; tile < 2; ++tile) {
-          __m512i& sum = acc[tile][m][group % kChains];
-          sum = _mm512_dpbusd_epi32(sum, codes[tile], fours);
+    for (int first = 0; first < 2; first += kTilesAtOnce) {
+#pragma GCC unroll 8
+      for (int group = 0; group < 8; ++group) {
+        __m512i codes[2];
+#pragma GCC unroll 2
+        for (int tile = first; tile < first + kTilesAtOnce; ++tile) {
+          codes[tile] = load_codes<kBits>(block + 64 * kBits * tile, group, table[tile]);
+        }
+#pragma GCC unroll 8
+        for (int m = 0; m < kNumLhs; ++m) {
+          int32_t four;
+          const std::byte* q = lhs + size_t(m) * lhs_stride + col_block * kBlockCols + size_t(group) * 4;
+          __builtin_memcpy(&four, q, 4);
+          const __m512i fours = _mm512_set1_epi32(four);
+#pragma GCC unroll 2
+          for (int tile = first; tile < first + kTilesAtOnce; ++tile) {
+            __m512i& sum = acc[tile][m][group % kChains];
+            sum = _mm512_dpbusd_epi32(sum, codes[tile], fours);
+          }
         }
       }
     }
