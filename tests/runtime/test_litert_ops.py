@@ -37,10 +37,10 @@ def options_of(attributes):
 def run(tmp_path):
     """Runs one operator and returns its outputs."""
 
-    def run(op, inputs, outputs, options, constants, fed):
+    def run(op, inputs, outputs, options, constants, fed, **more):
         outputs = [(entry, "float32") if isinstance(entry[0], int) else entry for entry in outputs]
         path = write_one_operator(
-            tmp_path / "op.tflite", f"whit.{op}", inputs, outputs, options, constants, fed
+            tmp_path / "op.tflite", f"whit.{op}", inputs, outputs, options, constants, fed, **more
         )
         interpreter = litert.Interpreter(
             model_path=str(path),
@@ -248,6 +248,20 @@ def test_lstm_refuses(run, options, constants, fed, message):
     with pytest.raises(RuntimeError) as error:
         run("PackedLSTM", LSTM_INPUTS, [(4, 13), (1, 13), (1, 13)], list(attributes.values()), kept, feeds)
     assert message in str(error.value)
+
+
+def test_an_input_that_nothing_computes(run):
+    w = random_matrix(7, 40, 20, 4, "E")
+    with pytest.raises(RuntimeError, match=r"lacks data|with memory"):
+        run(
+            "PackedMatMul",
+            MATMUL_INPUTS,
+            [(2, 40)],
+            [40, 20, 4, 0],
+            matrix_constants(w),
+            {},
+            orphans={"x": floats(2, 20)},
+        )
 
 
 def test_embedding_refuses_layout_p(run):

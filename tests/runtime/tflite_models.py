@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -28,6 +29,8 @@ def write_one_operator(
     options: Sequence[int] | bytes,
     constants: Arrays,
     fed: Arrays,
+    *,
+    orphans: Arrays = MappingProxyType({}),
 ) -> Path:
     """Writes a signature `run`; inputs that are neither constant nor fed are absent.
 
@@ -39,11 +42,13 @@ def write_one_operator(
         options: int32 values, or raw bytes.
         constants: stored in the file.
         fed: given at each run.
+        orphans: tensors that nothing computes.
     """
+    present = {**constants, **fed, **orphans}
     graph, buffers, indices = Subgraph("run"), [Buffer()], {}
     for name in inputs:
-        if name in constants or name in fed:
-            array = constants[name] if name in constants else fed[name]
+        if name in present:
+            array = present[name]
             buffer = 0
             if name in constants:
                 buffers.append(Buffer(inside=array.tobytes()))

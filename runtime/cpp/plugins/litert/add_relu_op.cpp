@@ -10,8 +10,7 @@ class AddRelu final : public Op {
 
   void prepare(TfLiteContext* context) override {
     node_.expect_counts(2, 1, 0);
-    const Tensor a = node_.input(context, 0, "a", kFloat, {-1, -1});
-    node_.resize_output(context, 0, "y", a.shape);
+    node_.resize_output(context, 0, "y", node_.input_shape(context, 0, "a", kFloat, {-1, -1}));
   }
 
   void run(TfLiteContext* context) const override {

@@ -10,8 +10,7 @@ class Affine final : public Op {
 
   void prepare(TfLiteContext* context) override {
     node_.expect_counts(3, 1, 0);
-    const Tensor x = node_.input(context, 0, "x", kFloat, {-1, -1});
-    node_.resize_output(context, 0, "y", x.shape);
+    node_.resize_output(context, 0, "y", node_.input_shape(context, 0, "x", kFloat, {-1, -1}));
   }
 
   void run(TfLiteContext* context) const override {

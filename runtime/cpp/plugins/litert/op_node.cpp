@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "whit/fail.h"
 
@@ -100,12 +101,20 @@ Tensor OpNode::read(const TfLiteTensor& tensor, const std::string& name, Element
   return out;
 }
 
-Tensor OpNode::input(TfLiteContext* context, size_t index, const char* name, ElementType type,
-                     const std::vector<int64_t>& shape) const {
+std::vector<int64_t> OpNode::input_shape(TfLiteContext* context, size_t index, const char* name,
+                                         ElementType type, const std::vector<int64_t>& shape) const {
   Tensor out = read(tensor(context, inputs_, index, name), name, type);
   bool matches = out.shape.size() == shape.size();
   for (size_t i = 0; matches && i < shape.size(); ++i) matches = shape[i] < 0 || shape[i] == out.shape[i];
   if (!matches) fail(op_, text(name, " of shape ", to_text(shape)), to_text(out.shape));
+  return std::move(out.shape);
+}
+
+Tensor OpNode::input(TfLiteContext* context, size_t index, const char* name, ElementType type,
+                     const std::vector<int64_t>& shape) const {
+  Tensor out{.data = tensor(context, inputs_, index, name).data,
+             .shape = input_shape(context, index, name, type, shape)};
+  if (!out.data && out.count()) fail(op_, text(name, " with memory"), "none");
   return out;
 }
 

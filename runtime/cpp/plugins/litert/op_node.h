@@ -30,7 +30,11 @@ class OpNode {
   void expect_counts(size_t num_inputs, size_t num_outputs, size_t num_options) const;
   int32_t option(size_t index) const { return options_[index]; }
 
-  /// Returns an input whose shape must match; -1 matches any length.
+  /// Returns the shape of an input, which must match; -1 matches any length. Before the graph runs, an input
+  /// has no memory yet.
+  std::vector<int64_t> input_shape(TfLiteContext* context, size_t index, const char* name, ElementType type,
+                                   const std::vector<int64_t>& shape) const;
+  /// Returns an input of a running graph, checked likewise.
   Tensor input(TfLiteContext* context, size_t index, const char* name, ElementType type,
                const std::vector<int64_t>& shape) const;
   /// Returns a constant of the file, or nothing where the input is absent.

@@ -15,8 +15,8 @@ class PackedEmbedding final : public Op {
     table_ = read_packed_matrix(node_, context, "", {.data = 1, .codebook = 2, .scale = 3},
                                 {node_.option(0), node_.option(1), node_.option(2), node_.option(3)});
     if (table_.layout != Layout::kE) fail(node_.op(), "layout 0 (E)", "1 (P)");
-    const Tensor token = node_.input(context, 0, "token", kInt32, {-1});
-    node_.resize_output(context, 0, "y", {token.shape[0], int64_t(table_.cols)});
+    const int64_t num_tokens = node_.input_shape(context, 0, "token", kInt32, {-1})[0];
+    node_.resize_output(context, 0, "y", {num_tokens, int64_t(table_.cols)});
   }
 
   void run(TfLiteContext* context) const override {

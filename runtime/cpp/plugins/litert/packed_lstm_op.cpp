@@ -27,7 +27,7 @@ class PackedLstmOp final : public Op {
                                 {rows, hidden_size, node_.option(4), node_.option(5)}),
     };
     if (!layer_.w.bias) fail(node_.op(), "bias", "none");
-    num_frames_ = node_.input(context, 0, "x", kFloat, {-1, input_size}).shape[0];
+    num_frames_ = node_.input_shape(context, 0, "x", kFloat, {-1, input_size})[0];
     scratch_.emplace(lstm_scratch_bytes(layer_, size_t(num_frames_)));
     node_.resize_output(context, 0, "y", {num_frames_, hidden_size});
     node_.resize_output(context, 1, "h_next", {1, hidden_size});

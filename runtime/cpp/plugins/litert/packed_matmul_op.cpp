@@ -14,8 +14,7 @@ class PackedMatMul final : public Op {
     node_.expect_counts(5, 1, 4);
     w_ = read_packed_matrix(node_, context, "", {.data = 1, .codebook = 2, .scale = 3, .bias = 4},
                             {node_.option(0), node_.option(1), node_.option(2), node_.option(3)});
-    const Tensor x = node_.input(context, 0, "x", kFloat, {-1, int64_t(w_.cols)});
-    num_lhs_ = x.shape[0];
+    num_lhs_ = node_.input_shape(context, 0, "x", kFloat, {-1, int64_t(w_.cols)})[0];
     scratch_.emplace(matmul_scratch_bytes(w_, size_t(num_lhs_)));
     node_.resize_output(context, 0, "y", {num_lhs_, int64_t(w_.rows)});
   }
