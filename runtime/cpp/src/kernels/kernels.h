@@ -20,7 +20,7 @@ Accumulate matmul_i32_i8row_e1to4_4x16_avx2;
 Accumulate matmul_i32_i8row_e5to8_4x16_avx2;
 Accumulate matmul_i32_i8row_p1to3_1x32_avx2;
 Accumulate matmul_i32_i8row_e1to8_8x32_avx512;
-Accumulate matmul_i32_i8row_p1to3_4x16_avx512;
+Accumulate matmul_i32_i8row_p1to3_4x32_avx512;
 Accumulate matmul_i32_i8row_e1to8_1x16_neon;
 Accumulate matmul_i32_i8row_p1to3_1x16_neon;
 Accumulate matmul_i32_i8row_e1to8_4x16_neondot;

@@ -14,8 +14,8 @@ constexpr MatmulKernel kKernels[] = {
      make_activation_tables, matmul_i32_i8row_p1to3_1x32_avx2},
     {"matmul_i32_i8row_e1to8_8x32_avx512", Layout::kE, 1, 8, Isa::kAvx512, summed_row_bytes, copy_summed_row,
      matmul_i32_i8row_e1to8_8x32_avx512},
-    {"matmul_i32_i8row_p1to3_4x16_avx512", Layout::kP, 1, 3, Isa::kAvx512, activation_tables_bytes,
-     make_activation_tables, matmul_i32_i8row_p1to3_4x16_avx512},
+    {"matmul_i32_i8row_p1to3_4x32_avx512", Layout::kP, 1, 3, Isa::kAvx512, activation_tables_bytes,
+     make_activation_tables, matmul_i32_i8row_p1to3_4x32_avx512},
 };
 
 }  // namespace

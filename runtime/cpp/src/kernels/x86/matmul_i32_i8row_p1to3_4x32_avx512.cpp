@@ -32,17 +32,17 @@ WHIT_AVX512_INLINE __m512i table_index(__m512i bytes, const Constants& with) {
   return _mm512_ternarylogic_epi64(bytes, with.nibble, with.chunk, 0xEA);
 }
 
-template <int kBits, int kNumLhs, int kTiles>
-WHIT_AVX512 void accumulate_tiles(const PackedMatrix& w, size_t first_tile, const std::byte* lhs,
-                                  int32_t* sums) {
-  constexpr int kChains = kNumLhs * kTiles * kBits < 4 ? 2 : 1;  // hides the latency of vpdpbusd
+template <int kBits, int kNumLhs>
+WHIT_AVX512 void accumulate_rows(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
+                                 int32_t* sums) {
+  constexpr int kChains = kNumLhs * kBits == 1 ? 2 : 1;  // hides the latency of vpdpbusd
   const Constants with = constants();
   const size_t lhs_stride = activation_tables_bytes(w.padded_cols());
   const size_t num_blocks = w.num_col_blocks();
-  const uint8_t* block = w.block(first_tile, 0);
-  __m512i acc[kTiles][kBits][kNumLhs][kChains];
+  const uint8_t* block = w.block(super_tile * 2, 0);
+  __m512i acc[2][kBits][kNumLhs][kChains];
 #pragma GCC unroll 2
-  for (int tile = 0; tile < kTiles; ++tile) {
+  for (int tile = 0; tile < 2; ++tile) {
 #pragma GCC unroll 3
     for (int p = 0; p < kBits; ++p) {
 #pragma GCC unroll 4
@@ -55,7 +55,7 @@ WHIT_AVX512 void accumulate_tiles(const PackedMatrix& w, size_t first_tile, cons
   for (size_t col_block = 0; col_block < num_blocks; ++col_block) {
     const std::byte* tables = lhs + col_block * 128;
 #pragma GCC unroll 2
-    for (int tile = 0; tile < kTiles; ++tile) {
+    for (int tile = 0; tile < 2; ++tile) {
 #pragma GCC unroll 3
       for (int p = 0; p < kBits; ++p) {
         const __m512i plane = _mm512_loadu_si512(block + 64 * (tile * kBits + p));
@@ -76,8 +76,8 @@ WHIT_AVX512 void accumulate_tiles(const PackedMatrix& w, size_t first_tile, cons
     block += 2 * 64 * kBits;
   }
 #pragma GCC unroll 2
-  for (int tile = 0; tile < kTiles; ++tile) {
-    const int8_t* codebook = w.tile_codebook(first_tile + size_t(tile));
+  for (int tile = 0; tile < 2; ++tile) {
+    const int8_t* codebook = w.tile_codebook(super_tile * 2 + size_t(tile));
 #pragma GCC unroll 4
     for (int m = 0; m < kNumLhs; ++m) {
       TableSums total;
@@ -99,19 +99,14 @@ WHIT_AVX512 void accumulate_tiles(const PackedMatrix& w, size_t first_tile, cons
 template <int kBits>
 void accumulate(const PackedMatrix& w, size_t super_tile, const std::byte* lhs, size_t num_lhs,
                 int32_t* sums) {
+  using Rows = void (*)(const PackedMatrix&, size_t, const std::byte*, int32_t*);
+  static constexpr Rows kRows[] = {accumulate_rows<kBits, 1>, accumulate_rows<kBits, 2>,
+                                   accumulate_rows<kBits, 3>, accumulate_rows<kBits, 4>};
+  constexpr size_t kMost = kBits == 3 ? 2 : 4;  // as many as registers hold
   const size_t lhs_stride = activation_tables_bytes(w.padded_cols());
-  const size_t tile = super_tile * 2;
   while (num_lhs > 0) {
-    const size_t count = num_lhs >= 4 ? 4 : num_lhs >= 2 ? 2 : 1;
-    if (count == 1) {
-      accumulate_tiles<kBits, 1, 2>(w, tile, lhs, sums);
-    } else if (count == 2) {
-      accumulate_tiles<kBits, 2, 1>(w, tile, lhs, sums);
-      accumulate_tiles<kBits, 2, 1>(w, tile + 1, lhs, sums + kTileRows);
-    } else {
-      accumulate_tiles<kBits, 4, 1>(w, tile, lhs, sums);
-      accumulate_tiles<kBits, 4, 1>(w, tile + 1, lhs, sums + kTileRows);
-    }
+    const size_t count = num_lhs < kMost ? num_lhs : kMost;
+    kRows[count - 1](w, super_tile, lhs, sums);
     num_lhs -= count;
     lhs += count * lhs_stride;
     sums += count * kSuperTileRows;
@@ -120,7 +115,7 @@ void accumulate(const PackedMatrix& w, size_t super_tile, const std::byte* lhs, 
 
 }  // namespace
 
-void matmul_i32_i8row_p1to3_4x16_avx512(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
+void matmul_i32_i8row_p1to3_4x32_avx512(const PackedMatrix& w, size_t super_tile, const std::byte* lhs,
                                         size_t num_lhs, int32_t* sums) {
   static constexpr Accumulate* kWidth[] = {accumulate<1>, accumulate<2>, accumulate<3>};
   kWidth[w.bits - 1](w, super_tile, lhs, num_lhs, sums);
