@@ -24,11 +24,11 @@ long read_field(const char* path, const char* key) {
 }  // namespace
 
 ProcessMemory read_process_memory() {
-  return {
-      .peak_resident_kb = read_field("/proc/self/status", "VmHWM"),
-      .resident_kb = read_field("/proc/self/status", "VmRSS"),
-      .private_dirty_kb = read_field("/proc/self/smaps_rollup", "Private_Dirty"),
-  };
+  ProcessMemory memory;
+  memory.private_dirty_kb = read_field("/proc/self/smaps_rollup", "Private_Dirty");
+  memory.resident_kb = read_field("/proc/self/status", "VmRSS");
+  memory.peak_resident_kb = read_field("/proc/self/status", "VmHWM");  // last: reading needs memory, too
+  return memory;
 }
 
 }  // namespace whit::cli

@@ -1,0 +1,188 @@
+"""The programs around the engine: whit-cli, the C API, and what a stream allocates."""
+
+import json
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from build_tools import ROOT, needs
+
+from whit.runtime.recognizer import Recognizer
+
+MAX_CLI_BYTES = 3_000_000
+PAGE_BYTES = 16384
+PT_LOAD = 1
+
+
+@pytest.fixture(scope="module")
+def cli(native_build) -> Path:
+    return native_build / "cli" / "whit-cli"
+
+
+@pytest.fixture(scope="module")
+def samples() -> np.ndarray:
+    return (np.random.default_rng(5).normal(0, 0.1, 16000 * 2 + 31) * 32767).astype(np.int16)
+
+
+def run(cli: Path, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([cli, *arguments], input=stdin, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("kind", ["PCM_16", "FLOAT", "stereo 44100", "raw"])
+def test_cli_says_what_python_says(kind: str, cli, model_file, samples, tmp_path) -> None:
+    rate, audio = 16000, samples
+    if kind == "stereo 44100":
+        rate, audio = 44100, np.stack([samples, samples[::-1]], axis=1)
+    if kind == "raw":
+        completed = run(cli, model_file, "--raw", "16000", "--json", stdin=samples.tobytes())
+    else:
+        wav = tmp_path / "audio.wav"
+        soundfile.write(wav, audio, rate, subtype="FLOAT" if kind == "FLOAT" else "PCM_16")
+        audio = soundfile.read(wav, dtype="float32")[0]
+        completed = run(cli, model_file, wav, "--json")
+    assert completed.returncode == 0, completed.stderr
+    report = json.loads(completed.stdout)
+
+    recognizer = Recognizer.from_file(model_file, engine="native")
+    stream = recognizer.create_stream()
+    stream.accept_waveform(rate, audio)
+    stream.input_finished()
+    recognizer.decode(stream)
+    result = recognizer.get_result(stream)
+    assert report["text"] == result.text
+    assert tuple(report["tokens"]) == result.tokens
+    assert report["token_times_ms"] == [round(1000 * s) for s in result.token_times_s]
+    assert report["audio_s"] == pytest.approx(len(audio) / rate)
+    assert len(result.tokens) > 3
+
+    assert report["compute"]["chunks"] >= 1
+    assert report["compute"]["p50_ms"] <= report["compute"]["p90_ms"] <= report["compute"]["p99_ms"]
+    memory = report["memory"]
+    assert memory["file_bytes"] == model_file.stat().st_size
+    assert memory["data_section_bytes"] < memory["file_bytes"]
+    assert memory["peak_resident_kb"] >= memory["resident_kb"] > 0
+
+
+def test_paced_input_takes_its_time(cli, model_file, samples) -> None:
+    completed = run(cli, model_file, "--raw", "16000", "--paced", "--json", stdin=samples[:8000].tobytes())
+    report = json.loads(completed.stdout)
+    plain = json.loads(
+        run(cli, model_file, "--raw", "16000", "--json", stdin=samples[:8000].tobytes()).stdout
+    )
+    assert report["paced"]
+    assert report["tokens"] == plain["tokens"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "[whit-cli] expected a model (see --help), received none"),
+        (["MODEL"], "[whit-cli] expected a WAV file or --raw RATE, received neither"),
+        (["MODEL", "a.wav", "--raw", "8000"], "expected a WAV file or --raw RATE, received both"),
+        (["MODEL", "--raw", "x"], "[--raw] expected a sample rate in Hz, received x"),
+        (["MODEL", "--raw"], "[--raw] expected a sample rate in Hz, received none"),
+        (["MODEL", "a.wav", "--quick"], "[whit-cli] expected an option of --help, received --quick"),
+        (["MODEL", "missing.wav"], "[missing.wav] expected a WAV file, received No such file or directory"),
+        (["MODEL", "--raw", "16000"], "[audio] expected at least 1 sample, received none"),
+        (["/dev/null", "--raw", "16000"], "[/dev/null] expected a model file"),
+        (
+            ["missing", "--raw", "16000"],
+            "[missing] expected a model file, received No such file or directory",
+        ),
+    ],
+)
+def test_cli_refuses(arguments: list[str], message: str, cli, model_file, tmp_path) -> None:
+    words = [model_file if word == "MODEL" else word for word in arguments]
+    completed = subprocess.run([cli, *words], stdin=subprocess.DEVNULL, capture_output=True, cwd=tmp_path)
+    assert completed.returncode == 2
+    assert message in completed.stderr.decode()
+    assert not completed.stdout
+
+
+def wav(format_chunk: bytes, data: bytes = bytes(3200), size: int | None = None) -> bytes:
+    chunk = b"fmt " + struct.pack("<I", len(format_chunk)) + format_chunk
+    data_size = len(data) if size is None else size
+    return b"RIFF" + struct.pack("<I", 0) + b"WAVE" + chunk + b"data" + struct.pack("<I", data_size) + data
+
+
+def pcm(channels: int = 1, rate: int = 16000, bits: int = 16, code: int = 1) -> bytes:
+    return struct.pack("<HHIIHH", code, channels, rate & 0xFFFFFFFF, 0, 0, bits)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "another file"),
+        (b"RIFF\0\0\0\0WAVX", "another file"),
+        (b"RIFF\0\0\0\0WAVE", "expected chunks fmt and data, received the end of the file"),
+        (b"RIFF\0\0\0\0WAVEdata\4\0\0\0\0\0\0\0", "expected the chunk fmt before data"),
+        (b"RIFF\0\0\0\0WAVELIST\xff\xff\xff\xff", "received the end of the file"),
+        (wav(pcm()[:14]), "expected a chunk fmt of at least 16 bytes, received 14 bytes"),
+        (wav(pcm(bits=24)), "received format 1 of 24 bits"),
+        (wav(pcm(code=6)), "received format 6 of 16 bits"),
+        (wav(pcm(channels=0)), "expected from 1 to 64 channels, received 0"),
+        (wav(pcm(channels=65535)), "expected from 1 to 64 channels, received 65535"),
+        (wav(pcm(rate=0)), "expected a sample rate above 0 Hz, received 0"),
+        (wav(pcm(rate=-1)), "expected a sample rate above 0 Hz"),
+        (wav(pcm(rate=2**31 - 1)), "expected a sample rate from 1000 to 384000 Hz, received 2147483647"),
+        (wav(pcm(bits=32, code=3), np.array([np.nan] * 99, "<f4").tobytes()), "received nan at sample 0"),
+        (wav(pcm(), b""), "expected at least 1 sample"),
+    ],
+    ids=range(15),
+)
+def test_cli_refuses_recordings(content: bytes, message: str, cli, model_file, tmp_path) -> None:
+    path = tmp_path / "audio.wav"
+    path.write_bytes(content)
+    completed = run(cli, model_file, path)
+    assert completed.returncode == 2
+    assert message in completed.stderr.decode()
+
+
+def test_recordings_of_unknown_size_are_read_to_their_end(cli, model_file, samples, tmp_path) -> None:
+    texts = []
+    for size in (None, 0, 0xFFFFFFFF, len(samples) * 2 + 1000):
+        (tmp_path / "audio.wav").write_bytes(wav(pcm(), samples.tobytes(), size))
+        texts.append(run(cli, model_file, tmp_path / "audio.wav").stdout)
+    assert len(set(texts)) == 1
+
+
+def test_cli_is_small_static_and_aligned_to_large_pages(cli) -> None:
+    content = cli.read_bytes()
+    assert len(content) <= MAX_CLI_BYTES
+    assert content[:5] == b"\x7fELF\x02"
+    offset, entry_bytes, num_entries = (
+        struct.unpack_from("<Q", content, 32)[0],
+        *struct.unpack_from("<HH", content, 54),
+    )
+    headers = [struct.unpack_from("<IIQQQQQQ", content, offset + i * entry_bytes) for i in range(num_entries)]
+    loaded = [header for header in headers if header[0] == PT_LOAD]
+    assert loaded
+    assert all(header[7] >= PAGE_BYTES and header[7] % PAGE_BYTES == 0 for header in loaded)
+    assert not any(header[0] == 3 for header in headers)  # PT_INTERP: no dynamic loader
+
+
+def test_c_api_is_c(tmp_path) -> None:
+    compiler = needs("gcc")
+    source = tmp_path / "use.c"
+    source.write_text('#include "whit.h"\nint main(void) { return whit_error_text() == 0; }\n')
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]
+    include = f"-I{ROOT / 'runtime' / 'cpp' / 'include'}"
+    subprocess.run([compiler, *flags, include, source], check=True)
+
+
+def test_a_stream_allocates_nothing_per_chunk(native_build, model_file, tmp_path) -> None:
+    program = tmp_path / "count_allocations"
+    source = Path(__file__).parent / "count_allocations.cpp"
+    include = ROOT / "runtime" / "cpp" / "include"
+    command = ["g++", "-std=c++20", "-O1", f"-I{include}", source, native_build / "libwhit_core.a"]
+    subprocess.run([*command, "-o", program], check=True)
+    for rate in ("16000", "44100"):
+        counted = subprocess.run([program, model_file, rate], capture_output=True, check=True, text=True)
+        before, during, num_chunks, num_tokens = map(int, counted.stdout.split())
+        assert before > 0  # the counter works
+        assert num_chunks > 10
+        assert num_tokens > 3
+        assert during == 0

@@ -1,0 +1,335 @@
+"""Each rule of docs/format.md, section 9, broken alone: one sentence that names it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edit_tflite import edit, metadata_buffer, operator, schema
+
+from whit.runtime.engines import load_engine
+from whit.runtime.errors import ModelFileError
+
+
+def load(path: Path, *, self_test: bool = True) -> None:
+    load_engine(path, engine="native", self_test=self_test)
+
+
+def test_unchanged_model_survives_the_editor(model_file, tmp_path) -> None:
+    load(edit(model_file, tmp_path / "same.tflite", lambda model: None))
+
+
+def _set_version(model) -> None:
+    model.version = 2
+
+
+def _remove_signature(model) -> None:
+    del model.signatureDefs[1]
+
+
+def _rename_input(model) -> None:
+    model.signatureDefs[0].inputs[0].name = b"feature"
+
+
+def _signature_out_of_range(model) -> None:
+    model.signatureDefs[0].subgraphIndex = 9
+
+
+def _tensor_out_of_range(model) -> None:
+    op = operator(model, "PackedLSTM")[1]
+    op.inputs = np.array([10_000, *op.inputs[1:]], np.int32)
+
+
+def _unknown_operator(model) -> None:
+    next(code for code in model.operatorCodes if code.customCode == b"whit.Affine").customCode = b"whit.Affin"
+
+
+def _foreign_operator(model) -> None:
+    code = next(code for code in model.operatorCodes if code.builtinCode == schema.BuiltinOperator.RESHAPE)
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.TANH
+
+
+def _operator_version(model) -> None:
+    next(code for code in model.operatorCodes if code.customCode == b"whit.Affine").version = 2
+
+
+def _attribute_missing(model) -> None:
+    op = operator(model, "PackedMatMul")[1]
+    op.customOptions = op.customOptions[:-4]
+
+
+def _bits(model) -> None:
+    op = operator(model, "PackedMatMul")[1]
+    op.customOptions = np.array([*op.customOptions[:8], 9, 0, 0, 0, *op.customOptions[12:]], np.uint8)
+
+
+def _layout(model) -> None:
+    op = operator(model, "PackedMatMul")[1]
+    op.customOptions = np.array([*op.customOptions[:12], 2, 0, 0, 0], np.uint8)
+
+
+def _negative_rows(model) -> None:
+    op = operator(model, "PackedMatMul")[1]
+    op.customOptions = np.array([255] * 4 + list(op.customOptions[4:]), np.uint8)
+
+
+def _input_missing(model) -> None:
+    op = operator(model, "PackedLSTM")[1]
+    op.inputs = np.array([*op.inputs[:9], -1], np.int32)
+
+
+def _shape(model) -> None:
+    subgraph, op = operator(model, "PackedLSTM")
+    subgraph.tensors[op.outputs[0]].shape = np.array([1, 1], np.int32)
+
+
+def _type(model) -> None:
+    subgraph, op = operator(model, "PackedLSTM")
+    subgraph.tensors[op.outputs[0]].type = schema.TensorType.INT32
+
+
+def _unknown_type(model) -> None:
+    subgraph, op = operator(model, "PackedLSTM")
+    subgraph.tensors[op.outputs[0]].type = schema.TensorType.INT64
+
+
+def _rank(model) -> None:
+    subgraph, op = operator(model, "PackedLSTM")
+    subgraph.tensors[op.outputs[0]].shape = np.ones(5, np.int32)
+
+
+def _huge_shape(model) -> None:
+    subgraph, op = operator(model, "PackedLSTM")
+    subgraph.tensors[op.outputs[0]].shape = np.array([1 << 16, 1 << 16], np.int32)
+
+
+def _constant_inside(model) -> None:
+    subgraph, op = operator(model, "PackedLSTM")
+    tensor = subgraph.tensors[op.inputs[9]]
+    model.buffers.append(schema.BufferT())
+    model.buffers[-1].data = np.zeros(4 * tensor.shape[0], np.uint8)
+    tensor.buffer = len(model.buffers) - 1
+
+
+def _data(model) -> schema.BufferT:
+    subgraph, op = operator(model, "PackedLSTM")
+    return model.buffers[subgraph.tensors[op.inputs[3]].buffer]
+
+
+def _buffer_too_long(model) -> None:
+    _data(model).size += 64
+
+
+def _buffer_outside(model) -> None:
+    _data(model).offset = 1 << 40
+
+
+def _buffer_wraps(model) -> None:
+    _data(model).offset, _data(model).size = (1 << 64) - 64, 128
+
+
+def _buffer_unaligned(model) -> None:
+    _data(model).offset += 16
+
+
+def _section_unaligned(model) -> None:
+    first = min((b for b in model.buffers if b.offset > 1), key=lambda b: b.offset)
+    first.offset -= 64
+
+
+def _computed_twice(model) -> None:
+    op = operator(model, "PackedLSTM")[1]
+    op.outputs = np.array([op.outputs[0], op.outputs[2], op.outputs[2]], np.int32)
+
+
+def _used_before(model) -> None:
+    _, op = operator(model, "PackedLSTM")
+    op.inputs = np.array([op.inputs[0], op.outputs[1], *op.inputs[2:]], np.int32)
+
+
+def _split_axis(model) -> None:
+    subgraph, op = operator(model, "SPLIT")
+    model.buffers[subgraph.tensors[op.inputs[0]].buffer].data = np.array([2, 0, 0, 0], np.uint8)
+
+
+def _split_count(model) -> None:
+    operator(model, "SPLIT")[1].builtinOptions.numSplits = 1
+
+
+def _fused_activation(model) -> None:
+    operator(model, "CONCATENATION")[1].builtinOptions.fusedActivationFunction = 1
+
+
+def _format_version(model) -> None:
+    metadata_buffer(model, "whit.format_version").data = np.frombuffer(b"2", np.uint8)
+
+
+def _no_config(model) -> None:
+    model.metadata = [entry for entry in model.metadata if entry.name != b"whit.config"]
+
+
+def _config_json(model) -> None:
+    metadata_buffer(model, "whit.config").data = np.frombuffer(b'{"format": }', np.uint8)
+
+
+def _digest(model) -> None:
+    metadata_buffer(model, "whit.weights_sha256").data = np.frombuffer(b"0" * 63, np.uint8)
+
+
+def _golden_missing(model) -> None:
+    model.metadata = [entry for entry in model.metadata if entry.name != b"whit.golden.logits"]
+
+
+def _golden_length(model) -> None:
+    buffer = metadata_buffer(model, "whit.golden.features")
+    buffer.data = buffer.data[:-4]
+
+
+def _golden_bit(model) -> None:
+    buffer = metadata_buffer(model, "whit.golden.logits")
+    buffer.data = buffer.data.copy()
+    buffer.data[0] ^= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set_version, "[%: Model.version] expected schema 3, received 2"),
+        (_remove_signature, "[%: signatures] expected the signature predict, received none"),
+        (_rename_input, "[%: encode inputs] expected the tensor features, received none"),
+        (_signature_out_of_range, "[%: SignatureDef.subgraph_index] expected a subgraph below 3, received 9"),
+        (_tensor_out_of_range, "[%: Operator.inputs] expected tensors from -1 to"),
+        (
+            _unknown_operator,
+            "expected an operator of docs/format.md, section 9, received the custom operator",
+        ),
+        (
+            _foreign_operator,
+            "expected an operator of docs/format.md, section 9, received the built-in operator",
+        ),
+        (_operator_version, "[%: operator whit.Affine] expected version 1, received 2"),
+        (_attribute_missing, "expected 4 int32 attributes, received 12 bytes"),
+        (_bits, "expected bits of layout E in [1, 8], received 9"),
+        (_layout, "expected layout 0 (E) or 1 (P), received 2"),
+        (_negative_rows, "expected rows in [1, 16777216], received -1"),
+        (_input_missing, "[%: encode/PackedLSTM 4] expected a bias, received none"),
+        (_shape, "[%: encode/PackedLSTM 4] expected y of float32 (4, 13), received float32 (1, 1)"),
+        (_type, "[%: encode/PackedLSTM 4] expected y of float32 (4, 13), received int32 (4, 13)"),
+        (_unknown_type, "expected type float32, int32, uint8 or int8, received type 4"),
+        (_rank, "[%: Tensor.shape] expected at most 4 elements, received 5"),
+        (_huge_shape, "expected lengths from 1 and at most 2147483647 elements, received a length of 65536"),
+        (_constant_inside, "expected bias in the data section, received one inside the flatbuffer"),
+        (_buffer_too_long, "bytes for uint8 ("),
+        (_buffer_outside, "expected bytes within the data section"),
+        (_buffer_wraps, "expected bytes within the data section"),
+        (_buffer_unaligned, "expected an offset at a multiple of 64"),
+        (_section_unaligned, "[%: data section] expected a start at a multiple of 65536"),
+        (_computed_twice, "[%: encode/PackedLSTM 4] expected each tensor written once"),
+        (_used_before, "[%: encode/PackedLSTM 4] expected inputs that were computed before, received tensor"),
+        (_split_axis, "expected an axis of 2, received 2"),
+        (_split_count, "expected 1 outputs, received 3"),
+        (_fused_activation, "expected no fused activation, received number 1"),
+        (_format_version, "[%: whit.format_version] expected 1, received another version"),
+        (_no_config, "[%: metadata] expected the entry whit.config, received none"),
+        (_config_json, "[%: whit.config] expected JSON with a value at byte 11, received something else"),
+        (_digest, "[%: whit.weights_sha256] expected 64 hexadecimal digits"),
+        (_golden_missing, "[%: metadata] expected the entry whit.golden.logits, received none"),
+        (_golden_length, "[%: whit.golden.features] expected from 1 to 256 chunks"),
+        (_golden_bit, "[%: whit.golden.logits] expected the stored bits"),
+    ],
+    ids=lambda value: value.__name__[1:] if callable(value) else "",
+)
+def test_refuses(change: Callable[..., None], message: str, model_file, tmp_path) -> None:
+    path = edit(model_file, tmp_path / "model.tflite", change)
+    with pytest.raises(ModelFileError) as error:
+        load(path)
+    assert message.replace("%", str(path)) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "ctc"}, "expected architecture rnnt, received ctc"),
+        ({"version": 2}, "expected version 1, received 2"),
+        ({"tokens": []}, "expected from 1 to 65535 tokens, received 0"),
+        ({"tokens": ["a b"]}, "expected tokens of visible characters"),
+        ({"tokens": ["a", "b"]}, "[%: join logits] expected float32 (1, 3), received float32 (1, 5)"),
+        ({"streaming": {"chunk_ms": 50, "tail_ms": 0}}, "expected chunk_ms a multiple of 60, received 50"),
+        ({"streaming": {"chunk_ms": 60, "tail_ms": -1}}, "expected tail_ms from 0 to 65536, received -1"),
+        ({"frontend": None}, "expected an object frontend, received a value of another type"),
+    ],
+)
+def test_refuses_configurations(changes, message: str, model_file, tmp_path) -> None:
+    def change(model) -> None:
+        buffer = metadata_buffer(model, "whit.config")
+        config = json.loads(bytes(buffer.data)) | changes
+        buffer.data = np.frombuffer(json.dumps(config).encode(), np.uint8)
+
+    path = edit(model_file, tmp_path / "model.tflite", change)
+    with pytest.raises(ModelFileError) as error:
+        load(path)
+    assert message.replace("%", str(path)) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a value at byte 0"),
+        ("[1, 2", "] at byte 5"),
+        ("[" * 40, "at most 32 levels"),
+        ('{"a": 1, "a": 2}', 'each name once, received "a" again'),
+        ("[01]", "a number without leading zeros"),
+        ("[1.]", "digits"),
+        ("[NaN]", "a value"),
+        ('["\\ud800"]', "the second half of a surrogate pair"),
+        ('["\\udc00"]', "the first half of a surrogate pair"),
+        ('["\\x"]', "an escape"),
+        ('["\t"]', "a character of a string"),
+        ('["\udcff"]', "UTF-8"),
+        ("[1] 2", "the end of the text"),
+    ],
+    ids=range(13),
+)
+def test_refuses_json(text: str, message: str, model_file, tmp_path) -> None:
+    def change(model) -> None:
+        raw = text.encode(errors="surrogateescape")
+        metadata_buffer(model, "whit.config").data = np.frombuffer(raw, np.uint8)
+
+    path = edit(model_file, tmp_path / "model.tflite", change)
+    with pytest.raises(ModelFileError) as error:
+        load(path)
+    assert message in str(error.value)
+
+
+def test_refuses_what_is_no_file(tmp_path) -> None:
+    (tmp_path / "empty.tflite").touch()
+    (tmp_path / "text.tflite").write_text("not a model, but long enough")
+    for name in ("empty.tflite", "text.tflite"):
+        with pytest.raises(ModelFileError, match=r"\[.*\] expected .*, received "):
+            load(tmp_path / name)
+
+
+def test_refuses_a_file_that_ends_early(model_file, tmp_path) -> None:
+    content = model_file.read_bytes()
+    for num_bytes in (1, 8, 100, 5000, 65536, len(content) - 4096, len(content) - 1):
+        (tmp_path / "cut.tflite").write_bytes(content[:num_bytes])
+        with pytest.raises(ModelFileError):
+            load(tmp_path / "cut.tflite")
+
+
+def test_skipping_the_self_test_accepts_another_bit(model_file, tmp_path) -> None:
+    load(edit(model_file, tmp_path / "model.tflite", _golden_bit), self_test=False)
+
+
+def test_calls_check_shapes(model_file) -> None:
+    engine = load_engine(model_file, engine="native")
+    state = engine.initial_encoder_state()
+    with pytest.raises(ModelFileError, match="expected chunks of"):
+        engine.encode(np.zeros((1, 80), np.float32), state)
+    with pytest.raises(ValueError, match=r"\[encode\] expected features of shape"):
+        engine.encode(np.zeros((engine.info.chunk_frames, 79), np.float32), state)
+    with pytest.raises(ValueError, match=r"\[predict\] expected h of shape"):
+        engine.predict(0, state)
+    with pytest.raises(ValueError, match=r"\[join\] expected a frame"):
+        engine.join(np.zeros(3, np.float32), np.zeros(3, np.float32))
