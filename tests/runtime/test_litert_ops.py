@@ -1,5 +1,8 @@
 """The delegate in stock LiteRT gives the bits of the core, and reports what contradicts the format."""
 
+import importlib
+import os
+
 import numpy as np
 import pytest
 from random_matrix import WIDTHS, RandomLstm, RandomMatrix, random_lstm, random_matrix
@@ -8,7 +11,9 @@ from tflite_models import write_one_operator
 from whit.runtime import _core
 from whit.runtime.litert_library import library_path
 
-litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs ai-edge-litert")
+if not os.environ.get("CI"):
+    pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
+litert = importlib.import_module("ai_edge_litert.interpreter")
 
 MATMUL_INPUTS = ["x", "data", "codebook", "scale", "bias"]
 EMBEDDING_INPUTS = ["token", "data", "codebook", "scale"]

@@ -24,7 +24,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace sub-folders that are no exports.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Export a checkpoint as ONNX files, each checked against the checkpoint before it is kept."""
+    """Export a checkpoint as model.tflite and ONNX, each file checked against it before it is kept."""
     from rich.console import Console
 
     from whit.exporter.export import ExportRequest, run_export
@@ -85,7 +85,7 @@ def _print(report: "ExportReport", output: Path) -> None:
         else:
             said = f"{check.compared} values equal {check.promise}"
         for name, size in dialect.files_bytes.items():
-            files.add_row(f"{Path(dialect.folder).name}/{name}", f"{size:,}", said)
+            files.add_row(str(Path(dialect.folder).relative_to(output) / name), f"{size:,}", said)
             said = ""
     console.print(files)
     for note in report.notes:
