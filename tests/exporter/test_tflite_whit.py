@@ -9,11 +9,14 @@ import tflite
 from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, Scheme, random_checkpoint
 
 from whit.exporter import export as pipeline
+from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.errors import OutputError, SelfCheckError
 from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.interpreter import Interpreter
+from whit.exporter.lower import lower_to_packed
+from whit.exporter.verify import verify_tflite
 from whit.exporter.writers import tflite_whit
 
 MODELS = {
@@ -208,6 +211,43 @@ def test_golden_vectors_are_those_of_the_checkpoint(file):
         logits.append(run.join(frames[None, i % len(frames)], out)[0])
     np.testing.assert_array_equal(np.array(outputs).reshape(-1), golden["decoder_outputs"])
     np.testing.assert_array_equal(np.array(logits).reshape(-1), golden["logits"])
+
+
+def one_bit_of_a_scale(constants, matrix):
+    constants[f"{matrix}.scale"].view(np.uint32)[1] ^= 1
+
+
+def one_weight(constants, matrix):
+    constants[f"{matrix}.data"][5] ^= 1
+
+
+def two_gates(constants, matrix):
+    """Gates g and o of the first tile change places: four columns of a row are 4 bytes, a gate has 4 rows."""
+    data = constants[f"{matrix}.data"][: 64 * 8].reshape(-1, 4, 16)
+    data[:, 2:] = data[:, 3:1:-1].copy()
+
+
+@pytest.mark.parametrize(
+    ("edit", "matrix", "place"),
+    [
+        (one_bit_of_a_scale, "encoder.lstm.2.weight_hh", r"PackedLSTM encoder\.lstm\.2\.output"),
+        (one_bit_of_a_scale, "joint.output.weight", r"PackedMatMul joint\.logits"),
+        (one_weight, "encoder.lstm.0.weight_ih", r"PackedLSTM encoder\.lstm\.0\.output"),
+        (one_weight, "predictor.embedding.weight", r"PackedEmbedding predictor\.embedded"),
+        (one_weight, "joint.encoder.weight", r"PackedMatMul encoder\.projected"),
+        (two_gates, "predictor.lstm.1.weight_hh", r"PackedLSTM predictor\.lstm\.1\.output"),
+    ],
+)
+def test_wrongly_packed_weights_are_refused(tmp_path, edit, matrix, place):
+    """The file holds what the packed graphs say, and these say something else than the checkpoint."""
+    checkpoint = read_checkpoint(random_checkpoint().write(tmp_path / "checkpoint"))
+    packed = lower_to_packed(build_rnnt(checkpoint))
+    for graph in packed.graphs:
+        if f"{matrix}.data" in graph.constants:
+            edit(graph.constants, matrix)
+    tflite_whit.TfliteWhitWriter({}).write(packed, tmp_path)
+    with pytest.raises(SelfCheckError, match=rf"model\.tflite: {place} at"):
+        verify_tflite(tmp_path, packed, checkpoint)
 
 
 def test_a_corrupted_file_is_refused(tmp_path, monkeypatch):

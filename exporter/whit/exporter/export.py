@@ -93,9 +93,9 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
             )
     jobs: list[tuple[str, Writer, Model, Verify]] = []
     if packed:
+        jobs.append(("onnx", OnnxWhitWriter(), packed, verify_packed))
         golden = golden_chunks(checkpoint)
         jobs.append((TFLITE_FILE, TfliteWhitWriter(golden), packed, verify_tflite))
-        jobs.append(("onnx", OnnxWhitWriter(), packed, verify_packed))
     if request.dialect != "whit":
         floats = lower_to_float(model)
         jobs.append(("stock-float", OnnxStockFloatWriter(), floats, verify_float))

@@ -26,11 +26,6 @@ class Table:
         at = self._field(field)
         return 0 if at is None else _number(self.data, at, format)
 
-    def table(self, field: int) -> "Table | None":
-        """Returns a table field."""
-        at = self._field(field)
-        return None if at is None else Table(self.data, _follow(self.data, at))
-
     def tables(self, field: int) -> Iterator["Table"]:
         """Yields the entries of a vector of tables."""
         start, count = self._vector(field, item_bytes=4)
