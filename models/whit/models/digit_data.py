@@ -116,7 +116,7 @@ class DigitData:
         self._dev: list[tuple[str, list[Clip]]] = []
         for source in config.source:
             if source.manifest == "synthetic":
-                manifest = synthesize(cache, config.synthetic, seed=seed)
+                manifest = synthesize(cache, config.synthetic)
             else:
                 manifest = data / source.manifest
             train, dev = split(load_digits(manifest), source)

@@ -50,17 +50,17 @@ class SyntheticVoicesConfig:
     utterances: int = 1500
     words: tuple[int, int] = (1, 5)
     flite_share: float = 0.4  # flite's voices are cut from real speech; espeak-ng's are formants, but many
+    seed: int = 0
 
 
-def synthesize(folder: Path, config: SyntheticVoicesConfig, *, seed: int) -> Path:
+def synthesize(folder: Path, config: SyntheticVoicesConfig) -> Path:
     """Returns the manifest of the synthesised strings; an existing one of the same request is used again.
 
     Raises:
         SynthesisError: espeak-ng or flite is missing or failed.
     """
-    request = (
-        f"synthetic-{config.utterances}-{config.words[0]}to{config.words[1]}-{config.flite_share}-{seed}"
-    )
+    words = f"{config.words[0]}to{config.words[1]}"
+    request = f"synthetic-{config.utterances}-{words}-{config.flite_share}-{config.seed}"
     manifest = folder / request / "manifest.jsonl"
     if manifest.exists():
         return manifest
@@ -70,15 +70,15 @@ def synthesize(folder: Path, config: SyntheticVoicesConfig, *, seed: int) -> Pat
                 f"[synthetic voices] expected {program} to be installed, received none on the path"
             )
     manifest.parent.mkdir(parents=True, exist_ok=True)
-    recordings = [_speak(manifest.parent, number, config, seed) for number in range(config.utterances)]
+    recordings = [_speak(manifest.parent, number, config) for number in range(config.utterances)]
     unfinished = manifest.with_suffix(".tmp")
     write_manifest(unfinished, recordings)
     unfinished.replace(manifest)
     return manifest
 
 
-def _speak(folder: Path, number: int, config: SyntheticVoicesConfig, seed: int) -> Recording:
-    rng = np.random.default_rng([seed, number])
+def _speak(folder: Path, number: int, config: SyntheticVoicesConfig) -> Recording:
+    rng = np.random.default_rng([config.seed, number])
     words = rng.choice(DIGITS, int(rng.integers(config.words[0], config.words[1] + 1)))
     text = (", " if rng.random() < 0.3 else " ").join(words)
     with tempfile.TemporaryDirectory() as scratch:
