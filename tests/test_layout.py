@@ -68,7 +68,8 @@ def test_wheel_holds_only_whit(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     strangers = [name for name in names if not name.startswith("whit/") and ".dist-info/" not in name]
     assert not strangers
-    for expected in ("whit/runtime/libwhit_onnxruntime.so", "whit/runtime/_core.pyi", "whit/models/py.typed"):
+    libraries = ("whit/runtime/libwhit_onnxruntime.so", "whit/runtime/libwhit_litert.so")
+    for expected in (*libraries, "whit/runtime/_core.pyi", "whit/models/py.typed"):
         assert expected in names
     assert any(name.startswith("whit/runtime/_core.") and name.endswith(".so") for name in names)
 
