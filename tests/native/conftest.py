@@ -47,12 +47,25 @@ def model_file(export_random) -> Path:
 @pytest.fixture(scope="session")
 def native_build() -> Path:
     """The folder with libwhit_core.a and cli/whit-cli; kept between runs, so that only changes compile."""
+    return build("native-tests", needs("g++"))
+
+
+@pytest.fixture(scope="session")
+def aarch64_build() -> Path:
+    """The same for 64-bit Arm."""
+    compiler = needs("aarch64-linux-gnu-g++")
+    system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
+    return build("native-tests-aarch64", compiler, *system)
+
+
+def build(name: str, compiler: str, *settings: str) -> Path:
+    """Builds whit-cli as a user would."""
     cmake, ninja = needs("cmake"), needs("ninja")
-    needs("g++")
-    folder = ROOT / "build" / "native-tests"
+    folder = ROOT / "build" / name
     configure = [cmake, "-S", ROOT / "runtime" / "cpp", "-B", folder, "-G", "Ninja"]
-    subprocess.run([*configure, f"-DCMAKE_MAKE_PROGRAM={ninja}"], check=True, capture_output=True)
-    build = [cmake, "--build", folder, "--target", "whit-cli"]
-    built = subprocess.run(build, capture_output=True, text=True)
+    settings = (f"-DCMAKE_MAKE_PROGRAM={ninja}", f"-DCMAKE_CXX_COMPILER={compiler}", *settings)
+    subprocess.run([*configure, *settings], check=True, capture_output=True)
+    make = [cmake, "--build", folder, "--target", "whit-cli"]
+    built = subprocess.run(make, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout[-3000:]
     return folder

@@ -165,6 +165,15 @@ def _format_version(model) -> None:
     metadata_buffer(model, "whit.format_version").data = np.frombuffer(b"2", np.uint8)
 
 
+def _dialect(model) -> None:
+    metadata_buffer(model, "whit.dialect").data = np.frombuffer(b"stock-int8", np.uint8)
+
+
+def _metadata_behind(model) -> None:
+    buffer = metadata_buffer(model, "whit.golden.h")
+    buffer.data, buffer.offset, buffer.size = None, _data(model).offset, _data(model).size
+
+
 def _no_config(model) -> None:
     model.metadata = [entry for entry in model.metadata if entry.name != b"whit.config"]
 
@@ -231,6 +240,8 @@ def _golden_bit(model) -> None:
         (_split_count, "expected 1 outputs, received 3"),
         (_fused_activation, "expected no fused activation, received number 1"),
         (_format_version, "[%: whit.format_version] expected 1, received another version"),
+        (_dialect, "[%: whit.dialect] expected whit, received stock"),
+        (_metadata_behind, "[%: Metadata.buffer] expected bytes inside the flatbuffer, received others"),
         (_no_config, "[%: metadata] expected the entry whit.config, received none"),
         (_config_json, "[%: whit.config] expected JSON with a value at byte 11, received something else"),
         (_digest, "[%: whit.weights_sha256] expected 64 hexadecimal digits"),

@@ -61,8 +61,10 @@ class Reader {
     for (size_t i = 0; i < metadata.count(); ++i) {
       const FlatTable table = model.element(metadata, i, "Model.metadata");
       const auto buffer = table.scalar<uint32_t>(1, 0, "Metadata.buffer");
-      result.metadata.push_back({.name = table.string(0, kMaxNameBytes, "Metadata.name"),
-                                 .content = buffer_at(buffer, "Metadata.buffer").content});
+      const FileBuffer& content = buffer_at(buffer, "Metadata.buffer");
+      if (content.in_data_section) fail("Metadata.buffer", "bytes inside the flatbuffer", "others");
+      result.metadata.push_back(
+          {.name = table.string(0, kMaxNameBytes, "Metadata.name"), .content = content.content});
     }
     return result;
   }
@@ -79,7 +81,10 @@ class Reader {
       const auto offset = buffer.scalar<uint64_t>(1, 0, "Buffer.offset");
       if (offset > 1) start = std::min(start, offset);  // the schema uses 0 and 1 for "none"
     }
-    if (start == file_.size()) fail("data section", "arrays behind the flatbuffer", "none");
+    if (start == file_.size()) {  // of another dialect, which its metadata will say
+      flatbuffer_ = whole;
+      return;
+    }
     if (start % kDataSectionAlignment) {
       fail("data section", text("a start at a multiple of ", kDataSectionAlignment), text("byte ", start));
     }
