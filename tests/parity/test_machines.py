@@ -85,8 +85,9 @@ def test_arm(plain: list[str], tmp_path: Path) -> None:
         pytest.skip(f"needs {' and '.join(missing)} (Debian: g++-aarch64-linux-gnu, qemu-user)")
     # -O3: the build that users get; contraction into fused multiply-adds is what must not happen.
     binary = build(tmp_path / "checksum", compiler, "arm", "-O3", "-static")
-    without, with_dot = ["plain", "neon"], ["plain", "neon", "neondot"]
-    for cpu, isas in (("cortex-a53", without), ("cortex-a72", without), ("cortex-a76", with_dot)):
-        assert run(binary, emulator, "-cpu", cpu) == Checksums(plain, isas[-1], set(isas)), cpu
-    for isa in with_dot[:-1]:
-        assert run(binary, emulator, "-cpu", "max", isa=isa) == Checksums(plain, isa, set(with_dot))
+    isas = ["plain", "neon", "neondot", "neoni8mm"]
+    for cpu, count in (("cortex-a53", 2), ("cortex-a72", 2), ("cortex-a76", 3), ("max", 4)):
+        expected = Checksums(plain, isas[count - 1], set(isas[:count]))
+        assert run(binary, emulator, "-cpu", cpu) == expected, cpu
+    for isa in isas[:-1]:
+        assert run(binary, emulator, "-cpu", "max", isa=isa) == Checksums(plain, isa, set(isas))

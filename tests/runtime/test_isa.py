@@ -47,8 +47,11 @@ def test_the_choice_is_told(isa: str) -> None:
     assert {name.rsplit("_", 1)[1] for name in words[2:]} <= set(allowed)
 
 
-@pytest.mark.parametrize("isa", ["", "avx3", "AVX2"])
-def test_unknown_instruction_set_is_refused(isa: str) -> None:
+ANOTHER_MACHINES = "avx2" if "neon" in _core.isa_names() else "neon"
+
+
+@pytest.mark.parametrize("isa", ["", "avx3", "AVX2", ANOTHER_MACHINES])
+def test_unknown_or_missing_instruction_set_is_refused(isa: str) -> None:
     result = run(isa, "-c", "from whit.runtime import _core; _core.selected_matmul_kernels()")
     assert f"[WHIT_ISA] expected one of this processor's: {', '.join(_core.isa_names())}" in result.stderr
     assert result.stderr.rstrip().endswith(f"received {isa}".rstrip())

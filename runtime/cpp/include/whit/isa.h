@@ -8,11 +8,12 @@ namespace whit {
 
 /// Instruction sets that kernels are written for; on one machine a later one includes the earlier.
 enum class Isa : uint8_t {
-  kPlain,    ///< portable C++
-  kAvx2,     ///<
-  kAvx512,   ///< F, BW, DQ, VL, VNNI and VBMI
-  kNeon,     ///< 64-bit Arm as in Cortex-A53 and A72
-  kNeonDot,  ///< with dot products, as in Cortex-A76
+  kPlain,     ///< portable C++
+  kAvx2,      ///<
+  kAvx512,    ///< F, BW, DQ, VL, VNNI and VBMI
+  kNeon,      ///< 64-bit Arm as in Cortex-A53 and A72
+  kNeonDot,   ///< with dot products, as in Cortex-A76
+  kNeonI8mm,  ///< with matrix products of int8, as in Cortex-A710
 };
 
 /// Returns the name as in WHIT_ISA and in kernels' names.

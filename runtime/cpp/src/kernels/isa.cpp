@@ -26,7 +26,7 @@ IsaChoice choose() {
 }  // namespace
 
 const char* isa_name(Isa isa) {
-  static constexpr const char* kNames[] = {"plain", "avx2", "avx512", "neon", "neondot"};
+  static constexpr const char* kNames[] = {"plain", "avx2", "avx512", "neon", "neondot", "neoni8mm"};
   return kNames[size_t(isa)];
 }
 

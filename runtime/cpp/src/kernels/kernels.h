@@ -24,6 +24,7 @@ Accumulate matmul_i32_i8row_p1to3_4x32_avx512;
 Accumulate matmul_i32_i8row_e1to8_1x16_neon;
 Accumulate matmul_i32_i8row_p1to3_1x16_neon;
 Accumulate matmul_i32_i8row_e1to8_4x16_neondot;
+Accumulate matmul_i32_i8row_e1to8_4x16_neoni8mm;
 
 /// Kernels of this build's machine; which file defines it is chosen in CMakeLists.txt.
 std::span<const MatmulKernel> machine_matmul_kernels();

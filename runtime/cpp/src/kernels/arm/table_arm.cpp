@@ -12,6 +12,8 @@ constexpr MatmulKernel kKernels[] = {
      matmul_i32_i8row_p1to3_1x16_neon},
     {"matmul_i32_i8row_e1to8_4x16_neondot", Layout::kE, 1, 8, Isa::kNeonDot, i8_bytes, copy_row,
      matmul_i32_i8row_e1to8_4x16_neondot},
+    {"matmul_i32_i8row_e1to8_4x16_neoni8mm", Layout::kE, 1, 8, Isa::kNeonI8mm, i8_bytes, copy_row,
+     matmul_i32_i8row_e1to8_4x16_neoni8mm},
 };
 
 }  // namespace

@@ -70,7 +70,7 @@ WHIT_AVX512 void accumulate_rows(const PackedMatrix& w, size_t super_tile, const
                                  int32_t* sums) {
   constexpr int kChains = kNumLhs == 1 ? 2 : 1;  // hides the latency of vpdpbusd
   // Few rows wait for memory, which is fastest in order; many share what they load.
-  constexpr int kTilesAtOnce = kNumLhs == 1 || kBits == 8 ? 1 : 2;
+  constexpr int kTilesAtOnce = kNumLhs == 1 || (kBits == 8 && kNumLhs < 8) ? 1 : 2;
   const size_t lhs_stride = summed_row_bytes(w.padded_cols());
   const size_t num_blocks = w.num_col_blocks();
   const uint8_t* block = w.block(super_tile * 2, 0);
