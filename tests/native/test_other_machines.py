@@ -46,7 +46,7 @@ def test_instruction_sets_of_this_machine(kind, native_build, export_random, pcm
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="compares Arm with x86-64")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="this machine is not an x86-64")
 def test_emulated_arm_processors(kind, native_build, aarch64_build, export_random, pcm) -> None:
     emulator = needs("qemu-aarch64")
     model = export_random(*kind) / "model.tflite"

@@ -26,8 +26,7 @@ from whit.runtime.model_info import read_model_info
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.tflite_metadata import read_metadata
 
-if not os.environ.get("CI"):
-    pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
+pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 
 WIDTHS = [
     *(Scheme("codebook", bits, per_tile=bits % 2 == 0) for bits in range(1, 7)),

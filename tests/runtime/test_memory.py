@@ -9,7 +9,7 @@ from whit.runtime import process_memory
 from whit.runtime.errors import MeasurementError
 from whit.runtime.memory import measure_memory
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/smaps_rollup is Linux's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="this system has no /proc/self/smaps_rollup")
 
 MIB = 1 << 20
 
