@@ -95,8 +95,9 @@ Graph::Graph(const TfliteFile& file, std::string_view key, std::initializer_list
     for (const int32_t tensor : op.outputs) usage.write(size_t(tensor), int(i), node.place());
     scratch.push_back({.num_bytes = steps_.back().op->scratch_bytes(), .first = int(i), .last = int(i)});
     work_ += std::min(steps_.back().op->work(), kMaxWork + 1);
+    // Here and not at the end: checking an operator costs less than running it, so this bounds loading, too.
+    if (work_ > kMaxWork) fail(key, text("at most ", kMaxWork, " multiply-adds"), "more");
   }
-  if (work_ > kMaxWork) fail(key, text("at most ", kMaxWork, " multiply-adds"), "more");
   for (const size_t tensor : output_tensors) usage.read_output(tensor, int(subgraph.operators.size()));
 
   std::vector<Lifetime> blocks;

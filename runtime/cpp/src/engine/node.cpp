@@ -137,6 +137,15 @@ void Node::check_options_type(uint8_t expected) const {
   }
 }
 
+std::vector<int32_t> Node::option_ints(uint8_t options_type, int field, const char* name) const {
+  if (!op_.options) return {};
+  check_options_type(options_type);
+  const FlatVector vector = op_.options->scalars<int32_t>(field, Shape::kMaxRank, name);
+  std::vector<int32_t> values(vector.count());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = vector.scalar<int32_t>(i);
+  return values;
+}
+
 void Node::expect_no_activation(uint8_t options_type, int field) const {
   const auto activation = option<int8_t>(options_type, field, 0, "fused_activation_function");
   if (activation) fail(place_, "no fused activation", text("number ", int(activation)));

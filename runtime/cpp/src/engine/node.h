@@ -82,6 +82,8 @@ class Node {
     check_options_type(options_type);
     return op_.options->scalar<T>(field, absent, name);
   }
+  /// Returns a vector of int32 of the built-in options; empty where it is absent.
+  std::vector<int32_t> option_ints(uint8_t options_type, int field, const char* name) const;
   void expect_no_activation(uint8_t options_type, int field) const;
 
   /// Returns an axis option as a number from 0.

@@ -22,7 +22,10 @@ class PackedEmbedding : public Op {
     embedding(table_, memory.read(token_.tensor), size_t(token_.shape.dims[0]),
               memory.write_floats(y_.tensor));
   }
-  int64_t work() const override { return token_.shape.dims[0] * int64_t(table_.padded_cols()); }
+  // One look at each row's codebook, when it is checked, and the rows of the tokens.
+  int64_t work() const override {
+    return int64_t(table_.padded_rows()) + token_.shape.dims[0] * int64_t(table_.padded_cols());
+  }
 
  private:
   PackedMatrix table_;

@@ -6,6 +6,8 @@
 namespace whit {
 namespace {
 
+constexpr uint8_t kReshapeOptions = 17;
+
 class Reshape : public Op {
  public:
   explicit Reshape(const Node& node) : x_(node.any_input(0)), y_(node.any_output(0)) {
@@ -17,8 +19,9 @@ class Reshape : public Op {
            text(type_name(y.type), " ", y.shape.text()));
     }
     num_bytes_ = x.num_bytes();
-    if (node.num_inputs() < 2 || !node.has_input(1)) return;
-    const auto wanted = node.constant_ints(1, "shape");
+    const bool as_input = node.num_inputs() == 2 && node.has_input(1);
+    const auto wanted = as_input ? node.constant_ints(1, "shape")
+                                 : node.option_ints(kReshapeOptions, 0, "ReshapeOptions.new_shape");
     bool same = int(wanted.size()) == y.shape.rank;
     for (size_t i = 0; same && i < wanted.size(); ++i) same = wanted[i] == -1 || wanted[i] == y.shape.dims[i];
     if (!same) fail(node.place(), "a shape that describes the output", y.shape.text());
