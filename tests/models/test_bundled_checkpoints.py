@@ -1,0 +1,48 @@
+"""The bundled digit checkpoints: their widths and sizes, and that they recognise the bundled recordings."""
+
+from pathlib import Path
+
+import pytest
+
+from whit.models.checkpoint import load_checkpoint, read_config
+from whit.models.evaluate import evaluate_manifest
+from whit.models.presets import preset
+from whit.models.rnnt import Rnnt
+from whit.models.tokens import Tokenizer
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("rnnt-digits-float", "rnnt-digits-qat8", "rnnt-digits-gq")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_recognises_the_bundled_recordings(name: str) -> None:
+    model, config = load_checkpoint(ROOT / "checkpoints" / name)
+    assert (config.name, config.model) == (name, preset("rnnt-digits").model)
+    manifest = ROOT / "demo" / "digits.jsonl"
+    score = evaluate_manifest(model, manifest, Tokenizer(config.tokens), tail_ms=config.streaming.tail_ms)
+    assert score.wer <= 10.0, score.hypotheses
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_size_and_reported_error_rate(name: str) -> None:
+    folder = ROOT / "checkpoints" / name
+    size = (folder / "model.safetensors").stat().st_size
+    assert size < (2_500_000 if name == NAMES[0] else 1_250_000)  # 1.17 M weights at two bytes, or one
+    config, _ = read_config(folder)
+    assert config.metrics["test"]["strings"] == 500
+    assert 0.0 < config.metrics["test"]["wer_percent"] <= 2.0
+
+
+def test_widths() -> None:
+    widths = {}
+    for name in NAMES:
+        _, quantization = read_config(ROOT / "checkpoints" / name)
+        widths[name] = {tensor: entry["bits"] for tensor, entry in quantization.items()}
+    model = Rnnt(preset("rnnt-digits").model, 10)
+    matrices = {name for name, parameter in model.named_parameters() if parameter.ndim == 2}
+    assert widths["rnnt-digits-float"] == {}
+    assert widths["rnnt-digits-qat8"] == dict.fromkeys(matrices, 8)
+    gq = widths["rnnt-digits-gq"]
+    assert gq.keys() == matrices
+    assert max(gq.values()) <= 5
+    assert max(gq["encoder.lstm.1.weight_ih"], gq["encoder.lstm.1.weight_hh"]) <= 2
