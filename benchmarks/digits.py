@@ -15,11 +15,11 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "out" / "digits"
-MODELS = {  # row of the table: checkpoint, dialect folder of its export
-    "float": ("rnnt-digits-float", "stock-float"),
+MODELS = {  # row of the table: checkpoint, folder in its export ("": model.tflite, our engine)
+    "float, ONNX Runtime": ("rnnt-digits-float", "stock-float"),
     "8-bit QAT, ONNX Runtime int8": ("rnnt-digits-qat8", "stock-int8"),
-    "8-bit QAT": ("rnnt-digits-qat8", "onnx"),
-    "GQ": ("rnnt-digits-gq", "onnx"),
+    "8-bit QAT": ("rnnt-digits-qat8", ""),
+    "GQ": ("rnnt-digits-gq", ""),
 }
 FIRST = "GQ"  # compared with every other row
 

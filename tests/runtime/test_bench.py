@@ -40,7 +40,8 @@ def test_bench_json(exported, manifest):
     assert report["environment"]["versions"]["onnxruntime"]
     assert [model["dialect"] for model in report["models"]] == ["whit", "stock-int8"]
     first = report["models"][0]
-    assert first["sha256"]["weights.bin"] == hash_file(exported / "onnx" / "weights.bin")
+    assert first["sha256"]["model.tflite"] == hash_file(exported / "model.tflite")
+    assert [model["engine"] for model in report["models"]] == ["native", "onnxruntime"]
     assert first["memory_bytes"]["file_size"] > 0
     latency = first["latency"]
     assert latency["num_matched_words"] == latency["num_reference_words"] == 4

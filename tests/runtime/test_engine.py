@@ -33,7 +33,15 @@ def test_other_engines_are_refused_by_name(exported, engine):
 def test_a_tflite_file_is_refused(tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"TFL3")
     with pytest.raises(UnsupportedEngine, match="tflite"):
-        load_engine(tmp_path / "model.tflite")
+        load_engine(tmp_path / "model.tflite", engine="onnxruntime")
+
+
+def test_the_engine_follows_from_the_files(exported):
+    assert load_engine(exported).name == "native"
+    assert load_engine(exported / "model.tflite").name == "native"
+    assert load_engine(exported / "onnx").name == "onnxruntime"
+    assert load_engine(exported / "stock-float").name == "onnxruntime"
+    assert load_engine(exported, engine="onnxruntime").name == "onnxruntime"
 
 
 def test_no_threads_are_refused(exported):
@@ -49,7 +57,7 @@ def test_the_whit_dialect_needs_the_operator_library(exported, tmp_path, monkeyp
 
 
 def test_engine_shapes(exported):
-    engine = load_engine(exported)
+    engine = load_engine(exported / "onnx")
     info = engine.info
     state = engine.initial_encoder_state()
     frames, after = engine.encode(np.zeros((18, 80), np.float32), state)
@@ -65,7 +73,7 @@ def test_threads_do_not_change_a_bit(exported):
     features = np.random.default_rng(0).normal(-6, 3, (60, 80)).astype(np.float32)
     results = [
         engine.encode(features, engine.initial_encoder_state())[0]
-        for engine in (load_engine(exported, num_threads=1), load_engine(exported, num_threads=2))
+        for engine in (load_engine(exported / "onnx", num_threads=n) for n in (1, 2))
     ]
     assert np.array_equal(results[0].view(np.uint32), results[1].view(np.uint32))
 

@@ -62,7 +62,7 @@ def test_a_system_without_smaps_says_so(tmp_path, monkeypatch):
 
 
 def test_report_of_a_model(exported):
-    report = measure_memory(exported, seconds=0.5)
+    report = measure_memory(exported, engine="onnxruntime", seconds=0.5)
     folder = exported / "onnx"
     files = [*folder.glob("*.onnx"), folder / "weights.bin", folder / "tokens.txt"]
     assert report.file_size == sum(path.stat().st_size for path in files)
@@ -77,9 +77,11 @@ def test_report_of_a_model(exported):
 
 
 def test_copied_weights_are_not_called_mapped(exported):
-    assert measure_memory(exported / "stock-float", seconds=0.2).resident_weights is None
+    assert (
+        measure_memory(exported / "stock-float", engine="onnxruntime", seconds=0.2).resident_weights is None
+    )
 
 
 def test_a_failure_is_passed_on(tmp_path):
     with pytest.raises(MeasurementError, match="does not exist"):
-        measure_memory(tmp_path / "none", seconds=0.2)
+        measure_memory(tmp_path / "none", engine="onnxruntime", seconds=0.2)

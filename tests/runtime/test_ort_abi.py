@@ -19,9 +19,7 @@ HEADERS = [
 def test_indices_and_fields_are_those_of_the_header(tmp_path: Path) -> None:
     folders = [folder for folder in HEADERS if (folder / "onnxruntime_c_api.h").exists()]
     if not folders or shutil.which("g++") is None:
-        pytest.skip(
-            "this system has no onnxruntime_c_api.h (ORT_INCLUDE_DIR, or libonnxruntime-dev)"
-        )
+        pytest.skip("this system has no onnxruntime_c_api.h (ORT_INCLUDE_DIR, or libonnxruntime-dev)")
     text = ABI.read_text()
     functions = re.findall(r"using (\w+) =\s+ApiFunction<(\d+),", text)
     body = re.search(r"struct OrtCustomOp \{(.*?)\n\};", text, re.DOTALL)

@@ -63,9 +63,7 @@ class MemoryReport:
         return max(self.peak_rss_loading, self.peak_rss_streaming)
 
 
-def measure_memory(
-    path: Path, *, engine: str = "onnxruntime", num_threads: int = 1, seconds: float = 20.0
-) -> MemoryReport:
+def measure_memory(path: Path, *, engine: str, num_threads: int = 1, seconds: float = 20.0) -> MemoryReport:
     """Returns the memory of a model that streams noise, measured in a fresh process.
 
     Args:

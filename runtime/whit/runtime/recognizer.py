@@ -9,7 +9,7 @@ import numpy as np
 
 from whit.runtime._core import Fbank, GreedySearch, RequestKind
 from whit.runtime.engine import Engine
-from whit.runtime.engines import load_engine
+from whit.runtime.engines import AUTO, load_engine
 from whit.runtime.errors import AudioError
 from whit.runtime.model_info import FRAME_SHIFT_MS, ModelInfo
 from whit.runtime.result import Result
@@ -43,7 +43,7 @@ class Recognizer:
         cls,
         path: str | Path,
         *,
-        engine: str = "onnxruntime",
+        engine: str = AUTO,
         num_threads: int = 1,
         self_test: bool = True,
         settings: RecognizerSettings | None = None,
@@ -51,8 +51,8 @@ class Recognizer:
         """Returns a recogniser for a model that `whit export` wrote.
 
         Args:
-            path: an export folder (its `onnx` dialect is taken) or one dialect's folder in it.
-            engine: one of `whit.runtime.engines.ENGINES`.
+            path: an export folder, one dialect's folder in it, or a `.tflite` file.
+            engine: one of `whit.runtime.engines.ENGINES`; `auto` is `native` where it can be.
             num_threads: threads of one encoder call.
             self_test: compare the file's golden vectors with what this machine computes.
             settings: knobs the model file does not decide.

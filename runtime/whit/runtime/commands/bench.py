@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from whit.runtime.bench_table import LETTERS, latency_table, memory_table, summary
 from whit.runtime.benchmark import BenchSettings, ClockCheck, check_clocks, check_recordings, play_all
+from whit.runtime.engines import AUTO, choose_engine
 from whit.runtime.environment import describe_environment, hash_file
 from whit.runtime.latency_report import LatencyReport, rounded, summarize
 from whit.runtime.manifest import read_manifest
@@ -33,7 +34,7 @@ def bench(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many recordings.")] = None,
     feed_ms: Annotated[float, typer.Option(help="Audio of one block.")] = 10.0,
     memory_s: Annotated[float, typer.Option(min=0.1, help="Audio streamed to measure memory.")] = 20.0,
-    engine: Annotated[str, typer.Option(help="What runs the models.")] = "onnxruntime",
+    engine: Annotated[str, typer.Option(help="What runs the models.")] = AUTO,
     threads: Annotated[int, typer.Option(help="Threads of one encoder call.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -42,16 +43,18 @@ def bench(
     recordings = read_manifest(manifest, limit=limit)
     check_recordings(recordings, settings)
     paths = [model, *(against or [])]
-    files = [list_model_files(path, engine=engine) for path in paths]
+    engines = [choose_engine(path, engine) for path in paths]
+    targets = list(zip(paths, engines, strict=True))
+    files = [list_model_files(path, engine=name) for path, name in targets]
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("memory", total=len(paths) + len(paths) * len(recordings))
         memory = []
-        for path in paths:
-            memory.append(measure_memory(path, engine=engine, num_threads=threads, seconds=memory_s))
+        for path, name in targets:
+            memory.append(measure_memory(path, engine=name, num_threads=threads, seconds=memory_s))
             progress.advance(task)
         progress.update(task, description="latency")
-        recognizers = [Recognizer.from_file(path, engine=engine, num_threads=threads) for path in paths]
+        recognizers = [Recognizer.from_file(path, engine=name, num_threads=threads) for path, name in targets]
         playbacks = play_all(recognizers, recordings, settings, progress=lambda: progress.advance(task))
         progress.update(task, description="clocks")
         clock_check = check_clocks(recognizers[0], recordings[0], settings)
@@ -60,26 +63,27 @@ def bench(
     label = settings.clock().label + (", forced emission: simulated words" if forced else "")
     environment = describe_environment(num_threads=threads)
     if json:
-        rows = zip(paths, infos, files, memory, latency, strict=True)
+        rows = zip(targets, infos, files, memory, latency, strict=True)
         report = {
             "manifest": str(manifest),
             "clock": label,
             "settings": asdict(settings),
-            "engine": engine,
             "environment": environment,
             "clock_check": asdict(clock_check),
             "models": [_model_json(*row) for row in rows],
         }
         typer.echo(json_format.dumps(rounded(report), indent=2, ensure_ascii=False))
         return
-    _print([info.title for info in infos], memory, latency, label, environment, clock_check)
+    titles = [f"{info.title}, {name}" for info, name in zip(infos, engines, strict=True)]
+    _print(titles, memory, latency, label, environment, clock_check)
 
 
 def _model_json(
-    path: Path, info: ModelInfo, files: ModelFiles, memory: MemoryReport, latency: LatencyReport
+    target: tuple[Path, str], info: ModelInfo, files: ModelFiles, memory: MemoryReport, latency: LatencyReport
 ) -> dict[str, Any]:
     return {
-        "model": str(path),
+        "model": str(target[0]),
+        "engine": target[1],
         "name": info.name,
         "dialect": info.dialect,
         "sha256": {file.name: hash_file(file) for file in files.paths},

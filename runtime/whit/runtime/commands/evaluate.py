@@ -14,6 +14,7 @@ from rich.table import Table
 
 from whit.runtime.audio import AudioFile
 from whit.runtime.bootstrap import Interval
+from whit.runtime.engines import AUTO
 from whit.runtime.error_rates import Score, compare, score
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.recognizer import Recognizer
@@ -24,7 +25,7 @@ def evaluate(
     manifest: Annotated[Path, typer.Argument(help="JSON lines with audio and text.")],
     *,
     against: Annotated[list[Path] | None, typer.Option(help="Another model, compared in pairs.")] = None,
-    engine: Annotated[str, typer.Option(help="What runs the models.")] = "onnxruntime",
+    engine: Annotated[str, typer.Option(help="What runs the models.")] = AUTO,
     threads: Annotated[int, typer.Option(help="Threads of one encoder call.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many recordings.")] = None,
     self_test: Annotated[bool, typer.Option(help="Check the models' golden vectors first.")] = True,

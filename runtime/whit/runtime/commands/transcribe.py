@@ -15,6 +15,7 @@ from rich.text import Text
 from whit.runtime.audio import BLOCK_MS, AudioFile
 from whit.runtime.clock import PacedClock, VirtualClock
 from whit.runtime.engine import Floats
+from whit.runtime.engines import AUTO
 from whit.runtime.errors import ConfigError
 from whit.runtime.playback import play
 from whit.runtime.recognizer import Recognizer
@@ -30,7 +31,7 @@ def transcribe(
     model: Annotated[Path, typer.Argument(help="What `whit export` wrote.")],
     audio: Annotated[list[Path] | None, typer.Argument(help="WAV, FLAC or Ogg, any rate.")] = None,
     *,
-    engine: Annotated[str, typer.Option(help="What runs the model.")] = "onnxruntime",
+    engine: Annotated[str, typer.Option(help="What runs the model.")] = AUTO,
     paced: Annotated[bool, typer.Option("--paced", help="Feed at the pace of speech.")] = False,
     mic: Annotated[bool, typer.Option("--mic", help="Listen to the microphone until Ctrl-C.")] = False,
     threads: Annotated[int, typer.Option(help="Threads of one encoder call.")] = 1,

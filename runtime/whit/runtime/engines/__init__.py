@@ -5,18 +5,36 @@ from pathlib import Path
 from whit.runtime.engine import Engine
 from whit.runtime.errors import ConfigError, UnsupportedEngine
 from whit.runtime.shape_check import check_shapes
+from whit.runtime.tflite_metadata import FILE
 
 ENGINES = ("native", "onnxruntime", "litert")
+AUTO = "auto"
+
+
+def choose_engine(path: str | Path, engine: str = AUTO) -> str:
+    """Returns an engine's name: `auto` is `native` where there is a model.tflite of ours, else `onnxruntime`.
+
+    Raises:
+        UnsupportedEngine: no such engine.
+    """
+    if engine == AUTO:
+        path = Path(path)
+        is_export = (path / FILE).is_file() and not (path / "encoder.onnx").is_file()
+        return "native" if path.suffix == ".tflite" or is_export else "onnxruntime"
+    if engine not in ENGINES:
+        expected = ", ".join((AUTO, *ENGINES))
+        raise UnsupportedEngine(f"[--engine] expected one of: {expected}, received {engine!r}")
+    return engine
 
 
 def load_engine(
-    path: str | Path, *, engine: str = "onnxruntime", num_threads: int = 1, self_test: bool = True
+    path: str | Path, *, engine: str = AUTO, num_threads: int = 1, self_test: bool = True
 ) -> Engine:
     """Returns an engine with the model loaded and, where the file holds golden vectors, checked against them.
 
     Args:
         path: what `whit export` wrote.
-        engine: one of `ENGINES`.
+        engine: one of `ENGINES`, or `auto`: see `choose_engine`.
         num_threads: threads of one encoder call, at least 1.
         self_test: run the stored golden vectors and refuse the file when a bit differs.
 
@@ -26,8 +44,7 @@ def load_engine(
         MissingDependency: the engine's package is not installed.
         ConfigError: num_threads is below 1.
     """
-    if engine not in ENGINES:
-        raise UnsupportedEngine(f"[--engine] expected one of: {', '.join(ENGINES)}, received {engine!r}")
+    engine = choose_engine(path, engine)
     if num_threads < 1:
         raise ConfigError(f"[num_threads] expected at least 1, received {num_threads}")
     loaded = _load(Path(path), engine, num_threads, self_test)
