@@ -10,6 +10,7 @@ import ctypes
 import gc
 import importlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -76,6 +77,7 @@ def measure_memory(path: Path, *, engine: str, num_threads: int = 1, seconds: fl
         MeasurementError: the process failed; its sentence is passed on.
     """
     command = [sys.executable, "-m", "whit.runtime.memory", str(path), engine, str(num_threads), str(seconds)]
+    os.sync()  # pages of a file written moments ago count as dirty until they are on the disk
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
         lines = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
