@@ -19,47 +19,34 @@ class Clock(Protocol):
         """Returns when the time has come, at once if it is past."""
 
 
-class PacedClock:
+class _Stopwatch:
+    def __init__(self) -> None:
+        self._start_s = time.perf_counter()
+
+    def restart(self) -> None:
+        """Sets the clock to 0."""
+        self._start_s = time.perf_counter()
+
+    def now_s(self) -> float:
+        """Returns the time."""
+        return time.perf_counter() - self._start_s
+
+
+class PacedClock(_Stopwatch):
     """Real time: waiting sleeps."""
 
     label = "paced"
 
-    def __init__(self) -> None:
-        self._start_s = time.perf_counter()
-
-    def restart(self) -> None:
-        """Sets the clock to 0."""
-        self._start_s = time.perf_counter()
-
-    def now_s(self) -> float:
-        """Returns the time."""
-        return time.perf_counter() - self._start_s
-
     def wait_until(self, instant_s: float) -> None:
         """Sleeps until the time has come."""
-        remaining_s = instant_s - self.now_s()
-        if remaining_s > 0:
-            time.sleep(remaining_s)
+        time.sleep(max(0.0, instant_s - self.now_s()))
 
 
-class VirtualClock:
+class VirtualClock(_Stopwatch):
     """Computing takes the time it takes, waiting takes none: `t_emit = max(t_ready, t_busy) + compute`."""
 
     label = "virtual clock"
 
-    def __init__(self) -> None:
-        self._start_s = time.perf_counter()
-
-    def restart(self) -> None:
-        """Sets the clock to 0."""
-        self._start_s = time.perf_counter()
-
-    def now_s(self) -> float:
-        """Returns the time."""
-        return time.perf_counter() - self._start_s
-
     def wait_until(self, instant_s: float) -> None:
         """Sets the clock forward."""
-        remaining_s = instant_s - self.now_s()
-        if remaining_s > 0:
-            self._start_s -= remaining_s
+        self._start_s -= max(0.0, instant_s - self.now_s())

@@ -4,19 +4,11 @@
 #include <cstring>
 #include <utility>
 
+#include "../shape_text.h"
 #include "whit/fail.h"
 
 namespace whit::litert {
 namespace {
-
-std::string to_text(const std::vector<int64_t>& shape) {
-  std::string out = "(";
-  for (size_t i = 0; i < shape.size(); ++i) {
-    if (i) out += ", ";
-    out += shape[i] < 0 ? std::string("any") : std::to_string(shape[i]);
-  }
-  return out + ")";
-}
 
 const char* type_text(int type) {
   switch (type) {

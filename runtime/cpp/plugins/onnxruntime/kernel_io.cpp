@@ -2,19 +2,11 @@
 
 #include <memory>
 
+#include "../shape_text.h"
 #include "whit/fail.h"
 
 namespace whit::ort {
 namespace {
-
-std::string to_text(const std::vector<int64_t>& shape) {
-  std::string out = "(";
-  for (size_t i = 0; i < shape.size(); ++i) {
-    if (i) out += ", ";
-    out += shape[i] < 0 ? std::string("any") : std::to_string(shape[i]);
-  }
-  return out + ")";
-}
 
 const char* type_text(int type) {
   switch (type) {
