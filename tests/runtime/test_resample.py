@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from whit.runtime._core import Resampler, resample
 
 Samples = NDArray[np.float32]

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from whit.runtime._core import GreedySearch, RequestKind
 
 BLANK = 4
