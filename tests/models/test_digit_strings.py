@@ -139,6 +139,14 @@ def test_written_strings_are_a_manifest_of_16_bit_recordings(manifest: Path, tmp
             assert (stored.start_s, stored.end_s) == pytest.approx((joined.start_s, joined.end_s), abs=5e-5)
 
 
+def test_strings_of_one_speaker(manifest: Path, tmp_path: Path) -> None:
+    path = write_digit_strings(manifest, tmp_path / "out", count=6, seed=0, speaker="ben")
+    assert {recording.speaker for recording in read_manifest(path)} == {"ben"}
+    with pytest.raises(ManifestError, match="'carl'"):
+        write_digit_strings(manifest, tmp_path / "none", count=1, seed=0, speaker="carl")
+    assert not (tmp_path / "none").exists()
+
+
 def test_unreadable_audio_is_named(manifest: Path, tmp_path: Path) -> None:
     (tmp_path / "ben-two.flac").write_bytes(b"no audio")
     with pytest.raises(ManifestError, match=r"ben-two\.flac"):

@@ -72,8 +72,10 @@ def digits(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the recordings and strings.jsonl.")],
     strings: Annotated[int, typer.Option(help="Strings to join.")] = 500,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    speaker: Annotated[str | None, typer.Option(help="Only clips of this speaker.")] = None,
 ) -> None:
     """Joins clips of one speaker into strings with known word times."""
     from whit.models.digit_strings import write_digit_strings
 
-    Console().print(f"manifest: {write_digit_strings(manifest, out, count=strings, seed=seed)}")
+    written = write_digit_strings(manifest, out, count=strings, seed=seed, speaker=speaker)
+    Console().print(f"manifest: {written}")

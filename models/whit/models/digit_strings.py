@@ -115,9 +115,18 @@ def digit_strings(
         yield string
 
 
-def write_digit_strings(manifest: Path, folder: Path, *, count: int, seed: int) -> Path:
-    """Writes `count` strings of a manifest's clips as 16 kHz FLAC, with `strings.jsonl`; returns its path."""
-    clips = [load_clip(recording) for recording in read_manifest(manifest)]
+def write_digit_strings(
+    manifest: Path, folder: Path, *, count: int, seed: int, speaker: str | None = None
+) -> Path:
+    """Writes `count` strings of a manifest's clips as 16 kHz FLAC, with `strings.jsonl`; returns its path.
+
+    Raises:
+        ManifestError: a clip without text, or none of the speaker.
+    """
+    lines = [line for line in read_manifest(manifest) if speaker in (None, line.speaker)]
+    if not lines:
+        raise ManifestError(f"[{manifest}] expected clips of speaker {speaker!r}, received none")
+    clips = [load_clip(line) for line in lines]
     if any(not clip.text.strip() for clip in clips):
         raise ManifestError(f"[{manifest}] expected a text for every clip, received an empty one")
     folder.mkdir(parents=True, exist_ok=True)
