@@ -10,8 +10,9 @@ from whit.models.augment import (
     through_room,
     widen,
 )
-from whit.models.augment_features import FLOOR, augment_features, warp_mels
+from whit.models.augment_features import augment_features, warp_mels
 from whit.runtime import _core
+from whit.runtime.model_info import FLOOR
 
 NOTHING = AugmentConfig(
     speed_percent=(100,), narrow=0, widen=0, channel=0, reverb=0, noise=0, peak_db=(-6, -6),

@@ -6,7 +6,6 @@ import pytest
 import soundfile
 import torch
 
-from whit.models.augment_features import FLOOR
 from whit.models.batch import collate
 from whit.models.clip import Clip
 from whit.models.digit_data import (
@@ -21,6 +20,7 @@ from whit.models.errors import RecipeError
 from whit.models.presets import preset
 from whit.models.tokens import Tokenizer
 from whit.runtime.manifest import Recording, write_manifest
+from whit.runtime.model_info import FLOOR
 
 
 @pytest.fixture

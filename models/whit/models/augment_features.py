@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from whit.models.augment import AugmentConfig
 
 Features = NDArray[np.float32]  # (frames, mels), natural logarithms
-FLOOR = float(np.log(np.float32(1.1920929e-7)))  # of a silent frame, docs/format.md, section 7
 
 
 def augment_features(

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from whit.models.augment_features import FLOOR, Features
+from whit.models.augment_features import Features
 from whit.models.clip import SAMPLE_RATE_HZ, Samples
 from whit.runtime import _core
+from whit.runtime.model_info import FLOOR
 
 Window = tuple[int, int]  # first and last encoder frame
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whit.models.augment import AugmentConfig, augment_waveform
-from whit.models.augment_features import FLOOR, Features, augment_features
+from whit.models.augment_features import Features, augment_features
 from whit.models.batch import Batch, Window, collate, utterance_features
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip, read_audio
 from whit.models.digit_strings import JoinConfig, by_speaker, digit_strings, draw_clips, join_clips
@@ -21,6 +21,7 @@ from whit.models.presets import DIGITS
 from whit.models.synthetic_voices import SyntheticVoicesConfig, synthesize
 from whit.models.tokens import Tokenizer
 from whit.runtime.manifest import read_manifest
+from whit.runtime.model_info import FLOOR
 
 POOL_BATCHES = 8
 FRAME_SHIFT_S = 0.01

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from whit.models.averaged_weights import AveragedWeights
 from whit.models.batch import Batch
 from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
-from whit.models.digit_data import DevSet, DigitData
+from whit.models.digit_data import DigitData
 from whit.models.errors import RecipeError
 from whit.models.evaluate import evaluate
 from whit.models.presets import preset
@@ -207,6 +207,3 @@ class Training:
         if path.exists():
             lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
             path.write_text("".join(line + "\n" for line in lines))
-
-
-__all__ = ["DevSet", "Training", "batch_loss", "learning_rate"]

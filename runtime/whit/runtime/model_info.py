@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from whit.runtime.errors import ModelFileError
 
 FORMAT_VERSION = "1"
 DIALECTS = ("whit", "stock-float", "stock-int8", "stock-int4")
 FRAME_SHIFT_MS = 10
+FLOOR = np.float32(np.log(1.1920929e-7))  # log-mel energy of silence (docs/format.md, section 7)
 SAMPLE_RATE_HZ = 16000
 MAX_LAYERS = 64  # also of stacking factors: state is allocated before a graph is asked for its shape
 WORD_START = "\u2581"  # SentencePiece's mark for a space before the token

@@ -11,13 +11,11 @@ from whit.runtime._core import Fbank, GreedySearch, RequestKind
 from whit.runtime.engine import Engine
 from whit.runtime.engines import AUTO, load_engine
 from whit.runtime.errors import AudioError
-from whit.runtime.model_info import FRAME_SHIFT_MS, ModelInfo
+from whit.runtime.model_info import FLOOR, FRAME_SHIFT_MS, ModelInfo
 from whit.runtime.result import Result
 from whit.runtime.settings import RecognizerSettings
 from whit.runtime.stream import Stream
 from whit.runtime.words import group_words, join_tokens, starts_word
-
-FLOOR = np.float32(np.log(1.1920929e-7))  # log-mel energy of silence (docs/format.md, section 7)
 
 
 class Recognizer:

@@ -1,6 +1,7 @@
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
+#include "kernels/x86/rows_by_four.h"
 
 // Codes are expanded 32 at a time (8 rows x 4 columns, the order of layout E)
 // and multiplied at once: no strip in memory. maddubs needs an unsigned factor:
@@ -116,22 +117,9 @@ WHIT_AVX2 void accumulate_tiles(const PackedMatrix& w, size_t first_tile, const 
 template <int kBits>
 void accumulate(const PackedMatrix& w, size_t super_tile, const std::byte* lhs, size_t num_lhs,
                 int32_t* sums) {
-  using Rows = void (*)(const PackedMatrix&, size_t, const std::byte*, int32_t*);
-  static constexpr Rows kRows[] = {accumulate_tiles<kBits, 2, 1>, accumulate_tiles<kBits, 3, 1>,
-                                   accumulate_tiles<kBits, 4, 1>};
-  const size_t lhs_stride = i8_bytes(w.padded_cols());
-  while (num_lhs > 0) {
-    const size_t count = num_lhs < 4 ? num_lhs : 4;
-    if (count == 1) {
-      accumulate_tiles<kBits, 1, 2>(w, super_tile * 2, lhs, sums);
-    } else {
-      kRows[count - 2](w, super_tile * 2, lhs, sums);
-      kRows[count - 2](w, super_tile * 2 + 1, lhs, sums + kTileRows);
-    }
-    num_lhs -= count;
-    lhs += count * lhs_stride;
-    sums += count * kSuperTileRows;
-  }
+  accumulate_by_four<accumulate_tiles<kBits, 1, 2>, accumulate_tiles<kBits, 2, 1>,
+                     accumulate_tiles<kBits, 3, 1>, accumulate_tiles<kBits, 4, 1>>(
+      w, super_tile, lhs, i8_bytes(w.padded_cols()), num_lhs, sums);
 }
 
 }  // namespace
