@@ -39,7 +39,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(NATIVE) | $(VENV)/bin/python
-	$(BIN)/pip install -q -e '.[export]'
+	$(BIN)/pip install -q -e '.[tflite]'
 	touch $@
 
 $(VENV)/.dev: $(NATIVE) | $(VENV)/bin/python

@@ -1,4 +1,7 @@
-"""Exports two bundled checkpoints, streams recordings as they are spoken, and measures both models."""
+"""Exports two bundled checkpoints, streams recordings as they are spoken, and measures both models.
+
+All of it runs on our own engine; where onnx and onnxruntime are installed, stock int8 is measured beside it.
+"""
 
 import argparse
 import sys
@@ -8,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from whit.exporter.export import ExportRequest, run_export
+from whit.exporter.jobs import missing_onnx_packages
 from whit.runtime.audio import AudioFile
 from whit.runtime.clock import PacedClock
 from whit.runtime.commands.bench import bench
@@ -20,6 +24,7 @@ from whit.runtime.recognizer import Recognizer
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "out" / "demo"
 MANIFEST = ROOT / "demo" / "digits.jsonl"
+HAS_ONNX = not missing_onnx_packages()
 CHECKPOINTS = {"gq": "rnnt-digits-gq", "qat8": "rnnt-digits-qat8"}
 
 
@@ -35,7 +40,8 @@ def main() -> None:
         if not arguments.export_only:
             stream(Recognizer.from_file(OUT / "gq"), console)
             console.rule("memory and latency, next to the same model in 8 bits")
-            bench(OUT / "gq", MANIFEST, against=[OUT / "qat8", OUT / "qat8" / "stock-int8"])
+            stock = [OUT / "qat8" / "stock-int8"] if HAS_ONNX else []
+            bench(OUT / "gq", MANIFEST, against=[OUT / "qat8", *stock])
     except WhitError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -44,8 +50,13 @@ def main() -> None:
 def export(checkpoints: Path, console: Console) -> None:
     """Exports every checkpoint; each file is compared with its checkpoint before it is kept."""
     for name, checkpoint in CHECKPOINTS.items():
+        request = ExportRequest(
+            checkpoint=checkpoints / checkpoint,
+            output=OUT / name,
+            format="all" if HAS_ONNX else "tflite",
+        )
         with console.status(f"exporting {checkpoint}"):
-            report = run_export(ExportRequest(checkpoint=checkpoints / checkpoint, output=OUT / name))
+            report = run_export(request)
         console.print(f"exported {checkpoint}: {report.packed_bytes:,} bytes of packed weights")
 
 

@@ -11,7 +11,8 @@ import pytest
 from random_checkpoint import Scheme, random_checkpoint
 
 from whit.exporter import export as pipeline
-from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
+from whit.exporter import jobs, verify_onnx
+from whit.exporter.errors import ExportError, NotQuantizedError, OutputError, SelfCheckError
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.litert_graph import has_litert
 from whit.exporter.staging import publish, staged
@@ -85,13 +86,15 @@ def test_a_float_checkpoint_has_stock_dialects_only(tmp_path):
         run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", dialect="whit"))
 
 
-@pytest.mark.parametrize("stage", ["write_golden", "publish", "verify_packed"])
+@pytest.mark.parametrize(
+    ("module", "stage"), [(pipeline, "write_golden"), (pipeline, "publish"), (verify_onnx, "verify_packed")]
+)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ExportError, MemoryError])
-def test_an_interrupted_export_leaves_the_earlier_one(exported, monkeypatch, stage, error):
+def test_an_interrupted_export_leaves_the_earlier_one(exported, monkeypatch, module, stage, error):
     def stop(*args):
         raise error("stop")
 
-    monkeypatch.setattr(pipeline, stage, stop)
+    monkeypatch.setattr(module, stage, stop)
     expect_untouched(exported, error)
 
 
@@ -185,7 +188,67 @@ def test_strange_folders_are_replaced_by_force_only(tmp_path):
     assert (tmp_path / "out" / "other.txt").is_file()
 
 
-@pytest.mark.parametrize("wrong", [{"dialect": "tflite"}, {"layout": "Q"}])
+@pytest.mark.parametrize("wrong", [{"dialect": "tflite"}, {"layout": "Q"}, {"format": "whit"}])
 def test_unknown_choices(tmp_path, wrong):
     with pytest.raises(ExportError, match=next(iter(wrong.values()))):
         ExportRequest(checkpoint=tmp_path, output=tmp_path, **wrong)
+
+
+def test_one_format_at_a_time(tmp_path):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    for name in ("all", "onnx", "tflite"):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / name, format=name))
+    parts = [contents(tmp_path / name) for name in ("onnx", "tflite")]
+    assert not parts[0].keys() & parts[1].keys()
+    assert parts[0] | parts[1] == contents(tmp_path / "all")
+    assert {path for path in parts[1] if not path.startswith("stock")} == {"model.tflite"}
+
+
+WITHOUT_ONNX = (
+    "import sys, pathlib\n"
+    "sys.modules |= dict.fromkeys(('onnx', 'onnxruntime', 'ai_edge_litert'))\n"  # None: not importable
+    "import whit.exporter.export as e\n"
+    "from whit.runtime.errors import WhitError\n"
+    "from whit.runtime.recognizer import Recognizer\n"
+    "checkpoint, output = map(pathlib.Path, sys.argv[1:3])\n"
+    "try: e.run_export(e.ExportRequest(checkpoint=checkpoint, output=output, format=sys.argv[3]))\n"
+    "except WhitError as error: print(error); sys.exit(2)\n"
+    "print(Recognizer.from_file(output).engine.name)\n"
+)
+
+
+@pytest.mark.parametrize("format", ["tflite", "all"])
+def test_only_the_onnx_format_needs_onnx(tmp_path, format):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    command = [sys.executable, "-c", WITHOUT_ONNX, checkpoint, tmp_path / "out", format]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if format == "tflite":
+        assert (done.returncode, done.stdout) == (0, "native\n"), done.stderr
+        assert os.listdir(tmp_path / "out") == ["model.tflite"]
+    else:
+        expected = "received none of the name onnx and onnxruntime; --format tflite needs neither\n"
+        assert done.returncode == 2 and done.stdout.endswith(expected), done.stderr
+        assert not (tmp_path / "out").exists()
+
+
+def test_an_export_of_nothing_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "has_litert", lambda: False)
+    checkpoint = random_checkpoint(schemes=None).write(tmp_path / "checkpoint")
+    with pytest.raises(ExportError, match="expected something to write"):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", format="tflite"))
+
+
+def test_our_engine_must_take_the_file(tmp_path, monkeypatch):
+    """Golden vectors that differ from what the file computes are found by the engine alone."""
+    original = jobs.golden_chunks
+
+    def edited(checkpoint):
+        vectors = original(checkpoint)
+        vectors["logits"] = vectors["logits"] + 1
+        return vectors
+
+    monkeypatch.setattr(jobs, "golden_chunks", edited)
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    with pytest.raises(SelfCheckError, match=r"^\[model\.tflite: whit\.golden\.logits\]"):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", format="tflite"))
+    assert os.listdir(tmp_path) == ["checkpoint"]

@@ -10,7 +10,7 @@ from whit.exporter.errors import GraphError
 from whit.exporter.float_arithmetic import FloatArithmetic
 from whit.exporter.interpreter import Interpreter
 from whit.exporter.lower import lower_to_float
-from whit.exporter.verify import measure_agreement, verify_float
+from whit.exporter.verify_onnx import measure_agreement, verify_float
 from whit.exporter.writers.onnx_stock import OnnxStockFloatWriter, OnnxStockInt8Writer
 
 MODELS = pytest.mark.parametrize("model", [LSTM_MODEL, STATELESS_MODEL], ids=["lstm", "stateless"])

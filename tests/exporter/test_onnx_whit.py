@@ -9,7 +9,7 @@ from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.errors import NotQuantizedError
 from whit.exporter.lower import lower_to_packed
-from whit.exporter.verify import verify_packed
+from whit.exporter.verify_onnx import verify_packed
 from whit.exporter.writers.onnx_whit import OnnxWhitWriter
 
 GRAPHS = ("encoder", "decoder", "joiner")

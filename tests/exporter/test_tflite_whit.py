@@ -8,7 +8,6 @@ import pytest
 import tflite
 from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, Scheme, random_checkpoint
 
-from whit.exporter import export as pipeline
 from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.errors import OutputError, SelfCheckError
@@ -16,7 +15,7 @@ from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.interpreter import Interpreter
 from whit.exporter.lower import lower_to_packed
-from whit.exporter.verify import verify_tflite
+from whit.exporter.verify_tflite import verify_tflite
 from whit.exporter.writers import tflite_whit
 
 MODELS = {
@@ -274,7 +273,7 @@ def test_swapped_attributes_are_refused(tmp_path, monkeypatch, op):
 
 
 def test_swapped_outputs_are_refused(tmp_path, monkeypatch):
-    original = pipeline.TfliteWhitWriter.write
+    original = tflite_whit.TfliteWhitWriter.write
 
     def swapped(self, model, folder):
         finish = tflite_whit.SubgraphWriter.finish
@@ -289,7 +288,7 @@ def test_swapped_outputs_are_refused(tmp_path, monkeypatch):
             patch.setattr(tflite_whit.SubgraphWriter, "finish", finish_swapped)
             original(self, model, folder)
 
-    monkeypatch.setattr(pipeline.TfliteWhitWriter, "write", swapped)
+    monkeypatch.setattr(tflite_whit.TfliteWhitWriter, "write", swapped)
     with pytest.raises(SelfCheckError, match=r"h_next of encode\] expected encoder.h_next"):
         exported(tmp_path)
 

@@ -20,6 +20,7 @@ def export(
     dialect: Annotated[
         str, typer.Option(help="whit (packed), stock (float and int8, no custom operator) or all.")
     ] = "all",
+    format: Annotated[str, typer.Option(help="tflite (needs no onnx, no onnxruntime), onnx or all.")] = "all",
     layout: Annotated[str, typer.Option(help="Packed layout: E, P or auto.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace sub-folders that are no exports.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -33,6 +34,7 @@ def export(
         checkpoint=checkpoint,
         output=output,
         dialect=dialect,  # type: ignore[arg-type]  # checked when made
+        format=format,  # type: ignore[arg-type]
         layout=layout,  # type: ignore[arg-type]
         force=force,
     )

@@ -9,32 +9,27 @@ from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import Checkpoint, read_checkpoint
 from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
 from whit.exporter.golden import write_golden
-from whit.exporter.golden_chunks import golden_chunks
 from whit.exporter.ir import Model
+from whit.exporter.jobs import (
+    ONNX_FOLDER,
+    Format,
+    Job,
+    missing_onnx_packages,
+    packed_jobs,
+    stock_jobs,
+)
 from whit.exporter.litert_graph import has_litert
 from whit.exporter.lower import lower_to_float, lower_to_packed
 from whit.exporter.passes.choose_layout import Layout
 from whit.exporter.report import DialectReport, ExportReport, describe_matrices, files_bytes
 from whit.exporter.staging import publish, staged
-from whit.exporter.verify import CheckResult, measure_agreement, verify_float, verify_packed, verify_tflite
-from whit.exporter.verify_litert import measure_litert_agreement, verify_litert_float
-from whit.exporter.writers.onnx_stock import OnnxStockFloatWriter, OnnxStockInt8Writer
-from whit.exporter.writers.onnx_whit import OnnxWhitWriter
 from whit.exporter.writers.tflite_schema import IDENTIFIER
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
-from whit.exporter.writers.tflite_stock import TfliteStockWriter
-from whit.exporter.writers.tflite_whit import TfliteWhitWriter
-from whit.exporter.writers.writer import Writer
+from whit.runtime.errors import MissingDependency
 
 Dialect = Literal["all", "whit", "stock"]
+Formats = Literal["all", "tflite", "onnx"]
 Progress = Callable[[str], None]
-Verify = Callable[[Path, Model, Checkpoint], CheckResult]
-STOCK_TFLITE: dict[int, Verify] = {
-    32: verify_litert_float,
-    8: measure_litert_agreement,
-    4: measure_litert_agreement,
-}
-"""Bits of the weights of each stock model.tflite, and how it is checked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +40,7 @@ class ExportRequest:
         checkpoint: folder with model.safetensors and config.json.
         output: folder that receives model.tflite, onnx/, stock-float/, stock-int8/ and stock-int4/.
         dialect: "whit", "stock" or "all" that the checkpoint can have.
+        format: "tflite", "onnx" or "all".
         layout: of packed matrices.
         force: replace sub-folders that are no exports.
     """
@@ -52,12 +48,15 @@ class ExportRequest:
     checkpoint: Path
     output: Path
     dialect: Dialect = "all"
+    format: Formats = "all"
     layout: Layout = "auto"
     force: bool = False
 
     def __post_init__(self) -> None:
         if self.dialect not in ("all", "whit", "stock"):
             raise ExportError(f"[--dialect] expected all, whit or stock, received {self.dialect!r}")
+        if self.format not in ("all", "tflite", "onnx"):
+            raise ExportError(f"[--format] expected all, tflite or onnx, received {self.format!r}")
         if self.layout not in ("auto", "E", "P"):
             raise ExportError(f"[--layout] expected auto, E or P, received {self.layout!r}")
 
@@ -71,67 +70,92 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
 
     Raises:
         ExportError: the checkpoint, the request or the output folder is at fault, or a check failed.
+        MissingDependency: a package of the ONNX format is not installed.
     """
+    missing = [] if request.format == "tflite" else missing_onnx_packages()
+    if missing:
+        raise MissingDependency(
+            f"[--format {request.format}] expected the packages of pip install 'whit[export]', "
+            f"received none of the name {' and '.join(missing)}; --format tflite needs neither"
+        )
     progress("reading the checkpoint")
     checkpoint = read_checkpoint(request.checkpoint)
     model = build_rnnt(checkpoint)
-    notes = []
+    notes: list[str] = []
     packed = None
     if request.dialect != "stock":
-        unquantized = checkpoint.float_matrices
-        if not unquantized:
-            progress("packing weights")
-            packed = lower_to_packed(model, layout=request.layout)
-        elif request.dialect == "whit":
-            raise NotQuantizedError(
-                f"[{request.checkpoint}] expected every matrix quantized for dialect whit, "
-                f"received {len(unquantized)} float ones: {', '.join(unquantized)}"
-            )
-        else:
-            notes.append(
-                f"{len(unquantized)} of {len(checkpoint.matrices)} matrices are float: no dialect whit"
-            )
-    jobs: list[tuple[str, Writer, Model, Verify]] = []
-    if packed:
-        jobs.append(("onnx", OnnxWhitWriter(), packed, verify_packed))
-        golden = golden_chunks(checkpoint)
-        jobs.append((TFLITE_FILE, TfliteWhitWriter(golden), packed, verify_tflite))
-    if request.dialect != "whit":
-        floats = lower_to_float(model)
-        jobs.append(("stock-float", OnnxStockFloatWriter(), floats, verify_float))
-        jobs.append(("stock-int8", OnnxStockInt8Writer(), floats, measure_agreement))
-        if has_litert():
-            for bits, check in STOCK_TFLITE.items():
-                stock = TfliteStockWriter(bits)
-                jobs.append((f"{stock.dialect}/{TFLITE_FILE}", stock, floats, check))
-        else:
-            notes.append("ai-edge-litert is not installed: no stock model.tflite")
-    names = list(dict.fromkeys(Path(name).parts[0] for name, *_ in jobs))
+        packed = _pack(model, checkpoint, request, notes, progress)
+    floats = lower_to_float(model) if request.dialect != "whit" else None
+    jobs = _list_jobs(packed, floats, checkpoint, request.format, notes)
+    if not jobs:
+        raise ExportError(f"[{request.checkpoint}] expected something to write, received: {'; '.join(notes)}")
+    names = list(dict.fromkeys(Path(job.path).parts[0] for job in jobs))
     output = request.output.resolve()
     _check_output(output, names, force=request.force)
     reports = []
     with staged(output) as staging:
-        for name, writer, lowered, verify in jobs:
-            folder = (staging / name).parent if name.endswith(TFLITE_FILE) else staging / name
-            folder.mkdir(exist_ok=True)
-            progress(f"writing {name}")
-            writer.write(lowered, folder)
-            progress(f"checking {name}")
-            result = verify(folder, lowered, checkpoint)
-            if name == "onnx":
-                write_golden(folder, checkpoint)
-            reports.append(
-                DialectReport(
-                    dialect=writer.dialect,
-                    folder=str(request.output / folder.relative_to(staging)),
-                    files_bytes=files_bytes(staging / name),
-                    self_check=result,
-                )
-            )
+        for job in jobs:
+            result = _write(job, staging, request.output, checkpoint, progress)
+            reports.append(result)
         publish(staging, output, names)
     matrices = describe_matrices(checkpoint, packed)
     return ExportReport(
         name=checkpoint.config.name, dialects=tuple(reports), matrices=matrices, notes=tuple(notes)
+    )
+
+
+def _pack(
+    model: Model, checkpoint: Checkpoint, request: ExportRequest, notes: list[str], progress: Progress
+) -> Model | None:
+    """Returns the graphs of dialect `whit`, or None with a note where some matrices are float."""
+    unquantized = checkpoint.float_matrices
+    if not unquantized:
+        progress("packing weights")
+        return lower_to_packed(model, layout=request.layout)
+    if request.dialect == "whit":
+        raise NotQuantizedError(
+            f"[{request.checkpoint}] expected every matrix quantized for dialect whit, "
+            f"received {len(unquantized)} float ones: {', '.join(unquantized)}"
+        )
+    notes.append(f"{len(unquantized)} of {len(checkpoint.matrices)} matrices are float: no dialect whit")
+    return None
+
+
+def _list_jobs(
+    packed: Model | None, floats: Model | None, checkpoint: Checkpoint, format: Formats, notes: list[str]
+) -> list[Job]:
+    formats: tuple[Format, ...] = ("onnx", "tflite") if format == "all" else (format,)
+    jobs: list[Job] = []
+    if packed:
+        for each in formats:
+            jobs += packed_jobs(packed, checkpoint, each)
+    if floats:
+        for each in formats:
+            if each == "tflite" and not has_litert():
+                notes.append("ai-edge-litert is not installed: no stock model.tflite")
+                continue
+            jobs += stock_jobs(floats, each)
+    return jobs
+
+
+def _write(
+    job: Job, staging: Path, output: Path, checkpoint: Checkpoint, progress: Progress
+) -> DialectReport:
+    """Writes and checks one file or folder."""
+    written = staging / job.path
+    folder = written.parent if written.name == TFLITE_FILE else written
+    folder.mkdir(exist_ok=True)
+    progress(f"writing {job.path}")
+    job.writer.write(job.model, folder)
+    progress(f"checking {job.path}")
+    result = job.verify(folder, job.model, checkpoint)
+    if job.path == ONNX_FOLDER:
+        write_golden(folder, checkpoint)
+    return DialectReport(
+        dialect=job.writer.dialect,
+        folder=str(output / folder.relative_to(staging)),
+        files_bytes=files_bytes(written),
+        self_check=result,
     )
 
 

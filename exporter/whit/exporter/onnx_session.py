@@ -10,6 +10,7 @@ import onnxruntime
 from whit.exporter.arithmetic import Array
 from whit.exporter.errors import SelfCheckError
 from whit.exporter.ir import Graph
+from whit.exporter.same_bits import same_bits
 from whit.exporter.writers.onnx_proto import ELEMENT_TYPES
 from whit.exporter.writers.onnx_signature import FILES, SIGNATURES, PassThrough, Port
 
@@ -97,24 +98,3 @@ def to_port(port: Port, value: Array) -> Array:
     moved = value.transpose([port.value_axes.index(letter) for letter in kept])
     added = [axis for axis, letter in enumerate(port.axes) if letter not in port.value_axes]
     return np.expand_dims(moved, tuple(added))
-
-
-def same_bits(a: Array, b: Array) -> bool:
-    """Tells whether two arrays are equal in shape, type and bits; any NaN equals any other."""
-    return a.shape == b.shape and a.dtype == b.dtype and not different(a, b).any()
-
-
-def different(a: Array, b: Array) -> Array:
-    """Returns where the bits of two arrays of one shape and type differ."""
-    unequal: Array = _bits(a) != _bits(b)
-    both_nan: Array = np.isnan(a) & np.isnan(b)
-    return unequal & ~both_nan
-
-
-def _bits(a: Array) -> Array:
-    return np.ascontiguousarray(a).view(f"u{a.dtype.itemsize}")
-
-
-def first(where: Array) -> tuple[int, ...]:
-    """Returns the first true position."""
-    return tuple(int(i) for i in np.argwhere(where)[0])

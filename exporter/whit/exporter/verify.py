@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,14 +9,12 @@ import numpy as np
 from whit.exporter.arithmetic import Arithmetic, Array, Result
 from whit.exporter.checkpoint import Checkpoint
 from whit.exporter.errors import SelfCheckError
-from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.float_arithmetic import FloatArithmetic
 from whit.exporter.greedy import Decision, greedy
 from whit.exporter.interpreter import Interpreter
-from whit.exporter.ir import Graph, Model
-from whit.exporter.onnx_session import TracedGraph, different, first
+from whit.exporter.ir import Graph
 from whit.exporter.probes import Probes
-from whit.exporter.tflite_graph import TfliteGraph
+from whit.exporter.same_bits import different, first
 
 AGREEMENT_FRAMES = 50
 """Encoder frames over which a dialect without promised bits is compared."""
@@ -96,57 +93,6 @@ class _Comparison:
         return f"{self.traced.file}: {self.ops[name]} {name}"
 
 
-def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
-    """Compares every value of a `whit` folder with the exact arithmetic of the checkpoint, bit for bit.
-
-    Args:
-        folder: the written files.
-        model: the graphs they were written from; only their names and types are used.
-        checkpoint: what they must compute.
-
-    Raises:
-        SelfCheckError: something differs; the first node, position and both values are named.
-    """
-    frames = 4 * checkpoint.config.model.subsampling_factor
-    traced = _trace(folder, model, checkpoint, packed=True)
-    return compare_values(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
-
-
-def verify_tflite(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
-    """Compares a `whit` model.tflite with the packed arrays and, value by value, with the checkpoint.
-
-    The file is read back and run operator by operator (tflite_graph.py); every bit must agree.
-    Arguments and errors are those of verify_packed.
-    """
-    traced = {graph.name: TfliteGraph(folder, graph) for graph in model.graphs}
-    for graph in traced.values():
-        graph.check_constants()
-    frames = checkpoint.config.chunk_frames
-    return compare_values(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
-
-
-def verify_float(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
-    """Compares every value of a `stock-float` folder with the dequantized checkpoint, within rounding.
-
-    Each value is computed in float64 from the file's own inputs to it, so the bound is that of one operation
-    (float_arithmetic.py); within an LSTM it grows with each step, hence only one encoder frame at a time.
-
-    Raises:
-        SelfCheckError: something differs by more than rounding can explain.
-    """
-    frames = checkpoint.config.model.subsampling_factor
-    traced = _trace(folder, model, checkpoint, packed=False)
-    return compare_values(traced, checkpoint, FloatArithmetic(), frames=frames, promise="within rounding")
-
-
-def _trace(folder: Path, model: Model, checkpoint: Checkpoint, *, packed: bool) -> dict[str, TracedGraph]:
-    factor = checkpoint.config.model.subsampling_factor
-    return {
-        graph.name: TracedGraph(folder, graph, subsampling_factor=factor, packed=packed)
-        for graph in model.graphs
-    }
-
-
 def compare_values(
     traced: Mapping[str, Traced],
     checkpoint: Checkpoint,
@@ -188,11 +134,6 @@ def compare_values(
         join.finish()
     compared = sum(comparison.compared for comparison in comparisons.values())
     return CheckResult(promise, compared)
-
-
-def measure_agreement(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
-    """Counts the decisions in which ONNX files without promised bits differ from their checkpoint."""
-    return count_differing(_trace(folder, model, checkpoint, packed=False), checkpoint)
 
 
 def count_differing(traced: Mapping[str, Traced], checkpoint: Checkpoint) -> CheckResult:
