@@ -15,6 +15,7 @@ from whit.models.augment import AugmentConfig, augment_waveform
 from whit.models.augment_features import Features, augment_features
 from whit.models.batch import Batch, Window, collate, utterance_features
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip, read_audio
+from whit.models.data import DevSet
 from whit.models.digit_strings import JoinConfig, by_speaker, digit_strings, draw_clips, join_clips
 from whit.models.errors import RecipeError
 from whit.models.presets import DIGITS
@@ -65,15 +66,6 @@ class DigitDataConfig:
     babble_utterances: int = 60
     dev_strings: int = 100  # of each source
     emission_delay_s: float = 0.36  # a word may be emitted from its middle until so long after its end
-
-
-@dataclass(frozen=True, kw_only=True)
-class DevSet:
-    """A named development set."""
-
-    name: str
-    features: tuple[Features, ...]
-    texts: tuple[str, ...]
 
 
 class DigitData:

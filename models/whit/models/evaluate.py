@@ -9,7 +9,7 @@ import jiwer
 from whit.models.augment_features import Features
 from whit.models.batch import collate, utterance_features
 from whit.models.clip import read_audio
-from whit.models.greedy import greedy_search
+from whit.models.greedy import ctc_greedy_search, greedy_search
 from whit.models.rnnt import Rnnt
 from whit.models.tokens import Tokenizer
 from whit.runtime.manifest import read_manifest
@@ -20,6 +20,7 @@ class Score:
     """What a model made of a set."""
 
     wer: float  # percent of reference words
+    cer: float  # percent of reference characters, spaces included
     hypotheses: tuple[str, ...]
     last_frame: tuple[int, ...]  # encoder frame of each utterance's last token, -1 without one
 
@@ -41,6 +42,7 @@ def evaluate(
     tokenizer: Tokenizer,
     *,
     batch_size: int = 64,
+    with_ctc: bool = False,
 ) -> Score:
     """Returns the score of greedy search; the model is put in evaluation mode and back.
 
@@ -50,10 +52,12 @@ def evaluate(
         texts: reference words of each.
         tokenizer: of the model.
         batch_size: utterances decoded together, of similar lengths.
+        with_ctc: decode the joint without its prediction network as CTC.
     """
     training = model.training
     model.eval()
     hypotheses = [""] * len(texts)
+    search = ctc_greedy_search if with_ctc else greedy_search
     last_frame = [-1] * len(texts)
     order = sorted(range(len(texts)), key=lambda i: len(features[i]))
     for first in range(0, len(order), batch_size):
@@ -61,9 +65,10 @@ def evaluate(
         batch = collate(
             [features[i] for i in chosen], [[] for _ in chosen], multiple=model.config.subsampling_factor
         )
-        for i, emissions in zip(chosen, greedy_search(model, batch.features, batch.num_frames), strict=True):
+        for i, emissions in zip(chosen, search(model, batch.features, batch.num_frames), strict=True):
             hypotheses[i] = tokenizer.decode(e.token for e in emissions)
             last_frame[i] = emissions[-1].frame if emissions else -1
     model.train(training)
     wer = 100.0 * jiwer.wer(list(texts), hypotheses)
-    return Score(wer=wer, hypotheses=tuple(hypotheses), last_frame=tuple(last_frame))
+    cer = 100.0 * jiwer.cer(list(texts), hypotheses)
+    return Score(wer=wer, cer=cer, hypotheses=tuple(hypotheses), last_frame=tuple(last_frame))

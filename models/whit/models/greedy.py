@@ -48,3 +48,28 @@ def greedy_search(model: Rnnt, features: Tensor, num_frames: Tensor) -> list[lis
             predicted = torch.where(running[:, None, None], after, predicted)
             state = model.predictor.choose(running, state_after, state)
     return emissions
+
+
+@torch.no_grad()
+def ctc_greedy_search(model: Rnnt, features: Tensor, num_frames: Tensor) -> list[list[Emission]]:
+    """Returns the emissions of each utterance by CTC's rule: repeats count once, blanks not at all.
+
+    Args:
+        model: in evaluation mode; its joint is used without the prediction network.
+        features: (batch, frames, mels), frames a multiple of the subsampling factor.
+        num_frames: int64, (batch,), feature frames of each.
+    """
+    encoded, _ = model.encode(features)
+    lengths = (num_frames + model.config.subsampling_factor - 1) // model.config.subsampling_factor
+    best = model.ctc_logits(encoded).argmax(-1)
+    emissions = []
+    for tokens, length in zip(best, lengths.tolist(), strict=True):
+        row = tokens[:length].tolist()
+        emissions.append(
+            [
+                Emission(token=token, frame=frame)
+                for frame, (token, before) in enumerate(zip(row, [model.blank, *row[:-1]], strict=True))
+                if token not in (model.blank, before)
+            ]
+        )
+    return emissions

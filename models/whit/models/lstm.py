@@ -121,9 +121,18 @@ class LSTM(nn.Module):
         if round_x and round_h and not self.training and not torch.is_grad_enabled():
             wx = hard_product(x, hard_matrix(self, "weight_ih")) + bias
             return _hard_recurrence(wx, hard_matrix(self, "weight_hh"), state)
+        if not round_x and not round_h:
+            return self._float_layer(x, state)
         wx = functional.linear(fake_quantize_rows(x) if round_x else x, self.weight_ih, bias)
         y, h, c = Recurrence.apply(wx, self.weight_hh, *state, round_h)  # type: ignore[no-untyped-call]
         return y, (h, c)
+
+    def _float_layer(self, x: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
+        """Returns what `forward` does, by torch's fused layer."""
+        weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        hx = (state[0][None], state[1][None])
+        y, h, c = torch._VF.lstm(x, hx, weights, True, 1, 0.0, self.training, False, False)
+        return y, (h[0], c[0])
 
 
 def _hard_recurrence(wx: Tensor, recurrent: HardMatrix, state: LstmState) -> tuple[Tensor, LstmState]:

@@ -21,6 +21,22 @@ class Preset:
 PRESETS = {
     # About 1.2 M parameters: connected English digits, one token a word.
     "rnnt-digits": Preset(model=RnntConfig(), tokens=tuple(WORD_START + word for word in DIGITS)),
+    # About 6.8 M parameters: read speech with word pieces; give the recipe's `tokens`.
+    "rnnt-7m": Preset(
+        model=RnntConfig(
+            stack=4,
+            pre_layers=2,
+            post_layers=3,
+            encoder_hidden=384,
+            layer_norm=True,
+            residual=True,
+            embedding=128,
+            predictor_layers=1,
+            predictor_hidden=256,
+            joint_hidden=256,
+        ),
+        tokens=(WORD_START, *string.ascii_lowercase, "'"),
+    ),
     # The layout of MLPerf inference's RNN-T (mlcommons/inference, rnnt.toml): 45,323,037 parameters.
     "rnnt-45m": Preset(
         model=RnntConfig(

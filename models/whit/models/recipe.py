@@ -1,14 +1,17 @@
 """Training recipes: TOML files that become one checked, frozen configuration."""
 
+import json
 import tomllib
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from whit.models.checkpoint import StreamingConfig
 from whit.models.digit_data import DigitDataConfig
 from whit.models.errors import ModelsError, RecipeError
 from whit.models.quantizers import QuantizationRule, QuantizationSpec
+from whit.models.speech_data import SpeechDataConfig
 
 T = TypeVar("T")
 
@@ -27,6 +30,9 @@ class OptimizationConfig:
     ema_decay: float = 0.999  # of the averaged weights that are scored and saved; 0 keeps the last weights
     dropout: float = 0.1
     fastemit: float = 0.0
+    loss: str = "transducer"  # or "ctc": of the joint without prediction network, which pretrains
+    ctc_weight: float = 0.0  # of that loss beside the transducer's
+    precision: str = "float32"  # or "bfloat16": of matrix products; weights and losses stay float32
     log_every: int = 20
     evaluate_every: int = 500
     save_every: int = 250
@@ -37,6 +43,12 @@ class OptimizationConfig:
                 raise RecipeError(
                     f"[optimization.{name}] expected at least 1, received {getattr(self, name)}"
                 )
+        if self.loss not in ("transducer", "ctc"):
+            raise RecipeError(f"[optimization.loss] expected transducer or ctc, received {self.loss!r}")
+        if self.precision not in ("float32", "bfloat16"):
+            raise RecipeError(
+                f"[optimization.precision] expected float32 or bfloat16, received {self.precision!r}"
+            )
         for name in ("warmup_fraction", "final_fraction", "ema_decay", "dropout"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise RecipeError(
@@ -61,11 +73,21 @@ class Recipe:
     name: str
     preset: str
     optimization: OptimizationConfig
-    data: DigitDataConfig
+    data: DigitDataConfig | None = None  # strings of digits, or
+    speech: SpeechDataConfig | None = None  # whole recordings
+    tokens: str = ""  # file of word pieces, one a line, in place of the preset's tokens
     seed: int = 0
     init_from: str = ""  # checkpoint folder of float weights to start from
     streaming: StreamingConfig = field(default_factory=StreamingConfig)
     quantization: tuple[QuantizationEntry, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.speech is None):
+            raise RecipeError("[recipe] expected either data or speech, received both or none")
+
+    def identity(self) -> str:
+        """Returns a text that two recipes share if they train the same model: what differs from defaults."""
+        return json.dumps(_without_defaults(self), sort_keys=True)
 
     def quantization_spec(self) -> QuantizationSpec:
         """Returns the rules as the quantizers take them."""
@@ -104,7 +126,26 @@ def from_table(kind: type[T], table: dict[str, Any], place: str) -> T:
         raise RecipeError(f"[{place}] {error}") from error
 
 
+def _without_defaults(config: Any) -> dict[str, Any]:
+    """Returns the fields of a dataclass that differ from their defaults; nested ones likewise."""
+    different = {}
+    for known in fields(config):
+        value = getattr(config, known.name)
+        default = known.default_factory() if known.default_factory is not MISSING else known.default
+        if value != default:
+            different[known.name] = _plain(value)
+    return different
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return _without_defaults(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
 def _value(hint: Any, value: Any, place: str) -> Any:
+    if get_origin(hint) is UnionType:
+        hint = get_args(hint)[0]
     if is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, dict):
             return from_table(hint, value, place)

@@ -8,76 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from whit.models.activation import fake_quantize_rows
-from whit.models.errors import ShapeError
+from whit.models.linear import Linear
 from whit.models.lstm import LSTM
-from whit.models.quantized_product import hard_matrix, hard_product, is_quantized
+from whit.models.lstm_encoder import Encoder
 from whit.models.rnnt_config import RnntConfig
 
 State = tuple[
     Tensor, Tensor
 ]  # LSTM stacks: h, c (layers, batch, hidden). Stateless predictor: context ids, empty.
-
-
-class Linear(nn.Linear):
-    """A linear layer that quantizes its input rows when its weight is quantized."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Returns `W x + b` for every row (..., in_features)."""
-        if not is_quantized(self, "weight"):
-            return super().forward(input)
-        if self.training or torch.is_grad_enabled():
-            return functional.linear(fake_quantize_rows(input), self.weight, self.bias)
-        y = hard_product(input, hard_matrix(self, "weight"))
-        return y if self.bias is None else y + self.bias
-
-
-class Encoder(nn.Module):
-    """Normalisation, stacking, LSTM layers, time reduction, LSTM layers."""
-
-    feature_mean: Tensor
-    feature_std: Tensor
-
-    def __init__(self, config: RnntConfig, dropout: float) -> None:
-        super().__init__()
-        self.config = config
-        self.dropout = dropout
-        self.register_buffer("feature_mean", torch.zeros(config.num_mels))
-        self.register_buffer("feature_std", torch.ones(config.num_mels))
-        hidden = config.encoder_hidden
-        sizes = [config.num_mels * config.stack] + [hidden] * (config.encoder_layers - 1)
-        sizes[config.pre_layers] = hidden * config.time_reduction
-        self.lstm = nn.ModuleList(LSTM(size, hidden) for size in sizes)
-
-    def forward(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        """Returns (batch, frames / subsampling_factor, hidden) and the next state.
-
-        Args:
-            features: log-mel, (batch, frames, num_mels), frames a multiple of the subsampling factor.
-            state: h and c, each (layers, batch, hidden).
-        """
-        batch, frames, _ = features.shape
-        if frames % self.config.subsampling_factor:
-            raise ShapeError(
-                f"[encoder] expected frames in multiples of {self.config.subsampling_factor}, "
-                f"received {frames}"
-            )
-        std = self.feature_std.double()
-        x = features * (1.0 / std).float() + (-self.feature_mean.double() / std).float()
-        x = x.reshape(batch, frames // self.config.stack, -1).transpose(0, 1)  # (steps, batch, stack * mels)
-        h, c = [], []
-        for i, layer in enumerate(self.lstm):
-            if i == self.config.pre_layers:
-                x = (
-                    x.transpose(0, 1)
-                    .reshape(batch, x.shape[0] // self.config.time_reduction, -1)
-                    .transpose(0, 1)
-                )
-            x, (h_i, c_i) = layer(x, (state[0][i], state[1][i]))
-            x = functional.dropout(x, self.dropout, self.training)
-            h.append(h_i)
-            c.append(c_i)
-        return x.transpose(0, 1), (torch.stack(h), torch.stack(c))
 
 
 class Embedding(nn.Module):
@@ -214,15 +152,24 @@ class Rnnt(nn.Module):
         x, state = self.predictor(tokens, state or self.predictor.streaming_state(tokens.shape[0]))
         return self.joint.predictor(x), state
 
-    def forward(self, features: Tensor, targets: Tensor) -> Tensor:
+    def ctc_logits(self, encoded: Tensor) -> Tensor:
+        """Returns logits (batch, frames, tokens + 1) of projected frames alone, for CTC."""
+        logits: Tensor = self.joint.output(encoded.relu())
+        return logits
+
+    def lattice(self, encoded: Tensor, targets: Tensor) -> Tensor:
         """Returns logits of the whole lattice, (batch, frames, tokens + 1, vocabulary + 1), for the loss.
 
         Args:
-            features: (batch, frames, num_mels).
+            encoded: from `encode`, (batch, frames, joint_hidden).
             targets: int64 (batch, tokens).
         """
-        encoded, _ = self.encode(features)
         start = torch.full((targets.shape[0], 1), self.blank)
         predicted, _ = self.predict(torch.cat((start, targets), 1))
         logits: Tensor = self.joint(encoded.unsqueeze(2), predicted.unsqueeze(1))
         return logits
+
+    def forward(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Returns `lattice` of features (batch, frames, num_mels) and targets int64 (batch, tokens)."""
+        encoded, _ = self.encode(features)
+        return self.lattice(encoded, targets)

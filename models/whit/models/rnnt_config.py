@@ -16,6 +16,8 @@ class RnntConfig:
     time_reduction: int = 2  # frames side by side between the pre and the post layers
     post_layers: int = 2
     encoder_hidden: int = 192
+    layer_norm: bool = False  # of the input of every layer but the first, and of the last output
+    residual: bool = False  # layers whose input and output have one size add them
     predictor: str = "lstm"  # or "stateless"
     embedding: int = 64
     predictor_layers: int = 1
@@ -31,6 +33,9 @@ class RnntConfig:
                     raise ModelConfigError(
                         f"[model.predictor] expected 'lstm' or 'stateless', received {value!r}"
                     )
+            elif isinstance(field.default, bool):
+                if not isinstance(value, bool):
+                    raise ModelConfigError(f"[model.{field.name}] expected true or false, received {value!r}")
             elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ModelConfigError(
                     f"[model.{field.name}] expected a whole number above 0, received {value!r}"
@@ -55,5 +60,5 @@ class RnntConfig:
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the JSON object that `from_json` reads."""
-        return asdict(self)
+        """Returns the JSON object that `from_json` reads; what is off is left out."""
+        return {key: value for key, value in asdict(self).items() if value is not False}

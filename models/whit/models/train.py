@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,20 @@ from lightning_fabric import Fabric
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from whit.models.averaged_weights import AveragedWeights
-from whit.models.batch import Batch
 from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from whit.models.data import TrainingData
 from whit.models.digit_data import DigitData
 from whit.models.errors import RecipeError
 from whit.models.evaluate import evaluate
+from whit.models.losses import batch_loss
+from whit.models.pieces import read_pieces
 from whit.models.presets import preset
 from whit.models.quantizers import apply_quantization, set_progress
 from whit.models.recipe import OptimizationConfig, Recipe
 from whit.models.rnnt import Rnnt
+from whit.models.speech_data import SpeechData
 from whit.models.tokens import Tokenizer
 from whit.models.training_state import load_state, save_state
-from whit.models.transducer_loss import transducer_loss
 
 STATE, METRICS, CHECKPOINT = "state.safetensors", "metrics.jsonl", "checkpoint"
 
@@ -52,22 +54,6 @@ def make_optimizer(model: torch.nn.Module, config: OptimizationConfig) -> torch.
     return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 
-def batch_loss(model: Rnnt, batch: Batch, fastemit: float) -> torch.Tensor:
-    """Returns the mean transducer loss of a batch, nats per utterance."""
-    logits = model(batch.features, batch.targets)
-    lengths = (batch.num_frames + model.config.subsampling_factor - 1) // model.config.subsampling_factor
-    losses = transducer_loss(
-        logits,
-        batch.targets,
-        lengths,
-        batch.num_targets,
-        blank=model.blank,
-        windows=batch.windows,
-        fastemit=fastemit,
-    )
-    return losses.mean()
-
-
 class Training:
     """One run of a recipe in its folder: state, metrics and checkpoint.
 
@@ -82,24 +68,19 @@ class Training:
         self.recipe = recipe
         self.run = run
         self.config = recipe.optimization
-        self.fabric = Fabric(accelerator="cpu", devices=1)
+        self.fabric = Fabric(
+            accelerator="cpu",
+            devices=1,
+            precision="bf16-mixed" if self.config.precision == "bfloat16" else "32-true",
+        )
         torch.manual_seed(recipe.seed)
         shape = preset(recipe.preset)
-        self.tokenizer = Tokenizer(shape.tokens)
+        tokens = read_pieces(Path(recipe.tokens)) if recipe.tokens else shape.tokens
+        self.tokenizer = Tokenizer(tokens)
         self.checkpoint_config = CheckpointConfig(
-            name=recipe.name, model=shape.model, tokens=shape.tokens, streaming=recipe.streaming
+            name=recipe.name, model=shape.model, tokens=tokens, streaming=recipe.streaming
         )
-        self.data = DigitData(
-            recipe.data,
-            data=data,
-            cache=cache,
-            tokenizer=self.tokenizer,
-            num_mels=shape.model.num_mels,
-            multiple=shape.model.subsampling_factor,
-            tail_ms=recipe.streaming.tail_ms,
-            batch_size=self.config.batch_size,
-            seed=recipe.seed,
-        )
+        self.data = self._make_data(data, cache)
         self.model = self._make_model()
         self.data.feature_mean = self.model.encoder.feature_mean.numpy()
         apply_quantization(self.model, recipe.quantization_spec())
@@ -107,7 +88,7 @@ class Training:
         self.average = AveragedWeights(self.model, self.config.ema_decay)
         self.dev_sets = self.data.dev_sets()
         self.step = 0
-        self._identity = json.dumps(asdict(recipe), sort_keys=True)
+        self._identity = recipe.identity()
         if (run / STATE).exists():
             self.step = load_state(
                 run / STATE, self.model, self.optimizer, self.average, recipe=self._identity
@@ -143,15 +124,19 @@ class Training:
     def score(self) -> dict[str, float]:
         """Saves the averaged weights and returns their word error rate (percent) on each development set."""
         with self.average.in_place(self.model):
-            scores = {
-                dev.name: round(evaluate(self.model, dev.features, dev.texts, self.tokenizer).wer, 3)
+            results = {
+                dev.name: evaluate(
+                    self.model, dev.features, dev.texts, self.tokenizer, with_ctc=self.config.loss == "ctc"
+                )
                 for dev in self.dev_sets
             }
-            metrics = {"steps": self.step, "dev_wer_percent": scores}
+            scores = {name: round(score.wer, 3) for name, score in results.items()}
+            characters = {name: round(score.cer, 3) for name, score in results.items()}
+            metrics = {"steps": self.step, "dev_wer_percent": scores, "dev_cer_percent": characters}
             save_checkpoint(
                 self.run / CHECKPOINT, self.model.eval(), replace(self.checkpoint_config, metrics=metrics)
             )
-        self._log(dev_wer_percent=scores)
+        self._log(dev_wer_percent=scores, dev_cer_percent=characters)
         return scores
 
     def _one_step(self, model: Any, optimizer: Any) -> float:
@@ -163,7 +148,8 @@ class Training:
         batch = self.data.batch(self.step)
         loaded = time.perf_counter()
         optimizer.zero_grad()
-        loss = batch_loss(model, batch, self.config.fastemit)
+        with self.fabric.autocast():
+            loss = batch_loss(self.model, batch, self.config)
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(model, optimizer, max_norm=self.config.clip_norm)
         optimizer.step()
@@ -178,6 +164,33 @@ class Training:
                 step_s=round(time.perf_counter() - start, 4),
             )
         return loss.item()
+
+    def _make_data(self, data: Path, cache: Path) -> TrainingData:
+        model, streaming = self.checkpoint_config.model, self.checkpoint_config.streaming
+        if self.recipe.speech is not None:
+            return SpeechData(
+                self.recipe.speech,
+                data=data,
+                cache=cache,
+                tokenizer=self.tokenizer,
+                num_mels=model.num_mels,
+                multiple=model.subsampling_factor,
+                tail_ms=streaming.tail_ms,
+                seed=self.recipe.seed,
+            )
+        if self.recipe.data is None:
+            raise RecipeError("[recipe] expected data or speech, received neither")
+        return DigitData(
+            self.recipe.data,
+            data=data,
+            cache=cache,
+            tokenizer=self.tokenizer,
+            num_mels=model.num_mels,
+            multiple=model.subsampling_factor,
+            tail_ms=streaming.tail_ms,
+            batch_size=self.config.batch_size,
+            seed=self.recipe.seed,
+        )
 
     def _make_model(self) -> Rnnt:
         """Returns the float model the run starts from."""

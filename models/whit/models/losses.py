@@ -1,0 +1,67 @@
+"""The loss of a batch: transducer, CTC, or both."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from whit.models.batch import Batch
+from whit.models.rnnt import Rnnt
+from whit.models.transducer_loss import transducer_loss
+
+if TYPE_CHECKING:
+    from whit.models.recipe import OptimizationConfig
+
+
+def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tensor:
+    """Returns the mean loss of a batch, nats per utterance.
+
+    CTC (Graves et al., 2006) is taken of the joint with nothing from the prediction network, so it trains the
+    encoder and the joint's output of the very model that the transducer loss goes on with.
+
+    Args:
+        model: in training mode; its output (encoded frames, joint logits) may be bfloat16 under autocast.
+        batch: features and targets.
+        config: `loss`, `ctc_weight`, `fastemit`.
+    """
+    encoded, _ = model.encode(batch.features)
+    factor = model.config.subsampling_factor
+    lengths = (batch.num_frames + factor - 1) // factor
+    loss = encoded.new_zeros((), dtype=torch.float32)
+    if config.loss == "ctc" or config.ctc_weight > 0:
+        share = 1.0 if config.loss == "ctc" else config.ctc_weight
+        loss = loss + share * ctc_loss(model.ctc_logits(encoded), batch, lengths, blank=model.blank)
+    if config.loss == "transducer":
+        losses = transducer_loss(
+            model.lattice(encoded, batch.targets).float(),
+            batch.targets,
+            lengths,
+            batch.num_targets,
+            blank=model.blank,
+            windows=batch.windows,
+            fastemit=config.fastemit,
+        )
+        loss = loss + losses.mean()
+    return loss
+
+
+def ctc_loss(logits: Tensor, batch: Batch, lengths: Tensor, *, blank: int) -> Tensor:
+    """Returns the mean CTC loss, nats per utterance; one too short for its targets counts nothing.
+
+    Args:
+        logits: (batch, frames, tokens + 1).
+        batch: its targets.
+        lengths: int64, (batch,), frames of each.
+        blank: id.
+    """
+    losses = functional.ctc_loss(
+        logits.float().log_softmax(-1).transpose(0, 1),
+        batch.targets,
+        lengths,
+        batch.num_targets,
+        blank=blank,
+        reduction="none",
+        zero_infinity=True,
+    )
+    return losses.mean()
