@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from whit.models.batch import Batch
+from whit.models.ctc_alignment import lattice_band, tokens_by_frame
 from whit.models.rnnt import Rnnt
 from whit.models.transducer_loss import transducer_loss
 
@@ -33,17 +34,32 @@ def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tenso
         share = 1.0 if config.loss == "ctc" else config.ctc_weight
         loss = loss + share * ctc_loss(model.ctc_logits(encoded), batch, lengths, blank=model.blank)
     if config.loss == "transducer":
+        band = None
+        if config.band_behind or config.band_ahead:
+            band = band_around_ctc(model, encoded, batch, lengths, config)
         losses = transducer_loss(
-            model.lattice(encoded, batch.targets).float(),
+            model.lattice(encoded, batch.targets, band).float(),
             batch.targets,
             lengths,
             batch.num_targets,
             blank=model.blank,
             windows=batch.windows,
+            first_node=band[0] if band else None,
             fastemit=config.fastemit,
         )
         loss = loss + losses.mean()
     return loss
+
+
+def band_around_ctc(
+    model: Rnnt, encoded: Tensor, batch: Batch, lengths: Tensor, config: "OptimizationConfig"
+) -> tuple[Tensor, int]:
+    """Returns first nodes (batch, frames) and width of the lattice's band around the model's CTC alignment."""
+    with torch.no_grad():
+        log_probs = model.ctc_logits(encoded).float().log_softmax(-1)
+    counts = tokens_by_frame(log_probs, batch.targets, lengths, batch.num_targets, blank=model.blank)
+    nodes = batch.targets.shape[1] + 1
+    return lattice_band(counts, behind=config.band_behind, ahead=config.band_ahead, nodes=nodes)
 
 
 def ctc_loss(logits: Tensor, batch: Batch, lengths: Tensor, *, blank: int) -> Tensor:

@@ -32,6 +32,8 @@ class OptimizationConfig:
     fastemit: float = 0.0
     loss: str = "transducer"  # or "ctc": of the joint without prediction network, which pretrains
     ctc_weight: float = 0.0  # of that loss beside the transducer's
+    band_behind: int = 0  # tokens a path may be late of the model's own CTC alignment, and
+    band_ahead: int = 0  # early; both 0: the whole lattice
     precision: str = "float32"  # or "bfloat16": of matrix products; weights and losses stay float32
     log_every: int = 20
     evaluate_every: int = 500

@@ -157,16 +157,23 @@ class Rnnt(nn.Module):
         logits: Tensor = self.joint.output(encoded.relu())
         return logits
 
-    def lattice(self, encoded: Tensor, targets: Tensor) -> Tensor:
-        """Returns logits of the whole lattice, (batch, frames, tokens + 1, vocabulary + 1), for the loss.
+    def lattice(self, encoded: Tensor, targets: Tensor, band: tuple[Tensor, int] | None = None) -> Tensor:
+        """Returns logits of the lattice, (batch, frames, tokens + 1, vocabulary + 1), for the loss.
 
         Args:
             encoded: from `encode`, (batch, frames, joint_hidden).
             targets: int64 (batch, tokens).
+            band: first node of each frame (batch, frames) and the number of nodes, which replaces tokens + 1.
         """
         start = torch.full((targets.shape[0], 1), self.blank)
         predicted, _ = self.predict(torch.cat((start, targets), 1))
-        logits: Tensor = self.joint(encoded.unsqueeze(2), predicted.unsqueeze(1))
+        predicted = predicted.unsqueeze(1)
+        if band is not None:
+            first, width = band
+            node = first.unsqueeze(2) + torch.arange(width)
+            every = torch.arange(len(node))[:, None, None]
+            predicted = predicted[every, 0, node]
+        logits: Tensor = self.joint(encoded.unsqueeze(2), predicted)
         return logits
 
     def forward(self, features: Tensor, targets: Tensor) -> Tensor:

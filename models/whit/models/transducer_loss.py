@@ -25,25 +25,35 @@ class _TransducerLoss(torch.autograd.Function):
         logit_lengths: Tensor,
         target_lengths: Tensor,
         windows: Tensor | None,
+        first_node: Tensor | None,
         blank: int,
         fastemit: float,
     ) -> Tensor:
-        batch, frames, nodes, _ = logits.shape
+        batch, frames, width, _ = logits.shape
+        nodes = targets.shape[1] + 1
+        node_of_cell = torch.arange(width).expand(batch, frames, width)
+        if first_node is not None:
+            node_of_cell = node_of_cell + first_node[:, :, None]
+        label = torch.cat((targets, targets.new_zeros(batch, 1)), 1)[:, None].expand(batch, frames, nodes)
+        label = label.gather(2, node_of_cell).unsqueeze(-1)
         log_total = logits.logsumexp(-1)
-        label = targets[:, None, :, None].expand(batch, frames, nodes - 1, 1)
-        emit = logits[:, :, :-1].gather(-1, label).squeeze(-1) - log_total[:, :, :-1]
+        blank_log_p = logits[..., blank] - log_total
+        emit = logits.gather(-1, label).squeeze(-1) - log_total
+        if first_node is not None:
+            outside_band = emit.new_full((batch, frames, nodes), IMPOSSIBLE)
+            blank_log_p = outside_band.scatter(2, node_of_cell, blank_log_p)
+            emit = outside_band.scatter(2, node_of_cell, emit)
         if windows is not None:
             frame = torch.arange(frames)[:, None]
             outside = (frame < windows[:, None, :, 0]) | (frame > windows[:, None, :, 1])
-            emit = emit.masked_fill(outside, IMPOSSIBLE)
-        emit = torch.cat((emit, emit.new_full((batch, frames, 1), IMPOSSIBLE)), 2)
+            emit[:, :, :-1].masked_fill_(outside, IMPOSSIBLE)
 
         diagonals = frames + nodes - 1
         u = torch.arange(nodes).expand(diagonals, nodes)
         t = torch.arange(diagonals)[:, None] - u
         t_inside = t.clamp(0, frames - 1)
         inside = (t >= 0) & (t < logit_lengths[:, None, None]) & (u <= target_lengths[:, None, None])
-        blank_path = (logits[..., blank] - log_total)[:, t_inside, u].masked_fill(~inside, IMPOSSIBLE)
+        blank_path = blank_log_p[:, t_inside, u].masked_fill(~inside, IMPOSSIBLE)
         emit_path = emit[:, t_inside, u].masked_fill(
             ~inside | (u >= target_lengths[:, None, None]), IMPOSSIBLE
         )
@@ -76,6 +86,8 @@ class _TransducerLoss(torch.autograd.Function):
         emit_share = (alpha + emit_path + beta[:, 1:, 1:] - total).exp() * (1.0 + fastemit)
         frame, node = torch.arange(frames)[:, None], torch.arange(nodes).expand(frames, nodes)
         blank_share, emit_share = blank_share[:, frame + node, node], emit_share[:, frame + node, node]
+        if first_node is not None:
+            blank_share, emit_share = blank_share.gather(2, node_of_cell), emit_share.gather(2, node_of_cell)
         ctx.save_for_backward(logits, log_total, blank_share, emit_share, label)
         ctx.blank = blank
         return -log_likelihood
@@ -85,8 +97,8 @@ class _TransducerLoss(torch.autograd.Function):
         logits, log_total, blank_share, emit_share, label = ctx.saved_tensors
         d_logits = (logits - log_total.unsqueeze(-1)).exp_().mul_((blank_share + emit_share).unsqueeze(-1))
         d_logits[..., ctx.blank] -= blank_share
-        d_logits[:, :, :-1].scatter_add_(-1, label, -emit_share[:, :, :-1, None])
-        return d_logits.mul_(grad[0][:, None, None, None]), *[None] * 6
+        d_logits.scatter_add_(-1, label, -emit_share.unsqueeze(-1))
+        return d_logits.mul_(grad[0][:, None, None, None]), *[None] * 7
 
 
 def transducer_loss(
@@ -97,26 +109,32 @@ def transducer_loss(
     *,
     blank: int,
     windows: Tensor | None = None,
+    first_node: Tensor | None = None,
     fastemit: float = 0.0,
 ) -> Tensor:
     """Returns minus the log-likelihood (nats) of each utterance's targets, shape (batch,).
 
     Args:
-        logits: float, (batch, frames, tokens + 1, vocabulary), not normalised.
+        logits: float, (batch, frames, tokens + 1, vocabulary), not normalised; with `first_node` only a band
+            of `width` nodes a frame, (batch, frames, width, vocabulary).
         targets: int64, (batch, tokens); entries past an utterance's length are ignored but must be token ids.
         logit_lengths: int64, (batch,), frames of each utterance, 1 to `frames`.
         target_lengths: int64, (batch,), tokens of each utterance, 0 to `tokens`.
         blank: id of the blank.
         windows: int64, (batch, tokens, 2), first and last frame that may emit each token; None allows all. A
             restricted alignment (arXiv 2011.03072) learns faster and bounds the delay of words.
+        first_node: int64, (batch, frames), number of tokens at each frame's first node in a band; paths outside
+            the band do not count (the pruned lattice of arXiv 2206.13236, with a band from elsewhere).
         fastemit: lambda of FastEmit (arXiv 2010.11148): emissions get 1 + lambda times their gradient, which
             makes them come earlier; the value of the loss does not change.
 
     Raises:
         ShapeError: shapes or lengths that contradict each other.
     """
-    batch, frames, nodes, vocabulary = logits.shape if logits.ndim == 4 else (0, 0, 0, 0)
-    if logits.ndim != 4 or targets.shape != (batch, nodes - 1):
+    batch, frames, width, vocabulary = logits.shape if logits.ndim == 4 else (0, 0, 0, 0)
+    nodes = targets.shape[-1] + 1
+    fits = width == nodes if first_node is None else width <= nodes and first_node.shape == (batch, frames)
+    if logits.ndim != 4 or targets.shape != (batch, nodes - 1) or not fits:
         raise ShapeError(
             f"[transducer_loss] expected logits (batch, frames, tokens + 1, vocabulary) and "
             f"targets (batch, tokens), received {tuple(logits.shape)} and {tuple(targets.shape)}"
@@ -132,10 +150,12 @@ def transducer_loss(
             )
     if windows is not None:
         _check_windows(windows, targets, logit_lengths, target_lengths)
+    if first_node is not None and bool(((first_node < 0) | (first_node > nodes - width)).any()):
+        raise ShapeError(f"[transducer_loss] expected a band inside nodes 0 to {nodes - 1}, received another")
     if not 0 <= blank < vocabulary:
         raise ShapeError(f"[transducer_loss] expected a blank in [0, {vocabulary}), received {blank}")
     result: Tensor = _TransducerLoss.apply(  # type: ignore[no-untyped-call]
-        logits, targets, logit_lengths, target_lengths, windows, blank, fastemit
+        logits, targets, logit_lengths, target_lengths, windows, first_node, blank, fastemit
     )
     return result
 
