@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 IMPOSSIBLE = -1e30
 
@@ -34,10 +35,8 @@ def tokens_by_frame(
     best[:, :2] = score[:, 0, :2]
     steps = torch.zeros(batch, frames, states, dtype=torch.int64)  # states passed on the way into each
     for t in range(1, frames):
-        one = torch.nn.functional.pad(best, (1, 0), value=IMPOSSIBLE)[:, :-1]
-        two = torch.nn.functional.pad(best, (2, 0), value=IMPOSSIBLE)[:, :-2].masked_fill(
-            ~may_skip, IMPOSSIBLE
-        )
+        one = functional.pad(best, (1, 0), value=IMPOSSIBLE)[:, :-1]
+        two = functional.pad(best, (2, 0), value=IMPOSSIBLE)[:, :-2].masked_fill(~may_skip, IMPOSSIBLE)
         value, steps[:, t] = torch.stack((best, one, two)).max(0)
         best = torch.where((t < lengths)[:, None], value + score[:, t], best)
 

@@ -54,7 +54,7 @@ def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tenso
 def band_around_ctc(
     model: Rnnt, encoded: Tensor, batch: Batch, lengths: Tensor, config: "OptimizationConfig"
 ) -> tuple[Tensor, int]:
-    """Returns first nodes (batch, frames) and width of the lattice's band around the model's CTC alignment."""
+    """Returns first nodes (batch, frames) and width of the band around the model's CTC alignment."""
     with torch.no_grad():
         log_probs = model.ctc_logits(encoded).float().log_softmax(-1)
     counts = tokens_by_frame(log_probs, batch.targets, lengths, batch.num_targets, blank=model.blank)

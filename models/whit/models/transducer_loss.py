@@ -123,8 +123,8 @@ def transducer_loss(
         blank: id of the blank.
         windows: int64, (batch, tokens, 2), first and last frame that may emit each token; None allows all. A
             restricted alignment (arXiv 2011.03072) learns faster and bounds the delay of words.
-        first_node: int64, (batch, frames), number of tokens at each frame's first node in a band; paths outside
-            the band do not count (the pruned lattice of arXiv 2206.13236, with a band from elsewhere).
+        first_node: int64, (batch, frames), tokens before each frame's first node in a band; paths outside the
+            band do not count (the pruned lattice of arXiv 2206.13236, with a band from elsewhere).
         fastemit: lambda of FastEmit (arXiv 2010.11148): emissions get 1 + lambda times their gradient, which
             makes them come earlier; the value of the loss does not change.
 
