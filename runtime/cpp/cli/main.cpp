@@ -65,6 +65,8 @@ int run(const Options& options) {
   if (whit_stream_create(model.get(), &created)) return refuse(whit_error_text());
   const std::unique_ptr<whit_stream, FreeStream> stream(created);
   const double load_ms = ms_since(load_start);
+  double first_result_ms = load_ms;
+  const ProcessMemory loaded_memory = read_process_memory();
 
   whit_model_info info;
   whit_model_get_info(model.get(), &info);
@@ -80,9 +82,12 @@ int run(const Options& options) {
       std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
                                                 std::chrono::duration<double>(double(num_samples) / rate)));
     }
+    const bool is_first = latency.num_chunks() == 0;
+    const auto work_start = Clock::now();
     if (whit_stream_accept_waveform(stream.get(), rate, block.data(), count))
       return refuse(whit_error_text());
     if (const int error = decode_ready(stream.get(), latency)) return error;
+    if (is_first) first_result_ms += ms_since(work_start);
   }
   if (num_samples == 0) return refuse("[audio] expected at least 1 sample, received none");
   if (whit_stream_input_finished(stream.get())) return refuse(whit_error_text());
@@ -93,10 +98,12 @@ int run(const Options& options) {
   Report report{
       .model_name = info.name,
       .load_ms = load_ms,
+      .first_result_ms = first_result_ms,
       .audio_s = double(num_samples) / rate,
       .paced = options.paced,
       .latency = latency,
       .memory = {},
+      .loaded = loaded_memory,
       .process = read_process_memory(),
   };
   whit_report(stream.get(), &report.memory);

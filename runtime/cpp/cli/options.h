@@ -25,7 +25,11 @@ inline constexpr const char* kUsage =
     "  --paced          feed the audio at the speed it was spoken\n"
     "  --json           print one JSON object: text, tokens, times, memory, latency\n"
     "  --no-self-test   do not compute the file's golden vectors at load\n"
-    "  --help           print this\n";
+    "  --help           print this\n"
+    "\n"
+    "Private dirty memory includes pages of a model that was written moments ago, until they are on the "
+    "disk:\n"
+    "run sync first, or take the reported unwritten part away.\n";
 
 Expected<Options> parse_options(int num_arguments, char** arguments);
 

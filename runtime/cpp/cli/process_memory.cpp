@@ -1,5 +1,6 @@
 #include "process_memory.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -25,7 +26,11 @@ long read_field(const char* path, const char* key) {
 
 ProcessMemory read_process_memory() {
   ProcessMemory memory;
-  memory.private_dirty_kb = read_field("/proc/self/smaps_rollup", "Private_Dirty");
+  const char* rollup = "/proc/self/smaps_rollup";
+  memory.proportional_kb = read_field(rollup, "Pss");
+  memory.private_dirty_kb = read_field(rollup, "Private_Dirty");
+  const long anonymous_kb = read_field(rollup, "Anonymous");
+  memory.unwritten_kb = anonymous_kb < 0 ? -1 : std::max(0L, memory.private_dirty_kb - anonymous_kb);
   memory.resident_kb = read_field("/proc/self/status", "VmRSS");
   memory.peak_resident_kb = read_field("/proc/self/status", "VmHWM");  // last: reading needs memory, too
   return memory;

@@ -29,8 +29,8 @@ void print_string(std::string_view text) {
 void print_text(const whit_result& result, const Report& r) {
   std::puts(result.text);
   std::fflush(stdout);
-  std::fprintf(stderr, "model    %s, %.1f kB, loaded in %.1f ms\n", r.model_name.c_str(),
-               double(r.memory.file_bytes) / 1000, r.load_ms);
+  std::fprintf(stderr, "model    %s, %.1f kB, loaded in %.1f ms, first result after %.1f ms\n",
+               r.model_name.c_str(), double(r.memory.file_bytes) / 1000, r.load_ms, r.first_result_ms);
   std::fprintf(stderr, "audio    %.2f s%s, real-time factor %.4f\n", r.audio_s, r.paced ? ", paced" : "",
                real_time_factor(r));
   std::fprintf(stderr, "compute  %zu chunks, p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, %zu deadlines missed\n",
@@ -40,6 +40,12 @@ void print_text(const whit_result& result, const Report& r) {
                "memory   arena %zu B, state %zu B, private dirty %ld kB, resident %ld kB, peak %ld kB\n",
                r.memory.arena_bytes, r.memory.state_bytes, r.process.private_dirty_kb, r.process.resident_kb,
                r.process.peak_resident_kb);
+  if (r.process.unwritten_kb > 0) {
+    std::fprintf(
+        stderr,
+        "         of private dirty, %ld kB are of files not yet written to the disk: run sync first\n",
+        r.process.unwritten_kb);
+  }
 }
 
 void print_json(const whit_model* model, const whit_result& result, const Report& r) {
@@ -58,8 +64,10 @@ void print_json(const whit_model* model, const whit_result& result, const Report
   for (size_t i = 0; i < result.num_tokens; ++i) {
     std::printf("%s%lld", i ? ", " : "", static_cast<long long>(result.frames_ms[i]));
   }
-  std::printf("], \"audio_s\": %.6f, \"paced\": %s, \"load_ms\": %.3f, \"real_time_factor\": %.6f", r.audio_s,
-              r.paced ? "true" : "false", r.load_ms, real_time_factor(r));
+  std::printf(
+      "], \"audio_s\": %.6f, \"paced\": %s, \"load_ms\": %.3f, \"first_result_ms\": %.3f, "
+      "\"real_time_factor\": %.6f",
+      r.audio_s, r.paced ? "true" : "false", r.load_ms, r.first_result_ms, real_time_factor(r));
   std::printf(
       ", \"compute\": {\"chunks\": %zu, \"p50_ms\": %.4f, \"p90_ms\": %.4f, \"p99_ms\": %.4f, "
       "\"deadlines_missed\": %zu}",
@@ -67,9 +75,12 @@ void print_json(const whit_model* model, const whit_result& result, const Report
       r.latency.percentile_ms(0.99), r.latency.num_missed());
   std::printf(
       ", \"memory\": {\"file_bytes\": %zu, \"data_section_bytes\": %zu, \"arena_bytes\": %zu, "
-      "\"state_bytes\": %zu, \"private_dirty_kb\": %ld, \"resident_kb\": %ld, \"peak_resident_kb\": %ld}}\n",
+      "\"state_bytes\": %zu, \"private_dirty_after_load_kb\": %ld, \"private_dirty_kb\": %ld, "
+      "\"unwritten_kb\": %ld, "
+      "\"resident_kb\": %ld, \"proportional_kb\": %ld, \"peak_resident_kb\": %ld}}\n",
       r.memory.file_bytes, r.memory.data_section_bytes, r.memory.arena_bytes, r.memory.state_bytes,
-      r.process.private_dirty_kb, r.process.resident_kb, r.process.peak_resident_kb);
+      r.loaded.private_dirty_kb, r.process.private_dirty_kb, r.process.unwritten_kb, r.process.resident_kb,
+      r.process.proportional_kb, r.process.peak_resident_kb);
 }
 
 }  // namespace whit::cli

@@ -12,11 +12,13 @@ namespace whit::cli {
 struct Report {
   std::string model_name;
   double load_ms;
+  double first_result_ms;  ///< load_ms and all work until the first chunk was decoded
   double audio_s;
   bool paced;
   Latency latency;
   whit_memory_report memory;
-  ProcessMemory process;
+  ProcessMemory loaded;   ///< before any audio
+  ProcessMemory process;  ///< at the end
 };
 
 /// Prints the transcript, and the report to standard error.

@@ -1,0 +1,67 @@
+#include "whit/thread_pool.h"
+
+namespace whit {
+
+ThreadPool::ThreadPool(size_t num_threads) {
+  threads_.reserve(num_threads - 1);
+  try {
+    while (threads_.size() + 1 < num_threads) threads_.emplace_back([this] { serve(); });
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
+  stopped_.store(true, std::memory_order_relaxed);
+  run_number_.fetch_add(1, std::memory_order_release);
+  run_number_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadPool::run(size_t num_parts, Part* part, const void* work) {
+  const std::unique_lock running(running_, std::try_to_lock);
+  if (!running || threads_.empty() || num_parts < 2) {
+    for (size_t i = 0; i < num_parts; ++i) part(work, i);
+    return;
+  }
+  part_ = part;
+  work_ = work;
+  num_parts_ = uint32_t(num_parts);
+  unfinished_.store(num_parts_, std::memory_order_relaxed);
+  const uint32_t number = run_number_.load(std::memory_order_relaxed) + 1;
+  untaken_.store(uint64_t(number) << 32 | num_parts_, std::memory_order_release);
+  run_number_.store(number, std::memory_order_release);
+  run_number_.notify_all();
+  take_parts();
+  while (const uint32_t left = unfinished_.load(std::memory_order_acquire)) {
+    unfinished_.wait(left, std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::take_parts() {
+  uint64_t untaken = untaken_.load(std::memory_order_acquire);
+  while (const uint32_t left = uint32_t(untaken)) {
+    if (!untaken_.compare_exchange_weak(untaken, untaken - 1, std::memory_order_acq_rel,
+                                        std::memory_order_acquire)) {
+      continue;
+    }
+    part_(work_, num_parts_ - left);  // the run cannot end, nor these change, before this part has
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+    untaken = untaken_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::serve() {
+  uint32_t seen = 0;
+  for (;;) {
+    run_number_.wait(seen, std::memory_order_acquire);
+    seen = run_number_.load(std::memory_order_acquire);
+    if (stopped_.load(std::memory_order_relaxed)) return;
+    take_parts();
+  }
+}
+
+}  // namespace whit
