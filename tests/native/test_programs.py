@@ -84,6 +84,12 @@ def test_paced_input_takes_its_time(cli, model_file, samples) -> None:
         (["MODEL", "a.wav", "--raw", "8000"], "expected a WAV file or --raw RATE, received both"),
         (["MODEL", "--raw", "x"], "[--raw] expected a sample rate in Hz, received x"),
         (["MODEL", "--raw"], "[--raw] expected a sample rate in Hz, received none"),
+        (["MODEL", "a.wav", "--threads", "0"], "[--threads] expected a number of threads, received 0"),
+        (["MODEL", "--threads"], "[--threads] expected a number of threads, received none"),
+        (
+            ["MODEL", "--raw", "16000", "--threads", "65"],
+            "num_threads] expected from 1 to 64, received 65",
+        ),
         (["MODEL", "a.wav", "--quick"], "[whit-cli] expected an option of --help, received --quick"),
         (["MODEL", "missing.wav"], "[missing.wav] expected a WAV file, received No such file or directory"),
         (["MODEL", "--raw", "16000"], "[audio] expected at least 1 sample, received none"),
@@ -178,9 +184,9 @@ def test_a_stream_allocates_nothing_per_chunk(native_build, model_file, tmp_path
     source = Path(__file__).parent / "count_allocations.cpp"
     include = ROOT / "runtime" / "cpp" / "include"
     command = ["g++", "-std=c++20", "-O1", f"-I{include}", source, native_build / "libwhit_core.a"]
-    subprocess.run([*command, "-o", program], check=True)
-    for rate in ("16000", "44100"):
-        counted = subprocess.run([program, model_file, rate], capture_output=True, check=True, text=True)
+    subprocess.run([*command, "-pthread", "-o", program], check=True)
+    for settings in (("16000", "1", "1"), ("44100", "1", "1"), ("16000", "2", "1"), ("16000", "2", "3")):
+        counted = subprocess.run([program, model_file, *settings], capture_output=True, check=True, text=True)
         before, during, num_chunks, num_tokens = map(int, counted.stdout.split())
         assert before > 0  # the counter works
         assert num_chunks > 10

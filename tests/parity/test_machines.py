@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "runtime" / "cpp"
-SOURCES = ["quantize", "packed_view", "matmul", "lstm", "embedding"]
+SOURCES = ["quantize", "packed_view", "packed_product", "matmul", "lstm", "embedding"]
 FLAGS = ["-std=c++20", "-O1", "-ffp-contract=off", "-fno-math-errno", "-Iinclude", "-Isrc"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 

@@ -48,4 +48,12 @@ inline void check_shape(const char* place, const char* name, const FloatMatrix& 
   fail(place, text(name, " of shape (", rows, ", ", cols, ")"), text("(", a.shape(0), ", ", a.shape(1), ")"));
 }
 
+/// The same for a shape (count, rows, cols).
+inline void check_shape(const char* place, const char* name, const In<float, 3>& a, size_t count, size_t rows,
+                        size_t cols) {
+  if (a.shape(0) == count && a.shape(1) == rows && a.shape(2) == cols) return;
+  fail(place, text(name, " of shape (", count, ", ", rows, ", ", cols, ")"),
+       text("(", a.shape(0), ", ", a.shape(1), ", ", a.shape(2), ")"));
+}
+
 }  // namespace whit::bindings

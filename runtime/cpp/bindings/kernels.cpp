@@ -21,6 +21,7 @@
 #include "whit/matmul_kernel.h"
 #include "whit/packed_view.h"
 #include "whit/quantize.h"
+#include "whit/thread_pool.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -76,7 +77,7 @@ const whit::MatmulKernel& find_kernel(const whit::PackedMatrix& w, const std::st
 Out<float, 2> packed_matmul(const FloatMatrix& x, const Data& data, const Codebook& codebook,
                             const FloatVector& scale, const Bias& bias, int64_t rows, int64_t cols,
                             int64_t bits, const std::string& layout,
-                            const std::optional<std::string>& kernel_name) {
+                            const std::optional<std::string>& kernel_name, whit::ThreadPool* threads) {
   const auto w = view("packed_matmul", rows, cols, bits, layout, data, codebook, scale, bias);
   const whit::MatmulKernel& kernel =
       kernel_name ? find_kernel(w, *kernel_name) : whit::select_matmul_kernel(w.layout, w.bits);
@@ -86,7 +87,7 @@ Out<float, 2> packed_matmul(const FloatMatrix& x, const Data& data, const Codebo
   {
     nb::gil_scoped_release release;
     const whit::AlignedBuffer scratch(whit::matmul_scratch_bytes(kernel, w, num_lhs));
-    whit::matmul(kernel, w, FloatView(x.data()), num_lhs, y.data(), scratch.data());
+    whit::matmul(kernel, w, FloatView(x.data()), num_lhs, y.data(), scratch.data(), threads);
   }
   return y.release(num_lhs, w.rows);
 }
@@ -95,7 +96,8 @@ std::tuple<Out<float, 2>, Out<float, 2>, Out<float, 2>> packed_lstm(
     const FloatMatrix& x, const FloatMatrix& h, const FloatMatrix& c, const Data& w_data,
     const Codebook& w_codebook, const FloatVector& w_scale, const Data& r_data, const Codebook& r_codebook,
     const FloatVector& r_scale, const FloatVector& bias, int64_t input_size, int64_t hidden_size,
-    int64_t w_bits, const std::string& w_layout, int64_t r_bits, const std::string& r_layout) {
+    int64_t w_bits, const std::string& w_layout, int64_t r_bits, const std::string& r_layout,
+    whit::ThreadPool* threads) {
   const int64_t packed_rows = whit::checked_lstm_packed_rows("packed_lstm", hidden_size);
   const whit::PackedLstm layer{
       .hidden_size = size_t(hidden_size),
@@ -103,23 +105,28 @@ std::tuple<Out<float, 2>, Out<float, 2>, Out<float, 2>> packed_lstm(
           view("packed_lstm W", packed_rows, input_size, w_bits, w_layout, w_data, w_codebook, w_scale, bias),
       .r = view("packed_lstm R", packed_rows, hidden_size, r_bits, r_layout, r_data, r_codebook, r_scale, {}),
   };
-  const size_t num_frames = x.shape(0);
-  check_shape("packed_lstm", "x", x, num_frames, layer.w.cols);
-  check_shape("packed_lstm", "h", h, 1, layer.hidden_size);
-  check_shape("packed_lstm", "c", c, 1, layer.hidden_size);
-  Buffer<float> y(num_frames * layer.hidden_size);
-  Buffer<float> h_next(layer.hidden_size);
-  Buffer<float> c_next(layer.hidden_size);
+  const size_t num_streams = h.shape(0), num_rows = x.shape(0);
+  if (num_streams == 0 || num_rows % num_streams) {
+    whit::fail("packed_lstm", "h of at least 1 stream, and x of as many frames for each",
+               whit::text(num_streams, " streams and ", num_rows, " frames"));
+  }
+  check_shape("packed_lstm", "x", x, num_rows, layer.w.cols);
+  check_shape("packed_lstm", "h", h, num_streams, layer.hidden_size);
+  check_shape("packed_lstm", "c", c, num_streams, layer.hidden_size);
+  const whit::LstmBatch batch{.num_streams = num_streams, .num_frames = num_rows / num_streams};
+  Buffer<float> y(num_rows * layer.hidden_size);
+  Buffer<float> h_next(h.size());
+  Buffer<float> c_next(c.size());
   {
     nb::gil_scoped_release release;
-    std::copy_n(h.data(), layer.hidden_size, h_next.data());
-    std::copy_n(c.data(), layer.hidden_size, c_next.data());
-    const whit::AlignedBuffer scratch(whit::lstm_scratch_bytes(layer, num_frames));
-    whit::lstm(layer, FloatView(x.data()), num_frames, h_next.data(), c_next.data(), y.data(),
-               scratch.data());
+    std::copy_n(h.data(), h.size(), h_next.data());
+    std::copy_n(c.data(), c.size(), c_next.data());
+    const whit::AlignedBuffer scratch(whit::lstm_scratch_bytes(layer, batch));
+    whit::lstm(layer, FloatView(x.data()), batch, h_next.data(), c_next.data(), y.data(), scratch.data(),
+               threads);
   }
-  return {y.release(num_frames, layer.hidden_size), h_next.release(1, layer.hidden_size),
-          c_next.release(1, layer.hidden_size)};
+  return {y.release(num_rows, layer.hidden_size), h_next.release(num_streams, layer.hidden_size),
+          c_next.release(num_streams, layer.hidden_size)};
 }
 
 Out<float, 2> packed_embedding(const In<int32_t, 1>& token, const Data& data, const Codebook& codebook,
@@ -195,19 +202,38 @@ void bind_kernels(nb::module_& m) {
   const auto strict = [](const char* name) { return nb::arg(name).noconvert(); };
   const auto optional = [](const char* name) { return nb::arg(name).noconvert().none(); };
 
+  nb::class_<whit::ThreadPool>(
+      m, "ThreadPool", "Threads that sleep until packed_matmul or packed_lstm shares its work with them.")
+      .def(
+          "__init__",
+          [](whit::ThreadPool* self, size_t num_threads) {
+            if (num_threads < 1 || num_threads > whit::ThreadPool::kMaxThreads) {
+              whit::fail("ThreadPool", whit::text("from 1 to ", whit::ThreadPool::kMaxThreads, " threads"),
+                         whit::text(num_threads));
+            }
+            new (self) whit::ThreadPool(num_threads);
+          },
+          "num_threads"_a, "Starts num_threads - 1 threads: the caller's is the other one.")
+      .def_prop_ro("num_threads", &whit::ThreadPool::num_threads);
+
   m.def("quantize_rows", quantize_rows, strict("a"),
         "Returns the rows of a (M, K) as int8 (M, K) and their scales (M,) (docs/format.md, section 1).");
   m.def("packed_matmul", packed_matmul, strict("x"), strict("data"), optional("codebook"), strict("scale"),
         optional("bias"), nb::kw_only(), "rows"_a, "cols"_a, "bits"_a, "layout"_a, "kernel"_a = nb::none(),
+        "threads"_a = nb::none(),
         "Returns x W^T + bias (M, rows) for x (M, cols): operator PackedMatMul of docs/format.md, section "
         "3.\n\n"
-        "`kernel` is one of matmul_kernel_names(), by default the best; all give the same bits.\n"
+        "`kernel` is one of matmul_kernel_names(), by default the best; all give the same bits, and so does "
+        "any number of threads.\n"
         "Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.");
   m.def("packed_lstm", packed_lstm, strict("x"), strict("h"), strict("c"), strict("w_data"),
         optional("w_codebook"), strict("w_scale"), strict("r_data"), optional("r_codebook"),
         strict("r_scale"), strict("bias"), nb::kw_only(), "input_size"_a, "hidden_size"_a, "w_bits"_a,
-        "w_layout"_a, "r_bits"_a, "r_layout"_a,
-        "Returns y (T, H) and the next h and c (1, H): operator PackedLSTM of docs/format.md, section 3.\n\n"
+        "w_layout"_a, "r_bits"_a, "r_layout"_a, "threads"_a = nb::none(),
+        "Returns y (n * T, H) and the next h and c (n, H) of n streams with T frames each, by default one: "
+        "operator PackedLSTM of docs/format.md, section 3.\n\n"
+        "x is (n * T, input_size), the frames of one stream behind each other. Neither streams nor threads "
+        "change a result.\n"
         "Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.");
   m.def("packed_embedding", packed_embedding, strict("token"), strict("data"), optional("codebook"),
         strict("scale"), nb::kw_only(), "rows"_a, "cols"_a, "bits"_a, "layout"_a,

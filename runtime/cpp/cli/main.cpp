@@ -57,9 +57,9 @@ int run(const Options& options) {
 
   const auto load_start = Clock::now();
   whit_model* loaded;
-  if (whit_model_load(options.model.c_str(), options.self_test ? 0 : WHIT_SKIP_SELF_TEST, &loaded)) {
-    return refuse(whit_error_text());
-  }
+  const whit_load_options load_options{.num_threads = options.num_threads,
+                                       .skip_self_test = !options.self_test};
+  if (whit_model_load(options.model.c_str(), &load_options, &loaded)) return refuse(whit_error_text());
   const std::unique_ptr<whit_model, FreeModel> model(loaded);
   whit_stream* created;
   if (whit_stream_create(model.get(), &created)) return refuse(whit_error_text());

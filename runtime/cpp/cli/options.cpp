@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <charconv>
+#include <optional>
 #include <string_view>
 
 namespace whit::cli {
@@ -10,6 +11,13 @@ Expected<Options> parse_options(int num_arguments, char** arguments) {
   const auto refuse = [](std::string_view place, std::string expected, std::string_view received) {
     return Error{
         .place = std::string(place), .expected = std::move(expected), .received = std::string(received)};
+  };
+  // The number from 1 on that follows an option; what stands there instead, if none.
+  const auto read_number = [&](int& i, int& number) -> std::optional<std::string_view> {
+    const std::string_view value = ++i < num_arguments ? arguments[i] : "";
+    const auto result = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (result.ec == std::errc{} && result.ptr == value.data() + value.size() && number >= 1) return {};
+    return value.empty() ? "none" : value;
   };
   for (int i = 1; i < num_arguments; ++i) {
     const std::string_view argument = arguments[i];
@@ -23,11 +31,11 @@ Expected<Options> parse_options(int num_arguments, char** arguments) {
       options.help = true;
       return options;
     } else if (argument == "--raw") {
-      const std::string_view value = ++i < num_arguments ? arguments[i] : "";
-      const auto result = std::from_chars(value.data(), value.data() + value.size(), options.raw_rate_hz);
-      if (result.ec != std::errc{} || result.ptr != value.data() + value.size() || options.raw_rate_hz < 1) {
-        return refuse("--raw", "a sample rate in Hz", value.empty() ? "none" : value);
-      }
+      const auto other = read_number(i, options.raw_rate_hz);
+      if (other) return refuse("--raw", "a sample rate in Hz", *other);
+    } else if (argument == "--threads") {
+      const auto other = read_number(i, options.num_threads);
+      if (other) return refuse("--threads", "a number of threads", *other);
     } else if (argument.starts_with("-")) {
       return refuse("whit-cli", "an option of --help", argument);
     } else if (options.model.empty()) {

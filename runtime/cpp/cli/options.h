@@ -11,6 +11,7 @@ struct Options {
   std::string model;
   std::string audio;    ///< a WAV file; empty with raw_rate_hz
   int raw_rate_hz = 0;  ///< above 0: int16 of one channel from standard input
+  int num_threads = 1;  ///< of one decode
   bool paced = false;   ///< feed the audio at the speed it was spoken
   bool json = false;    ///<
   bool self_test = true;
@@ -22,6 +23,7 @@ inline constexpr const char* kUsage =
     "       whit-cli MODEL.tflite --raw RATE [options] < PCM\n"
     "\n"
     "  --raw RATE       read 16-bit little-endian samples of one channel at RATE Hz from standard input\n"
+    "  --threads N      compute with N threads, up to 64; they sleep between chunks\n"
     "  --paced          feed the audio at the speed it was spoken\n"
     "  --json           print one JSON object: text, tokens, times, memory, latency\n"
     "  --no-self-test   do not compute the file's golden vectors at load\n"

@@ -18,8 +18,8 @@
  *     whit_model_free(model);
  *
  * Functions that can fail return 0, or 1 with whit_error_text() set; nothing is thrown across this border.
- * A model is immutable and may be shared by threads; a stream belongs to one thread at a time. Pointers must
- * not be null where not said otherwise.
+ * A model is immutable and may be shared by threads; a stream or batch belongs to one thread at a time.
+ * Pointers must not be null where not said otherwise.
  */
 #ifndef WHIT_H_
 #define WHIT_H_
@@ -33,21 +33,26 @@ extern "C" {
 
 typedef struct whit_model whit_model;
 typedef struct whit_stream whit_stream;
+typedef struct whit_batch whit_batch;
 
 /* Returns what went wrong in this thread's last failed call: "[place] expected ..., received ...", UTF-8.
  * Valid until this thread's next call that fails. */
 const char* whit_error_text(void);
 
-/* Do not run the file's golden vectors at load. */
-#define WHIT_SKIP_SELF_TEST 1u
+/* How a model is loaded and run; all zero is the default. */
+typedef struct whit_load_options {
+  int32_t num_threads;    /* of one decode, up to 64; 0 or 1: the caller's alone. Others sleep between calls.
+                             Results do not depend on it. */
+  int32_t skip_self_test; /* 1: do not compute the file's golden vectors */
+} whit_load_options;
 
 /* Maps and checks a model.tflite, and computes its golden vectors: a file that this machine computes
  * otherwise is refused.
- * flags  0 or WHIT_SKIP_SELF_TEST
- * model  receives the model, to be freed; null on failure */
-int whit_model_load(const char* path, uint32_t flags, whit_model** model);
+ * options  may be null
+ * model    receives the model, to be freed; null on failure */
+int whit_model_load(const char* path, const whit_load_options* options, whit_model** model);
 
-/* Frees a model; streams made from it stay valid. Null is allowed. */
+/* Frees a model; streams and batches made from it stay valid. Null is allowed. */
 void whit_model_free(whit_model* model);
 
 typedef struct whit_model_info {
@@ -84,6 +89,18 @@ int whit_stream_is_ready(const whit_stream* stream);
 
 /* Decodes one chunk; does nothing where none is ready. */
 int whit_stream_decode(whit_stream* stream);
+
+/* Makes the memory to decode several streams of one model together: each weight is read once for up to
+ * eight of them. batch receives it, to be freed; null on failure. */
+int whit_batch_create(const whit_model* model, whit_batch** batch);
+
+/* Frees a batch. Null is allowed. */
+void whit_batch_free(whit_batch* batch);
+
+/* Decodes one chunk of each stream that is ready, with the results of whit_stream_decode.
+ * streams  (num_streams,), each once
+ * Fails for a stream of another model and for one that is there twice; then nothing is decoded. */
+int whit_batch_decode(whit_batch* batch, whit_stream* const* streams, size_t num_streams);
 
 typedef struct whit_result {
   const char* text;         /* words separated by single spaces, UTF-8 */

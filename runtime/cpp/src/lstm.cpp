@@ -2,46 +2,78 @@
 
 #include <algorithm>
 
-#include "kernels/row_functions.h"
-#include "whit/matmul.h"
+#include "packed_product.h"
 
 namespace whit {
 namespace {
 
+// Two super-tiles are 16 units: what the gates of the widest instruction set take at once.
+constexpr size_t kPairRows = 2 * kSuperTileRows;
+constexpr size_t kPairUnits = kPairRows / 4;
+
 // Where each part of the scratch starts.
 struct Scratch {
-  Scratch(const PackedLstm& layer, size_t num_frames)
-      : wx(0),
-        rh(num_frames * layer.w.rows * sizeof(float)),
-        product(rh + layer.r.rows * sizeof(float)),
-        bytes(product +
-              std::max(matmul_scratch_bytes(layer.w, num_frames), matmul_scratch_bytes(layer.r, 1))) {}
+  Scratch(const PackedLstm& layer, const LstmBatch& batch)
+      : w_kernel(select_matmul_kernel(layer.w.layout, layer.w.bits)),
+        r_kernel(select_matmul_kernel(layer.r.layout, layer.r.bits)),
+        wx(0),
+        product(batch.num_streams * batch.num_frames * layer.w.rows * sizeof(float)) {
+    const size_t num_rows = batch.num_streams * batch.num_frames;
+    bytes = product + std::max(PackedProduct::scratch_bytes(w_kernel, layer.w, num_rows),
+                               PackedProduct::scratch_bytes(r_kernel, layer.r, batch.num_streams));
+  }
 
-  size_t wx;       // float (num_frames, packed rows)
-  size_t rh;       // float (packed rows,)
+  const MatmulKernel& w_kernel;
+  const MatmulKernel& r_kernel;
+  size_t wx;       // float (num_streams, num_frames, packed rows)
   size_t product;  // scratch of either product
   size_t bytes;
 };
 
 }  // namespace
 
-size_t lstm_scratch_bytes(const PackedLstm& layer, size_t num_frames) {
-  return Scratch(layer, num_frames).bytes;
+size_t lstm_scratch_bytes(const PackedLstm& layer, const LstmBatch& batch) {
+  return Scratch(layer, batch).bytes;
 }
 
-void lstm(const PackedLstm& layer, FloatView x, size_t num_frames, float* h, float* c, float* y,
-          std::byte* scratch) {
-  const Scratch at(layer, num_frames);
+void lstm(const PackedLstm& layer, FloatView x, const LstmBatch& batch, float* h, float* c, float* y,
+          std::byte* scratch, Workers* workers) {
+  const Scratch at(layer, batch);
   float* wx = reinterpret_cast<float*>(scratch + at.wx);
-  float* rh = reinterpret_cast<float*>(scratch + at.rh);
-  std::byte* product = scratch + at.product;
+  const size_t num_streams = batch.num_streams, num_frames = batch.num_frames;
+  const size_t hidden_size = layer.hidden_size, num_rows = layer.r.rows;
   const RowFunctions& functions = row_functions();
 
-  matmul(layer.w, x, num_frames, wx, product);
+  const PackedProduct w(at.w_kernel, layer.w, num_streams * num_frames, scratch + at.product);
+  w.prepare(x);
+  w.multiply_all(wx, workers);
+
+  const PackedProduct r(at.r_kernel, layer.r, num_streams, scratch + at.product);
   for (size_t t = 0; t < num_frames; ++t) {
-    matmul(layer.r, FloatView(h), 1, rh, product);
-    const float* wx_row = wx + t * layer.w.rows;
-    functions.lstm_gates(wx_row, rh, layer.hidden_size, h, c, y + t * layer.hidden_size);
+    r.prepare(FloatView(h));  // from here on, h may be overwritten
+    // The gates of a pair follow its product while that is in the cache.
+    const auto step = [&](size_t begin, size_t end) {
+      for (size_t pair = begin; pair < end; ++pair) {
+        const size_t first_unit = pair * kPairUnits;
+        const size_t num_units = std::min(kPairUnits, hidden_size - first_unit);
+        const size_t num_super_tiles = num_units > kPairUnits / 2 ? 2 : 1;
+        for (size_t first = 0; first < num_streams; first += PackedProduct::kMaxRows) {
+          const size_t count = std::min(PackedProduct::kMaxRows, num_streams - first);
+          float rh[PackedProduct::kMaxRows * kPairRows];  // (count, 64)
+          for (size_t i = 0; i < num_super_tiles; ++i) {
+            r.multiply(pair * 2 + i, first, count, rh + i * kSuperTileRows, kPairRows);
+          }
+          for (size_t i = 0; i < count; ++i) {
+            const size_t stream = first + i, frame = stream * num_frames + t;
+            const size_t unit = stream * hidden_size + first_unit;
+            functions.lstm_gates(wx + frame * num_rows + pair * kPairRows, rh + i * kPairRows, num_units,
+                                 h + unit, c + unit, y + frame * hidden_size + first_unit);
+          }
+        }
+      }
+    };
+    const size_t num_pairs = (hidden_size + kPairUnits - 1) / kPairUnits;
+    for_ranges(workers, num_pairs, (r.least_super_tiles() + 1) / 2, step);
   }
 }
 

@@ -44,6 +44,17 @@ def sqrt(
     Returns the correctly rounded square root of each value (docs/format.md, section 4).
     """
 
+class ThreadPool:
+    """
+    Threads that sleep until packed_matmul or packed_lstm shares its work with them.
+    """
+
+    def __init__(self, num_threads: int) -> None:
+        """Starts num_threads - 1 threads: the caller's is the other one."""
+
+    @property
+    def num_threads(self) -> int: ...
+
 def quantize_rows(
     a: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
 ) -> tuple[
@@ -70,11 +81,12 @@ def packed_matmul(
     bits: int,
     layout: str,
     kernel: str | None = None,
+    threads: ThreadPool | None = None,
 ) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
     """
     Returns x W^T + bias (M, rows) for x (M, cols): operator PackedMatMul of docs/format.md, section 3.
 
-    `kernel` is one of matmul_kernel_names(), by default the best; all give the same bits.
+    `kernel` is one of matmul_kernel_names(), by default the best; all give the same bits, and so does any number of threads.
     Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.
     """
 
@@ -102,14 +114,16 @@ def packed_lstm(
     w_layout: str,
     r_bits: int,
     r_layout: str,
+    threads: ThreadPool | None = None,
 ) -> tuple[
     Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
     Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
     Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
 ]:
     """
-    Returns y (T, H) and the next h and c (1, H): operator PackedLSTM of docs/format.md, section 3.
+    Returns y (n * T, H) and the next h and c (n, H) of n streams with T frames each, by default one: operator PackedLSTM of docs/format.md, section 3.
 
+    x is (n * T, input_size), the frames of one stream behind each other. Neither streams nor threads change a result.
     Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.
     """
 
@@ -168,6 +182,27 @@ def selected_matmul_kernels() -> dict[str, str]:
     Returns the kernel's name by layout and width, such as "E4".
 
     Raises ValueError as chosen_isa().
+    """
+
+def layer_norm(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    gain: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    *,
+    epsilon: float,
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns the rows of x (M, N) normalised: operator LayerNorm of docs/format.md, section 3.
+    """
+
+def add(
+    a: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    b: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    *,
+    scale: float,
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns a + scale * b (M, N): operator Add of docs/format.md, section 3.
     """
 
 class Fbank:
@@ -335,11 +370,13 @@ class GreedySearch:
 class NativeModel:
     """
     A mapped model.tflite, run by our own engine; all state is explicit and float32.
+
+    The calls named _batch run several streams together and read each weight once for up to eight of them; each stream's result is that of the single call.
     """
 
-    def __init__(self, path: str, self_test: bool = True) -> None:
+    def __init__(self, path: str, self_test: bool = True, num_threads: int = 1) -> None:
         """
-        Maps and checks a file and, with self_test, computes its golden vectors. Raises ValueError with one sentence for the first defect.
+        Maps and checks a file and, with self_test, computes its golden vectors. With num_threads above 1, others sleep until a call shares its work with them; results do not depend on it. Raises ValueError with one sentence for the first defect.
         """
 
     def encode(
@@ -362,6 +399,26 @@ class NativeModel:
         One chunk: features (chunk_frames, num_mels), h and c (layers, hidden) give encoder frames (T', joint_hidden) and the next h and c. Raises ValueError for other shapes.
         """
 
+    def encode_batch(
+        self,
+        features: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+        ],
+        h: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+        ],
+        c: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+        ],
+    ) -> tuple[
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")],
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")],
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")],
+    ]:
+        """
+        One chunk of each of n streams: as encode, every array with a first axis of n.
+        """
+
     def predict(
         self,
         token: int,
@@ -380,6 +437,24 @@ class NativeModel:
         One token and the predictor's state give the prediction (joint_hidden,) and the next state. Raises ValueError for other shapes.
         """
 
+    def predict_batch(
+        self,
+        tokens: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        h: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+        ],
+        c: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+        ],
+    ) -> tuple[
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")],
+        Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")],
+    ]:
+        """
+        One token of each of n streams: as predict, tokens int32 (n,), every array with a first axis of n.
+        """
+
     def join(
         self,
         encoded: Annotated[
@@ -391,6 +466,19 @@ class NativeModel:
     ) -> Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C")]:
         """
         An encoder frame and a prediction, both (joint_hidden,), give logits (tokens + 1,).
+        """
+
+    def join_batch(
+        self,
+        encoded: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+        predicted: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+    ) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+        """
+        A frame and a prediction of each of n streams, both (n, joint_hidden), give logits (n, tokens + 1).
         """
 
     @property
@@ -413,4 +501,6 @@ class NativeModel:
 
     @property
     def arena_bytes(self) -> int:
-        """Working memory of any call, allocated once."""
+        """
+        Working memory of any single call, allocated once; batches take eight times as much.
+        """

@@ -1,6 +1,7 @@
 """The interface between the recogniser and whatever runs the model."""
 
-from typing import Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,27 @@ class Engine(Protocol):
 
     def join(self, encoder_output: Floats, predictor_output: Floats) -> Floats:
         """Returns logits float32 (tokens + 1,) of a frame and a prediction, both (joint_hidden,)."""
+
+
+@runtime_checkable
+class BatchEngine(Protocol):
+    """What an engine adds that runs several streams together; each result is that of the single call."""
+
+    def encode_batch(self, features: Sequence[Floats], states: Sequence[State]) -> list[tuple[Floats, State]]:
+        """Returns encoder frames and the next state of each stream.
+
+        Args:
+            features: one chunk of each stream, float32 (chunk_frames, num_mels).
+            states: one of each stream.
+        """
+
+    def predict_batch(self, tokens: Sequence[int], states: Sequence[State]) -> list[tuple[Floats, State]]:
+        """Returns the predictor's output (joint_hidden,) and the next state of each stream."""
+
+    def join_batch(
+        self, encoder_outputs: Sequence[Floats], predictor_outputs: Sequence[Floats]
+    ) -> list[Floats]:
+        """Returns the logits (tokens + 1,) of each stream."""
 
 
 def state_size_bytes(state: State) -> int:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from whit.runtime._core import Fbank, GreedySearch, RequestKind
-from whit.runtime.engine import Engine
+from whit.runtime.batch_search import search_together
+from whit.runtime.engine import BatchEngine, Engine, Floats
 from whit.runtime.engines import AUTO, load_engine
-from whit.runtime.errors import AudioError
+from whit.runtime.errors import AudioError, ConfigError
 from whit.runtime.model_info import FLOOR, FRAME_SHIFT_MS, ModelInfo
 from whit.runtime.result import Result
 from whit.runtime.settings import RecognizerSettings
@@ -96,18 +97,51 @@ class Recognizer:
         Raises:
             AudioError: the stream is not ready.
         """
-        chunk_frames = self.info.chunk_frames
         if not self.is_ready(stream):
             num_frames = stream.fbank.num_frames_ready
-            raise AudioError(f"[decode_stream] expected {chunk_frames} frames, received {num_frames}")
+            raise AudioError(
+                f"[decode_stream] expected {self.info.chunk_frames} frames, received {num_frames}"
+            )
+        chunk = self._take_chunk(stream)
+        stream.encoder_outputs, stream.encoder_state = self.engine.encode(chunk, stream.encoder_state)
+        self._search(stream)
+        self._commit(stream)
+
+    def decode_streams(self, streams: Sequence[Stream]) -> None:
+        """Decodes one chunk of each stream that is ready; the others stay as they are.
+
+        The native engine computes them together and reads each weight once for up to eight of them. Results
+        are those of `decode_stream`, bit for bit, whatever the engine.
+
+        Args:
+            streams: any number, each once.
+
+        Raises:
+            ConfigError: a stream is there twice.
+        """
+        if len({id(stream) for stream in streams}) < len(streams):
+            raise ConfigError("[decode_streams] expected each stream once, received one twice")
+        ready = [stream for stream in streams if self.is_ready(stream)]
+        if len(ready) < 2 or not isinstance(self.engine, BatchEngine):
+            for stream in ready:
+                self.decode_stream(stream)
+            return
+        chunks = [self._take_chunk(stream) for stream in ready]
+        encoded = self.engine.encode_batch(chunks, [stream.encoder_state for stream in ready])
+        for stream, (frames, state) in zip(ready, encoded, strict=True):
+            stream.encoder_outputs, stream.encoder_state = frames, state
+        search_together(ready, self.engine, blank=self.info.blank)
+        for stream in ready:
+            self._commit(stream)
+
+    def _take_chunk(self, stream: Stream) -> Floats:
+        chunk_frames = self.info.chunk_frames
         chunk = stream.fbank.read(chunk_frames)
         if len(chunk) < chunk_frames:
             floor = np.full((chunk_frames - len(chunk), self.info.num_mels), FLOOR, np.float32)
             chunk = np.concatenate([chunk, floor])
         stream.first_encoder_frame += len(stream.encoder_outputs)
-        stream.encoder_outputs, stream.encoder_state = self.engine.encode(chunk, stream.encoder_state)
-        self._search(stream)
-        self._commit(stream)
+        return chunk
 
     def decode(self, stream: Stream) -> None:
         """Decodes all chunks that wait."""

@@ -30,21 +30,29 @@ class Graph {
   struct Port {
     TensorType type;
     Shape shape;
-    size_t offset;  ///< into the arena, a multiple of 64
+    size_t offset;  ///< into the arena of one stream, a multiple of 64
 
     size_t num_bytes() const { return size_t(shape.count()) * element_bytes(type); }
   };
   const Port& input(size_t i) const { return inputs_[i]; }
   const Port& output(size_t i) const { return outputs_[i]; }
 
+  /// For one stream.
   size_t arena_bytes() const { return arena_bytes_; }
 
   /// Multiply-adds and values moved of one run; at most kMaxWork.
   int64_t work() const { return work_; }
 
-  /// Runs all operators: reads the inputs, writes the outputs. Inputs may be overwritten.
-  /// @param arena  (arena_bytes(),), 64-byte aligned
-  void run(std::byte* arena) const;
+  /// Returns where a port begins for streams together; those of the second and later follow.
+  static std::byte* place(const Port& port, std::byte* arena, size_t num_streams) {
+    return arena + num_streams * port.offset;
+  }
+
+  /// Runs all operators: reads the inputs, writes the outputs. Inputs may be overwritten. Streams do not
+  /// change each other's results.
+  /// @param arena        (num_streams * arena_bytes(),), 64-byte aligned
+  /// @param[in] workers  share the work; may be null
+  void run(std::byte* arena, size_t num_streams, Workers* workers) const;
 
  private:
   struct Step {

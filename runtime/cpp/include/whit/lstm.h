@@ -4,6 +4,7 @@
 
 #include "whit/float_view.h"
 #include "whit/packed_matrix.h"
+#include "whit/workers.h"
 
 namespace whit {
 
@@ -17,16 +18,33 @@ struct PackedLstm {
   PackedMatrix r;  ///< (lstm_packed_rows, hidden_size), no bias
 };
 
-/// Returns the scratch bytes `lstm` needs for `num_frames` frames.
-size_t lstm_scratch_bytes(const PackedLstm& layer, size_t num_frames);
+/// How much an LSTM does in one call: the same number of frames of each stream.
+struct LstmBatch {
+  size_t num_streams = 1;
+  size_t num_frames;
+};
 
-/// Runs an LSTM layer over a chunk of frames (operator PackedLSTM, docs/format.md section 3).
-/// @param[in]     x        (num_frames, w.cols)
-/// @param[in,out] h        (hidden_size,)
-/// @param[in,out] c        (hidden_size,)
-/// @param[out]    y        (num_frames, hidden_size)
+/// Returns the scratch bytes `lstm` needs.
+size_t lstm_scratch_bytes(const PackedLstm& layer, const LstmBatch& batch);
+
+/// Runs an LSTM layer over a chunk of frames (operator PackedLSTM, docs/format.md section 3). Streams share
+/// each weight that is read, and nothing else: the result of one does not depend on the others.
+/// @param[in]     x        (num_streams, num_frames, w.cols)
+/// @param[in,out] h        (num_streams, hidden_size)
+/// @param[in,out] c        (num_streams, hidden_size)
+/// @param[out]    y        (num_streams, num_frames, hidden_size)
 /// @param         scratch  (lstm_scratch_bytes,), 64-byte aligned
-void lstm(const PackedLstm& layer, FloatView x, size_t num_frames, float* h, float* c, float* y,
-          std::byte* scratch);
+/// @param[in]     workers  share the super-tiles; the result does not depend on their number
+void lstm(const PackedLstm& layer, FloatView x, const LstmBatch& batch, float* h, float* c, float* y,
+          std::byte* scratch, Workers* workers = nullptr);
+
+/// The same for one stream.
+inline size_t lstm_scratch_bytes(const PackedLstm& layer, size_t num_frames) {
+  return lstm_scratch_bytes(layer, LstmBatch{.num_frames = num_frames});
+}
+inline void lstm(const PackedLstm& layer, FloatView x, size_t num_frames, float* h, float* c, float* y,
+                 std::byte* scratch) {
+  lstm(layer, x, LstmBatch{.num_frames = num_frames}, h, c, y, scratch);
+}
 
 }  // namespace whit

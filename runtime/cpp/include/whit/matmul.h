@@ -5,6 +5,7 @@
 #include "whit/float_view.h"
 #include "whit/matmul_kernel.h"
 #include "whit/packed_matrix.h"
+#include "whit/workers.h"
 
 namespace whit {
 
@@ -17,8 +18,10 @@ size_t matmul_scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, s
 /// @param[in]  x        (num_lhs, w.cols)
 /// @param[out] y        (num_lhs, w.rows)
 /// @param      scratch  (matmul_scratch_bytes,), 64-byte aligned
-void matmul(const PackedMatrix& w, FloatView x, size_t num_lhs, float* y, std::byte* scratch);
+/// @param[in]  workers  share the super-tiles; the result does not depend on their number
+void matmul(const PackedMatrix& w, FloatView x, size_t num_lhs, float* y, std::byte* scratch,
+            Workers* workers = nullptr);
 void matmul(const MatmulKernel& kernel, const PackedMatrix& w, FloatView x, size_t num_lhs, float* y,
-            std::byte* scratch);
+            std::byte* scratch, Workers* workers = nullptr);
 
 }  // namespace whit

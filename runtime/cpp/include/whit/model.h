@@ -12,11 +12,13 @@
 #include "whit/mapped_file.h"
 #include "whit/model_config.h"
 #include "whit/tflite_file.h"
+#include "whit/thread_pool.h"
 
 namespace whit {
 
 struct LoadOptions {
-  bool self_test = true;  ///< run the golden vectors and refuse the file when a bit differs
+  bool self_test = true;   ///< run the golden vectors and refuse the file when a bit differs
+  size_t num_threads = 1;  ///< of one call, from 1 to ThreadPool::kMaxThreads; 1 starts none
 };
 
 /// A loaded `model.tflite`: immutable, so that any number of threads may run it, each with its own Workspace.
@@ -43,13 +45,17 @@ class Model {
 
   int64_t encoded_frames() const { return config_.chunk_frames / config_.subsampling; }
 
-  /// Working memory of one call of any signature.
+  /// Threads that calls share, or null; a call that finds them busy computes alone.
+  Workers* workers() const { return thread_pool_.get(); }
+
+  /// Working memory of one call of any signature, for one stream.
   size_t arena_bytes() const;
   size_t file_bytes() const { return bytes_.size(); }
   size_t data_section_bytes() const { return data_section_bytes_; }
 
  private:
-  Model(std::optional<MappedFile> mapping, std::span<const std::byte> bytes, const TfliteFile& file);
+  Model(std::optional<MappedFile> mapping, std::span<const std::byte> bytes, const TfliteFile& file,
+        size_t num_threads);
   static std::shared_ptr<const Model> make(std::optional<MappedFile> mapping,
                                            std::span<const std::byte> bytes, const LoadOptions& options);
   void check_signatures() const;
@@ -63,6 +69,7 @@ class Model {
   Graph encode_;
   Graph predict_;
   Graph join_;
+  std::unique_ptr<ThreadPool> thread_pool_;
 };
 
 }  // namespace whit

@@ -22,6 +22,8 @@ namespace whit {
 /// nothing is allocated until a stream holds more than kReservedTokens tokens. One thread at a time; streams
 /// of one model may run in parallel.
 class RecognizerStream {
+  friend void decode_together(Workspace& workspace, std::span<RecognizerStream* const> streams);
+
  public:
   static constexpr size_t kReservedTokens = 1024;  // some five minutes of speech
 
@@ -66,7 +68,7 @@ class RecognizerStream {
     size_t num_floats;
   };
   static StateLayout layout_of(const Model& model);
-  void search_chunk();
+  EncodeCall take_chunk();
 
   Workspace workspace_;
   Fbank fbank_;
@@ -80,5 +82,9 @@ class RecognizerStream {
   int sample_rate_hz_ = 0;  // 0 before the first samples
   bool finished_ = false;
 };
+
+/// Decodes one chunk of each stream; allocates nothing.
+/// @param[in] streams  different ones of the workspace's model, all ready; from 1 to workspace.max_streams().
+void decode_together(Workspace& workspace, std::span<RecognizerStream* const> streams);
 
 }  // namespace whit

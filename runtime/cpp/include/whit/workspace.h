@@ -3,45 +3,65 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "whit/aligned_buffer.h"
 #include "whit/model.h"
 
 namespace whit {
 
-/// The memory to run a model in, allocated once: one thread at a time.
+/// One chunk of one stream.
+struct EncodeCall {
+  const float* features;  ///< (chunk_frames, num_mels)
+  float* h;               ///< (layers, hidden), replaced by the next
+  float* c;               ///< (layers, hidden), replaced by the next
+  float* encoded;         ///< (encoded_frames, joint_hidden), out
+};
+
+/// One token of one stream.
+struct PredictCall {
+  int32_t token;     ///<
+  float* h;          ///< as the signature's shape, replaced by the next
+  float* c;          ///< as the signature's shape, replaced by the next
+  float* predicted;  ///< (joint_hidden,), out
+};
+
+/// An encoder frame and a prediction of one stream.
+struct JoinCall {
+  const float* encoded;    ///< (joint_hidden,)
+  const float* predicted;  ///< (joint_hidden,)
+};
+
+/// The memory to run a model in, allocated once: one thread at a time. Calls of several streams run
+/// together, and each weight is read once for all; the result of one does not depend on the others.
 class Workspace {
  public:
-  explicit Workspace(std::shared_ptr<const Model> model)
-      : model_(std::move(model)), arena_(model_->arena_bytes()) {}
+  /// Most streams that run together: as many rows as kernels multiply at once.
+  static constexpr size_t kMaxStreams = 8;
+
+  /// @param[in] max_streams  from 1 to kMaxStreams: a workspace for eight takes eight times the memory.
+  explicit Workspace(std::shared_ptr<const Model> model, size_t max_streams = 1)
+      : model_(std::move(model)), max_streams_(max_streams), arena_(max_streams * model_->arena_bytes()) {}
 
   const Model& model() const { return *model_; }
+  size_t max_streams() const { return max_streams_; }
 
-  /// Runs one chunk of the encoder.
-  /// @param[in]     features  (chunk_frames, num_mels)
-  /// @param[in,out] h, c      (layers, hidden)
-  /// @param[out]    encoded   (encoded_frames, joint_hidden)
-  void encode(const float* features, float* h, float* c, float* encoded);
+  /// @param[in] calls  from 1 to max_streams(), each of another stream; so below.
+  void encode(std::span<const EncodeCall> calls);
 
-  /// Runs the predictor on one token.
-  /// @param[in,out] h, c       as the signature's shapes
-  /// @param[out]    predicted  (joint_hidden,)
-  void predict(int32_t token, float* h, float* c, float* predicted);
+  void predict(std::span<const PredictCall> calls);
 
-  /// Joins an encoder frame and a prediction.
-  /// @param[in]  encoded, predicted  (joint_hidden,)
-  /// @param[out] logits              (tokens + 1,)
-  void join(const float* encoded, const float* predicted, float* logits);
-
-  /// Joins as above; the logits stay in the arena until the next call.
-  const float* join(const float* encoded, const float* predicted);
+  /// Returns the logits (calls, tokens + 1), in the arena until the next call.
+  const float* join(std::span<const JoinCall> calls);
 
  private:
-  void set_input(const Graph& graph, size_t i, const void* values);
-  void get_output(const Graph& graph, size_t i, float* values) const;
+  void set_input(const Graph::Port& port, size_t num_streams, size_t stream, const void* values);
+  void get_output(const Graph::Port& port, size_t num_streams, size_t stream, float* values) const;
+  void run(const Graph& graph, size_t num_streams);
 
   std::shared_ptr<const Model> model_;
-  AlignedBuffer arena_;  // (model.arena_bytes(),)
+  size_t max_streams_;
+  AlignedBuffer arena_;  // (max_streams, model.arena_bytes())
 };
 
 }  // namespace whit

@@ -7,6 +7,7 @@
 
 #include "whit.h"
 #include "whit/recognizer.h"
+#include "whit/stream_batch.h"
 
 struct whit_model {
   std::shared_ptr<const whit::Model> model;
@@ -20,6 +21,13 @@ struct whit_stream {
   std::string text;
   std::vector<int32_t> tokens;
   std::vector<int64_t> frames_ms;
+};
+
+struct whit_batch {
+  explicit whit_batch(const std::shared_ptr<const whit::Model>& model) : batch(model) {}
+
+  whit::StreamBatch batch;
+  std::vector<whit::RecognizerStream*> streams;  // of the last call
 };
 
 namespace {
@@ -49,10 +57,16 @@ int guarded(Function function) {
 
 const char* whit_error_text(void) { return error_text; }
 
-int whit_model_load(const char* path, uint32_t flags, whit_model** model) {
+int whit_model_load(const char* path, const whit_load_options* options, whit_model** model) {
   *model = nullptr;
   return guarded([&] {
-    auto loaded = whit::Model::load(path, {.self_test = !(flags & WHIT_SKIP_SELF_TEST)});
+    whit::LoadOptions load_options;
+    if (options) {
+      load_options.self_test = !options->skip_self_test;
+      // A negative number becomes one that is out of range.
+      if (options->num_threads) load_options.num_threads = size_t(uint32_t(options->num_threads));
+    }
+    auto loaded = whit::Model::load(path, load_options);
     if (!loaded) return fail(loaded.error().text());
     *model = new whit_model{*loaded};
     return 0;
@@ -107,6 +121,25 @@ int whit_stream_decode(whit_stream* stream) {
   return guarded([&] {
     stream->stream.decode();
     return 0;
+  });
+}
+
+int whit_batch_create(const whit_model* model, whit_batch** batch) {
+  *batch = nullptr;
+  return guarded([&] {
+    *batch = new whit_batch(model->model);
+    return 0;
+  });
+}
+
+void whit_batch_free(whit_batch* batch) { delete batch; }
+
+int whit_batch_decode(whit_batch* batch, whit_stream* const* streams, size_t num_streams) {
+  return guarded([&] {
+    batch->streams.clear();
+    for (size_t i = 0; i < num_streams; ++i) batch->streams.push_back(&streams[i]->stream);
+    const auto error = batch->batch.decode(batch->streams);
+    return error ? fail(error->text()) : 0;
   });
 }
 

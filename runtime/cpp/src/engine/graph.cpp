@@ -112,7 +112,9 @@ Graph::Graph(const TfliteFile& file, std::string_view key, std::initializer_list
   const size_t num_tensors = subgraph.tensors.size();
   for (size_t tensor = 0; tensor < num_tensors; ++tensor) {
     const auto& constant = subgraph.tensors[tensor].constant;
-    places_.push_back({.constant = constant ? constant->data() : nullptr, .offset = plan.offsets[tensor]});
+    places_.push_back({.constant = constant ? constant->data() : nullptr,
+                       .offset = plan.offsets[tensor],
+                       .num_bytes = subgraph.tensors[tensor].num_bytes()});
   }
   for (size_t i = 0; i < steps_.size(); ++i) steps_[i].scratch_offset = plan.offsets[num_tensors + i];
   const auto port = [&](size_t tensor) {
@@ -124,9 +126,9 @@ Graph::Graph(const TfliteFile& file, std::string_view key, std::initializer_list
   for (const size_t tensor : output_tensors) outputs_.push_back(port(tensor));
 }
 
-void Graph::run(std::byte* arena) const {
-  const TensorMemory memory(places_.data(), arena);
-  for (const Step& step : steps_) step.op->run(memory, arena + step.scratch_offset);
+void Graph::run(std::byte* arena, size_t num_streams, Workers* workers) const {
+  const TensorMemory memory(places_.data(), arena, num_streams);
+  for (const Step& step : steps_) step.op->run(memory, arena + num_streams * step.scratch_offset, workers);
 }
 
 }  // namespace whit

@@ -78,14 +78,18 @@ Expected<std::shared_ptr<const Model>> Model::load(std::span<const std::byte> by
 
 std::shared_ptr<const Model> Model::make(std::optional<MappedFile> mapping, std::span<const std::byte> bytes,
                                          const LoadOptions& options) {
+  if (options.num_threads < 1 || options.num_threads > ThreadPool::kMaxThreads) {
+    fail("num_threads", text("from 1 to ", ThreadPool::kMaxThreads), text(options.num_threads));
+  }
   const TfliteFile file = read_tflite(bytes);
-  const std::shared_ptr<const Model> model(new Model(std::move(mapping), bytes, file));
+  const std::shared_ptr<const Model> model(new Model(std::move(mapping), bytes, file, options.num_threads));
   model->check_signatures();
   if (options.self_test) run_self_test(model, file);
   return model;
 }
 
-Model::Model(std::optional<MappedFile> mapping, std::span<const std::byte> bytes, const TfliteFile& file)
+Model::Model(std::optional<MappedFile> mapping, std::span<const std::byte> bytes, const TfliteFile& file,
+             size_t num_threads)
     : mapping_(std::move(mapping)),
       bytes_(bytes),
       data_section_bytes_(file.data_section_bytes),
@@ -94,7 +98,8 @@ Model::Model(std::optional<MappedFile> mapping, std::span<const std::byte> bytes
       config_(parse_model_config(config_text_)),
       encode_(file, "encode", {"features", "h", "c"}, {"encoded", "h_next", "c_next"}),
       predict_(file, "predict", {"token", "h", "c"}, {"predicted", "h_next", "c_next"}),
-      join_(file, "join", {"encoded", "predicted"}, {"logits"}) {}
+      join_(file, "join", {"encoded", "predicted"}, {"logits"}),
+      thread_pool_(num_threads > 1 ? std::make_unique<ThreadPool>(num_threads) : nullptr) {}
 
 void Model::check_signatures() const {
   const auto f32 = TensorType::kFloat32;

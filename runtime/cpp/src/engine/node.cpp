@@ -1,6 +1,7 @@
 #include "engine/node.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "whit/fail.h"
@@ -57,6 +58,13 @@ Operand Node::input(size_t i, std::string_view name, TensorType type,
   return checked(op_.inputs[i], name, type, dims);
 }
 
+Operand Node::computed_input(size_t i, std::string_view name, TensorType type,
+                             std::initializer_list<int64_t> dims) const {
+  const Operand operand = input(i, name, type, dims);
+  if (input_tensor(i).constant) fail(place_, text(name, " to be computed"), "a constant");
+  return operand;
+}
+
 Operand Node::output(size_t i, std::string_view name, TensorType type,
                      std::initializer_list<int64_t> dims) const {
   if (i >= op_.outputs.size()) fail(place_, text("the output ", name), "none");
@@ -96,6 +104,12 @@ std::vector<int32_t> Node::attributes(size_t count) const {
     fail(place_, text(count, " int32 attributes"), text(op_.custom_options.size(), " bytes"));
   }
   if (count) std::memcpy(values.data(), op_.custom_options.data(), op_.custom_options.size());
+  return values;
+}
+
+std::vector<float> Node::float_attributes(size_t count) const {
+  std::vector<float> values;
+  for (const int32_t bits : attributes(count)) values.push_back(std::bit_cast<float>(bits));
   return values;
 }
 

@@ -53,6 +53,9 @@ class Node {
 
   /// @param[in] dims  expected lengths, -1 for any.
   Operand input(size_t i, std::string_view name, TensorType type, std::initializer_list<int64_t> dims) const;
+  /// The same for what must not be a constant: streams that run together each have their own.
+  Operand computed_input(size_t i, std::string_view name, TensorType type,
+                         std::initializer_list<int64_t> dims) const;
   Operand output(size_t i, std::string_view name, TensorType type, std::initializer_list<int64_t> dims) const;
   /// The same without an expectation.
   const TfliteTensor& input_tensor(size_t i) const;
@@ -69,6 +72,8 @@ class Node {
 
   /// Returns the attributes of an operator of ours.
   std::vector<int32_t> attributes(size_t count) const;
+  /// The same where all are floats.
+  std::vector<float> float_attributes(size_t count) const;
   /// Returns a packed matrix that lies in the data section.
   /// @param[in] matrix  names it in messages, for example "W"; may be empty.
   PackedMatrix packed_matrix(std::string_view matrix, const PackedInputs& inputs,

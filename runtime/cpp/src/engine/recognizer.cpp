@@ -97,31 +97,17 @@ bool RecognizerStream::is_ready() const {
 
 void RecognizerStream::decode() {
   if (!is_ready()) return;
+  RecognizerStream* self = this;
+  decode_together(workspace_, {&self, 1});
+}
+
+EncodeCall RecognizerStream::take_chunk() {
   const ModelConfig& config = model().config();
   const int64_t num_frames = std::min<int64_t>(config.chunk_frames, fbank_.num_frames_ready());
   fbank_.read(num_frames, features_.data());
   std::fill(features_.begin() + num_frames * config.num_mels, features_.end(), kFloor);
   float* state = state_.data();
-  workspace_.encode(features_.data(), state + at_.encoder_h, state + at_.encoder_c, state + at_.encoded);
-  search_chunk();
-  first_encoded_frame_ += model().encoded_frames();
-}
-
-void RecognizerStream::search_chunk() {
-  float* state = state_.data();
-  const int64_t width = model().config().joint_hidden;
-  search_.accept_frames(model().encoded_frames());
-  for (Request request = search_.next(); request.kind != RequestKind::kIdle; request = search_.next()) {
-    if (request.kind == RequestKind::kPredict) {
-      workspace_.predict(request.token, state + at_.predictor_h, state + at_.predictor_c,
-                         state + at_.predicted);
-      search_.provide_prediction();
-    } else {
-      const float* frame = state + at_.encoded + (request.frame - first_encoded_frame_) * width;
-      const float* logits = workspace_.join(frame, state + at_.predicted);
-      search_.provide_logits({logits, model().config().tokens.size() + 1});
-    }
-  }
+  return {features_.data(), state + at_.encoder_h, state + at_.encoder_c, state + at_.encoded};
 }
 
 std::string RecognizerStream::text() const {

@@ -67,7 +67,9 @@ void run_self_test(std::shared_ptr<const Model> model, const TfliteFile& file) {
   const size_t encoded_chunk = count(encode.output(0));
   std::vector<float> encoded(num_chunks * encoded_chunk);  // (frames', joint_hidden)
   for (size_t i = 0; i < num_chunks; ++i) {
-    workspace.encode(features.data() + i * chunk, h.data(), c.data(), encoded.data() + i * encoded_chunk);
+    const EncodeCall call{features.data() + i * chunk, h.data(), c.data(),
+                          encoded.data() + i * encoded_chunk};
+    workspace.encode({&call, 1});
   }
   compare(file, "encoder_outputs", encoded);
   compare(file, "h_next", h);
@@ -88,8 +90,10 @@ void run_self_test(std::shared_ptr<const Model> model, const TfliteFile& file) {
   std::vector<float> logits(targets.size() * num_logits);
   for (size_t i = 0; i < targets.size(); ++i) {
     float* prediction = predicted.data() + i * width;
-    workspace.predict(targets[i], decoder_h.data(), decoder_c.data(), prediction);
-    workspace.join(encoded.data() + i % num_frames * width, prediction, logits.data() + i * num_logits);
+    const PredictCall predict_call{targets[i], decoder_h.data(), decoder_c.data(), prediction};
+    workspace.predict({&predict_call, 1});
+    const JoinCall join_call{encoded.data() + i % num_frames * width, prediction};
+    std::copy_n(workspace.join({&join_call, 1}), num_logits, logits.data() + i * num_logits);
   }
   compare(file, "decoder_outputs", predicted);
   compare(file, "logits", logits);

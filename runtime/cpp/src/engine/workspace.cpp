@@ -4,48 +4,58 @@
 
 namespace whit {
 
-void Workspace::set_input(const Graph& graph, size_t i, const void* values) {
-  const Graph::Port& port = graph.input(i);
-  std::memcpy(arena_.data() + port.offset, values, port.num_bytes());
+void Workspace::set_input(const Graph::Port& port, size_t num_streams, size_t stream, const void* values) {
+  std::byte* first = Graph::place(port, arena_.data(), num_streams);
+  std::memcpy(first + stream * port.num_bytes(), values, port.num_bytes());
 }
 
-void Workspace::get_output(const Graph& graph, size_t i, float* values) const {
-  const Graph::Port& port = graph.output(i);
-  std::memcpy(values, arena_.data() + port.offset, port.num_bytes());
+void Workspace::get_output(const Graph::Port& port, size_t num_streams, size_t stream, float* values) const {
+  const std::byte* first = Graph::place(port, arena_.data(), num_streams);
+  std::memcpy(values, first + stream * port.num_bytes(), port.num_bytes());
 }
 
-void Workspace::encode(const float* features, float* h, float* c, float* encoded) {
+void Workspace::run(const Graph& graph, size_t num_streams) {
+  graph.run(arena_.data(), num_streams, model_->workers());
+}
+
+void Workspace::encode(std::span<const EncodeCall> calls) {
   const Graph& graph = model_->encode();
-  set_input(graph, 0, features);
-  set_input(graph, 1, h);
-  set_input(graph, 2, c);
-  graph.run(arena_.data());
-  get_output(graph, 0, encoded);
-  get_output(graph, 1, h);
-  get_output(graph, 2, c);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    set_input(graph.input(0), calls.size(), i, calls[i].features);
+    set_input(graph.input(1), calls.size(), i, calls[i].h);
+    set_input(graph.input(2), calls.size(), i, calls[i].c);
+  }
+  run(graph, calls.size());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    get_output(graph.output(0), calls.size(), i, calls[i].encoded);
+    get_output(graph.output(1), calls.size(), i, calls[i].h);
+    get_output(graph.output(2), calls.size(), i, calls[i].c);
+  }
 }
 
-void Workspace::predict(int32_t token, float* h, float* c, float* predicted) {
+void Workspace::predict(std::span<const PredictCall> calls) {
   const Graph& graph = model_->predict();
-  set_input(graph, 0, &token);
-  set_input(graph, 1, h);
-  set_input(graph, 2, c);
-  graph.run(arena_.data());
-  get_output(graph, 0, predicted);
-  get_output(graph, 1, h);
-  get_output(graph, 2, c);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    set_input(graph.input(0), calls.size(), i, &calls[i].token);
+    set_input(graph.input(1), calls.size(), i, calls[i].h);
+    set_input(graph.input(2), calls.size(), i, calls[i].c);
+  }
+  run(graph, calls.size());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    get_output(graph.output(0), calls.size(), i, calls[i].predicted);
+    get_output(graph.output(1), calls.size(), i, calls[i].h);
+    get_output(graph.output(2), calls.size(), i, calls[i].c);
+  }
 }
 
-const float* Workspace::join(const float* encoded, const float* predicted) {
+const float* Workspace::join(std::span<const JoinCall> calls) {
   const Graph& graph = model_->join();
-  set_input(graph, 0, encoded);
-  set_input(graph, 1, predicted);
-  graph.run(arena_.data());
-  return reinterpret_cast<const float*>(arena_.data() + graph.output(0).offset);
-}
-
-void Workspace::join(const float* encoded, const float* predicted, float* logits) {
-  std::memcpy(logits, join(encoded, predicted), model_->join().output(0).num_bytes());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    set_input(graph.input(0), calls.size(), i, calls[i].encoded);
+    set_input(graph.input(1), calls.size(), i, calls[i].predicted);
+  }
+  run(graph, calls.size());
+  return reinterpret_cast<const float*>(Graph::place(graph.output(0), arena_.data(), calls.size()));
 }
 
 }  // namespace whit

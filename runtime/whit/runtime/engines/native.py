@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from whit.runtime.tflite_metadata import find_tflite
 class NativeEngine:
     """Runs the signatures of one `model.tflite`; calls from several threads take turns.
 
-    One thread computes, whatever `num_threads` says: results never depend on it.
+    With `num_threads` above 1, others sleep until a call shares its work with them; results never depend on
+    their number.
     """
 
     name = "native"
@@ -27,11 +29,11 @@ class NativeEngine:
         self._model = model
 
     @classmethod
-    def load(cls, path: Path, *, self_test: bool = True) -> NativeEngine:
+    def load(cls, path: Path, *, num_threads: int = 1, self_test: bool = True) -> NativeEngine:
         """Returns the engine for a .tflite file or its folder; see `whit.runtime.engines.load_engine`."""
         file = find_tflite(path)
         try:
-            model = NativeModel(str(file), self_test)
+            model = NativeModel(str(file), self_test, num_threads)
         except ValueError as error:
             raise ModelFileError(str(error)) from error
         metadata = {
@@ -89,3 +91,21 @@ class NativeEngine:
     def join(self, encoder_output: Floats, predictor_output: Floats) -> Floats:
         """See `Engine.join`."""
         return self._model.join(encoder_output, predictor_output)
+
+    def encode_batch(self, features: Sequence[Floats], states: Sequence[State]) -> list[tuple[Floats, State]]:
+        """See `BatchEngine.encode_batch`."""
+        h, c = (np.stack(arrays) for arrays in zip(*states, strict=True))
+        encoded, h, c = self._model.encode_batch(np.stack(features), h, c)
+        return [(encoded[i], (h[i], c[i])) for i in range(len(features))]
+
+    def predict_batch(self, tokens: Sequence[int], states: Sequence[State]) -> list[tuple[Floats, State]]:
+        """See `BatchEngine.predict_batch`."""
+        h, c = (np.stack(arrays) for arrays in zip(*states, strict=True))
+        predicted, h, c = self._model.predict_batch(np.array(tokens, np.int32), h, c)
+        return [(predicted[i], (h[i], c[i])) for i in range(len(tokens))]
+
+    def join_batch(
+        self, encoder_outputs: Sequence[Floats], predictor_outputs: Sequence[Floats]
+    ) -> list[Floats]:
+        """See `BatchEngine.join_batch`."""
+        return list(self._model.join_batch(np.stack(encoder_outputs), np.stack(predictor_outputs)))

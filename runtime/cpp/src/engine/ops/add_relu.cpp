@@ -4,7 +4,7 @@
 namespace whit {
 namespace {
 
-class AddRelu : public Op {
+class AddRelu : public StreamOp {
  public:
   explicit AddRelu(const Node& node) {
     node.expect_ports(2, 1);
@@ -15,7 +15,7 @@ class AddRelu : public Op {
     y_ = node.output(0, "y", TensorType::kFloat32, {a_.shape.dims[0], a_.shape.dims[1]});
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     add_relu(FloatView(memory.read(a_.tensor)), FloatView(memory.read(b_.tensor)), size_t(a_.shape.dims[0]),
              size_t(a_.shape.dims[1]), memory.write_floats(y_.tensor));
   }

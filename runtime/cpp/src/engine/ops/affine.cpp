@@ -5,7 +5,7 @@
 namespace whit {
 namespace {
 
-class Affine : public Op {
+class Affine : public StreamOp {
  public:
   explicit Affine(const Node& node) {
     node.expect_ports(3, 1);
@@ -19,7 +19,7 @@ class Affine : public Op {
     y_ = node.output(0, "y", TensorType::kFloat32, {x_.shape.dims[0], num_cols});
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     affine(FloatView(memory.read(x_.tensor)), FloatView(memory.read(scale_.tensor)),
            FloatView(memory.read(offset_.tensor)), size_t(x_.shape.dims[0]), size_t(x_.shape.dims[1]),
            memory.write_floats(y_.tensor));

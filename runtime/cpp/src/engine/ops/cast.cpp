@@ -14,7 +14,7 @@ int32_t to_int32(float value) {
   return int32_t(value);
 }
 
-class Cast : public Op {
+class Cast : public StreamOp {
  public:
   explicit Cast(const Node& node) : x_(node.any_input(0)), y_(node.any_output(0)) {
     node.expect_ports(1, 1);
@@ -29,7 +29,7 @@ class Cast : public Op {
     to_float_ = to_float;
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     const std::byte* from = memory.read(x_.tensor);
     std::byte* to = memory.write(y_.tensor);
     const size_t num_bytes = size_t(x_.shape.count()) * 4;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint8_t kConcatenationOptions = 10;
 
-class Concatenation : public Op {
+class Concatenation : public StreamOp {
  public:
   explicit Concatenation(const Node& node) : y_(node.any_output(0)) {
     node.expect_ports(node.num_inputs(), 1);
@@ -35,7 +35,7 @@ class Concatenation : public Op {
     }
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     std::byte* to = memory.write(y_.tensor);
     for (size_t outer = 0; outer < num_outer_; ++outer) {
       for (const Part& part : parts_) {

@@ -5,7 +5,7 @@
 namespace whit {
 namespace {
 
-class PackedEmbedding : public Op {
+class PackedEmbedding : public StreamOp {
  public:
   explicit PackedEmbedding(const Node& node) {
     node.expect_ports(4, 1);
@@ -18,7 +18,7 @@ class PackedEmbedding : public Op {
     y_ = node.output(0, "y", TensorType::kFloat32, {token_.shape.dims[0], int64_t(table_.cols)});
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     embedding(table_, memory.read(token_.tensor), size_t(token_.shape.dims[0]),
               memory.write_floats(y_.tensor));
   }

@@ -26,23 +26,24 @@ class PackedLstmOp : public Op {
     };
     if (!layer_.w.bias) fail(node.place(), "a bias", "none");
     const int64_t hidden_size = attributes[1];
-    x_ = node.input(0, "x", TensorType::kFloat32, {-1, int64_t(layer_.w.cols)});
-    h_ = node.input(1, "h", TensorType::kFloat32, {1, hidden_size});
-    c_ = node.input(2, "c", TensorType::kFloat32, {1, hidden_size});
+    x_ = node.computed_input(0, "x", TensorType::kFloat32, {-1, int64_t(layer_.w.cols)});
+    h_ = node.computed_input(1, "h", TensorType::kFloat32, {1, hidden_size});
+    c_ = node.computed_input(2, "c", TensorType::kFloat32, {1, hidden_size});
     num_frames_ = size_t(x_.shape.dims[0]);
     y_ = node.output(0, "y", TensorType::kFloat32, {x_.shape.dims[0], hidden_size});
     h_next_ = node.output(1, "h", TensorType::kFloat32, {1, hidden_size});
     c_next_ = node.output(2, "c", TensorType::kFloat32, {1, hidden_size});
   }
 
-  void run(const TensorMemory& memory, std::byte* scratch) const override {
-    const size_t state_bytes = layer_.hidden_size * sizeof(float);
+  void run(const TensorMemory& memory, std::byte* scratch, Workers* workers) const override {
+    const LstmBatch batch{.num_streams = memory.num_streams(), .num_frames = num_frames_};
+    const size_t state_bytes = batch.num_streams * layer_.hidden_size * sizeof(float);
     float* h = memory.write_floats(h_next_.tensor);
     float* c = memory.write_floats(c_next_.tensor);
     std::memcpy(h, memory.read(h_.tensor), state_bytes);
     std::memcpy(c, memory.read(c_.tensor), state_bytes);
-    lstm(layer_, FloatView(memory.read(x_.tensor)), num_frames_, h, c, memory.write_floats(y_.tensor),
-         scratch);
+    lstm(layer_, FloatView(memory.read(x_.tensor)), batch, h, c, memory.write_floats(y_.tensor), scratch,
+         workers);
   }
   size_t scratch_bytes() const override { return lstm_scratch_bytes(layer_, num_frames_); }
   int64_t work() const override {

@@ -12,13 +12,14 @@ class PackedMatMul : public Op {
     w_ = node.packed_matrix(
         "", {.data = 1, .codebook = 2, .scale = 3, .bias = 4},
         {.rows = attributes[0], .cols = attributes[1], .bits = attributes[2], .layout = attributes[3]});
-    x_ = node.input(0, "x", TensorType::kFloat32, {-1, int64_t(w_.cols)});
+    x_ = node.computed_input(0, "x", TensorType::kFloat32, {-1, int64_t(w_.cols)});
     num_lhs_ = size_t(x_.shape.dims[0]);
     y_ = node.output(0, "y", TensorType::kFloat32, {x_.shape.dims[0], int64_t(w_.rows)});
   }
 
-  void run(const TensorMemory& memory, std::byte* scratch) const override {
-    matmul(w_, FloatView(memory.read(x_.tensor)), num_lhs_, memory.write_floats(y_.tensor), scratch);
+  void run(const TensorMemory& memory, std::byte* scratch, Workers* workers) const override {
+    matmul(w_, FloatView(memory.read(x_.tensor)), memory.num_streams() * num_lhs_,
+           memory.write_floats(y_.tensor), scratch, workers);
   }
   size_t scratch_bytes() const override { return matmul_scratch_bytes(w_, num_lhs_); }
   int64_t work() const override { return int64_t(num_lhs_ * w_.padded_rows() * w_.padded_cols()); }

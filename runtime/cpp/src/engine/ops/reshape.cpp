@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint8_t kReshapeOptions = 17;
 
-class Reshape : public Op {
+class Reshape : public StreamOp {
  public:
   explicit Reshape(const Node& node) : x_(node.any_input(0)), y_(node.any_output(0)) {
     if (node.num_inputs() != 2) node.expect_ports(1, 1);  // the new shape is an input, or an option
@@ -27,7 +27,7 @@ class Reshape : public Op {
     if (!same) fail(node.place(), "a shape that describes the output", y.shape.text());
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     std::memcpy(memory.write(y_.tensor), memory.read(x_.tensor), num_bytes_);
   }
   int64_t work() const override { return int64_t(num_bytes_); }

@@ -6,7 +6,7 @@
 namespace whit {
 namespace {
 
-class Slice : public Op {
+class Slice : public StreamOp {
  public:
   explicit Slice(const Node& node) : x_(node.any_input(0)), y_(node.any_output(0)) {
     node.expect_ports(3, 1);
@@ -34,7 +34,7 @@ class Slice : public Op {
     }
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     const std::byte* from = memory.read(x_.tensor);
     std::byte* to = memory.write(y_.tensor);
     const size_t row_bytes = length_[3] * element_bytes_;

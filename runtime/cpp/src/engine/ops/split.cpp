@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint8_t kSplitOptions = 35;
 
-class Split : public Op {
+class Split : public StreamOp {
  public:
   explicit Split(const Node& node) {
     node.expect_ports(2, node.num_outputs());
@@ -36,7 +36,7 @@ class Split : public Op {
     part_bytes_ = blocks.block_bytes / size_t(num_splits);
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     const std::byte* from = memory.read(x_.tensor);
     for (size_t outer = 0; outer < num_outer_; ++outer) {
       for (const size_t output : outputs_) {

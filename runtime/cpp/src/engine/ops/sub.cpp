@@ -15,7 +15,7 @@ uint32_t load(const std::byte* values, size_t i) {
   return value;
 }
 
-class Sub : public Op {
+class Sub : public StreamOp {
  public:
   explicit Sub(const Node& node) : a_(node.any_input(0)), b_(node.any_input(1)), y_(node.any_output(0)) {
     node.expect_ports(2, 1);
@@ -31,7 +31,7 @@ class Sub : public Op {
     b_step_ = b_.shape.count() == 1 ? 0 : 1;
   }
 
-  void run(const TensorMemory& memory, std::byte*) const override {
+  void run_stream(const TensorMemory& memory) const override {
     const std::byte* a = memory.read(a_.tensor);
     const std::byte* b = memory.read(b_.tensor);
     std::byte* y = memory.write(y_.tensor);
