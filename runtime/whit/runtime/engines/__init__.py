@@ -56,7 +56,7 @@ def _load(path: Path, engine: str, num_threads: int, self_test: bool) -> Engine:
     if engine == "native":
         from whit.runtime.engines.native import NativeEngine
 
-        return NativeEngine.load(path, self_test=self_test)
+        return NativeEngine.load(path, num_threads=num_threads, self_test=self_test)
     if engine == "litert":
         from whit.runtime.engines.litert import LitertEngine
 
