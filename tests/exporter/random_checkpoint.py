@@ -25,6 +25,7 @@ LSTM_MODEL = {
     "joint_hidden": 17,
 }
 STATELESS_MODEL = {**LSTM_MODEL, "predictor": "stateless", "context": 3, "time_reduction": 1, "pre_layers": 2}
+NORM_MODEL = {**LSTM_MODEL, "post_layers": 3, "layer_norm": True, "residual": True}
 TOKENS = ("\u2581zero", "\u2581one", "two", "\u00e9")
 
 
@@ -68,8 +69,12 @@ def shapes_of(model: Mapping[str, Any], num_tokens: int) -> dict[str, tuple[int,
             elif prefix == "encoder" and i == m["pre_layers"]:
                 inputs = m["time_reduction"] * hidden
             name = f"{prefix}.lstm.{i}"
+            if prefix == "encoder" and i > 0 and m.get("layer_norm"):
+                shapes |= {f"encoder.norm.{i}.weight": (inputs,), f"encoder.norm.{i}.bias": (inputs,)}
             shapes |= {f"{name}.weight_ih": (4 * hidden, inputs), f"{name}.weight_hh": (4 * hidden, hidden)}
             shapes |= {f"{name}.bias_ih": (4 * hidden,), f"{name}.bias_hh": (4 * hidden,)}
+    if m.get("layer_norm"):
+        shapes["encoder.norm_out.weight"] = shapes["encoder.norm_out.bias"] = (m["encoder_hidden"],)
     shapes["predictor.embedding.weight"] = (num_tokens, m["embedding"])
     if m["predictor"] == "stateless":
         shapes["predictor.linear.weight"] = (m["predictor_hidden"], m["context"] * m["embedding"])

@@ -42,6 +42,14 @@ class Arithmetic(Protocol):
         """Returns max(a + b, 0)."""
         ...
 
+    def add(self, a: Array, b: Array, scale: float) -> Result:
+        """Returns a + scale * b."""
+        ...
+
+    def layer_norm(self, x: Array, gain: Vector, bias: Vector, epsilon: float) -> Result:
+        """Returns the rows of x (M, N) with mean 0 and variance 1, times gain, plus bias (N,)."""
+        ...
+
     def lstm(
         self, x: Array, h: Array, c: Array, *, w: Matrix, r: Matrix, bias_ih: Vector, bias_hh: Vector
     ) -> tuple[Result, Result, Result]:

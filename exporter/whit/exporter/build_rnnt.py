@@ -1,8 +1,9 @@
 """An RNN-T checkpoint as the three graphs of a streaming transducer: encode, predict, join."""
 
 from whit.exporter.checkpoint import Checkpoint
-from whit.exporter.config import CheckpointConfig
-from whit.exporter.ir import Attribute, Constant, ElementType, Graph, Model, Node, Shape, Value
+from whit.exporter.config import CheckpointConfig, ModelConfig
+from whit.exporter.graph_builder import GraphBuilder
+from whit.exporter.ir import ElementType, Graph, Model, Value
 
 
 def build_rnnt(checkpoint: Checkpoint) -> Model:
@@ -19,75 +20,12 @@ def build_rnnt(checkpoint: Checkpoint) -> Model:
     return Model(graphs, _metadata(checkpoint.config), checkpoint.config.tokens)
 
 
-class _GraphBuilder:
-    """Collects the nodes of one graph; each method adds one and returns the name of its value."""
-
-    def __init__(self, name: str, inputs: tuple[Value, ...], checkpoint: Checkpoint) -> None:
-        self.name, self.inputs, self.checkpoint = name, inputs, checkpoint
-        self.nodes: list[Node] = []
-        self.constants: dict[str, Constant] = {}
-
-    def constant(self, name: str) -> str:
-        matrices, vectors = self.checkpoint.matrices, self.checkpoint.vectors
-        self.constants[name] = matrices[name] if name in matrices else vectors[name]
-        return name
-
-    def add(
-        self,
-        op: str,
-        inputs: tuple[str, ...],
-        output: str,
-        shape: Shape,
-        type: ElementType = ElementType.FLOAT32,
-        **attributes: Attribute,
-    ) -> str:
-        self.nodes.append(Node(op, inputs, (Value(output, shape, type),), attributes))
-        return output
-
-    def rows(self, state: str, names: list[str], width: int) -> list[str]:
-        self.nodes.append(Node("Rows", (state,), tuple(Value(name, (1, width)) for name in names)))
-        return names
-
-    def lstm(
-        self, name: str, x: str, *, h: str, c: str, frames: int | str, hidden: int
-    ) -> tuple[str, str, str]:
-        weights = [
-            self.constant(f"{name}.{part}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ]
-        outputs = (
-            Value(f"{name}.output", (frames, hidden)),
-            Value(f"{name}.h_next", (1, hidden)),
-            Value(f"{name}.c_next", (1, hidden)),
-        )
-        self.nodes.append(Node("LSTM", (x, h, c, *weights), outputs, {"hidden_size": hidden}))
-        return outputs[0].name, outputs[1].name, outputs[2].name
-
-    def lstm_stack(
-        self,
-        prefix: str,
-        x: str,
-        layers: range,
-        *,
-        h: list[str],
-        c: list[str],
-        frames: int | str,
-        hidden: int,
-    ) -> str:
-        """Adds several layers and replaces their entries of h and c by the next states."""
-        for i in layers:
-            x, h[i], c[i] = self.lstm(f"{prefix}.lstm.{i}", x, h=h[i], c=c[i], frames=frames, hidden=hidden)
-        return x
-
-    def graph(self, *outputs: str) -> Graph:
-        return Graph(self.name, self.inputs, outputs, tuple(self.nodes), self.constants)
-
-
 def _encode(checkpoint: Checkpoint) -> Graph:
     model = checkpoint.config.model
     layers, hidden = model.encoder_layers, model.encoder_hidden
     stacked, reduced = f"T/{model.stack}", f"T/{model.subsampling_factor}"
     state = (Value("encoder.h", (layers, hidden)), Value("encoder.c", (layers, hidden)))
-    build = _GraphBuilder("encode", (Value("features", ("T", model.num_mels)), *state), checkpoint)
+    build = GraphBuilder("encode", (Value("features", ("T", model.num_mels)), *state), checkpoint)
 
     statistics = (build.constant("encoder.feature_mean"), build.constant("encoder.feature_std"))
     x = build.add("Normalise", ("features", *statistics), "encoder.normalised", ("T", model.num_mels))
@@ -95,11 +33,12 @@ def _encode(checkpoint: Checkpoint) -> Graph:
     x = build.add("Stack", (x,), "encoder.stacked", (stacked, width), factor=model.stack)
     h = build.rows("encoder.h", [f"encoder.lstm.{i}.h" for i in range(layers)], hidden)
     c = build.rows("encoder.c", [f"encoder.lstm.{i}.c" for i in range(layers)], hidden)
-    x = build.lstm_stack("encoder", x, range(model.pre_layers), h=h, c=c, frames=stacked, hidden=hidden)
+    x = _lstm_layers(build, model, x, range(model.pre_layers), h=h, c=c, frames=stacked)
     width = model.encoder_inputs(model.pre_layers)
     x = build.add("Stack", (x,), "encoder.reduced", (reduced, width), factor=model.time_reduction)
-    post = range(model.pre_layers, layers)
-    x = build.lstm_stack("encoder", x, post, h=h, c=c, frames=reduced, hidden=hidden)
+    x = _lstm_layers(build, model, x, range(model.pre_layers, layers), h=h, c=c, frames=reduced)
+    if model.layer_norm:
+        x = build.layer_norm("encoder.norm_out", x, (reduced, hidden))
     weights = (build.constant("joint.encoder.weight"), build.constant("joint.encoder.bias"))
     x = build.add("MatMul", (x, *weights), "encoder.projected", (reduced, model.joint_hidden))
     h_next = build.add("Concat", tuple(h), "encoder.h_next", (layers, hidden))
@@ -107,12 +46,29 @@ def _encode(checkpoint: Checkpoint) -> Graph:
     return build.graph(x, h_next, c_next)
 
 
+def _lstm_layers(
+    build: GraphBuilder, model: ModelConfig, x: str, layers: range, *, h: list[str], c: list[str], frames: str
+) -> str:
+    """Adds encoder layers with their norms and residuals; their entries of h and c become the next states."""
+    hidden = model.encoder_hidden
+    for i in layers:
+        inputs = x
+        if model.layer_norm and i > 0:
+            inputs = build.layer_norm(f"encoder.norm.{i}", x, (frames, model.encoder_inputs(i)))
+        name = f"encoder.lstm.{i}"
+        y, h[i], c[i] = build.lstm(name, inputs, h=h[i], c=c[i], frames=frames, hidden=hidden)
+        if model.has_residual(i):
+            y = build.add("Add", (x, y), f"encoder.sum.{i}", (frames, hidden), scale=1.0)
+        x = y
+    return x
+
+
 def _predict_lstm(checkpoint: Checkpoint) -> Graph:
     model = checkpoint.config.model
     layers, hidden = model.predictor_layers, model.predictor_hidden
     token = Value("predictor.token", (1,), ElementType.INT32)
     state = (Value("predictor.h", (layers, hidden)), Value("predictor.c", (layers, hidden)))
-    build = _GraphBuilder("predict", (token, *state), checkpoint)
+    build = GraphBuilder("predict", (token, *state), checkpoint)
 
     table = build.constant("predictor.embedding.weight")
     x = build.add("Embedding", (token.name, table), "predictor.embedded", (1, model.embedding))
@@ -132,7 +88,7 @@ def _predict_stateless(checkpoint: Checkpoint) -> Graph:
     token = Value("predictor.token", (1,), int32)
     history_length = max(context - 1, 1)
     state = (Value("predictor.h", (1, history_length)), Value("predictor.c", (1, history_length)))
-    build = _GraphBuilder("predict", (token, *state), checkpoint)
+    build = GraphBuilder("predict", (token, *state), checkpoint)
 
     tokens, h_next = token.name, "predictor.h"
     if context > 1:
@@ -166,7 +122,7 @@ def _predict_stateless(checkpoint: Checkpoint) -> Graph:
 def _join(checkpoint: Checkpoint) -> Graph:
     joint, outputs = checkpoint.config.model.joint_hidden, len(checkpoint.config.tokens) + 1
     inputs = (Value("joint.encoder", (1, joint)), Value("joint.predictor", (1, joint)))
-    build = _GraphBuilder("join", inputs, checkpoint)
+    build = GraphBuilder("join", inputs, checkpoint)
     x = build.add("AddRelu", ("joint.encoder", "joint.predictor"), "joint.hidden", (1, joint))
     weights = (build.constant("joint.output.weight"), build.constant("joint.output.bias"))
     return build.graph(build.add("MatMul", (x, *weights), "joint.logits", (1, outputs)))

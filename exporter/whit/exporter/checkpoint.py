@@ -98,7 +98,13 @@ def tensor_shapes(model: ModelConfig, num_tokens: int) -> dict[str, tuple[int, .
         shapes[f"{name}.bias_ih"] = shapes[f"{name}.bias_hh"] = (4 * hidden,)
 
     for layer in range(model.encoder_layers):
-        lstm(f"encoder.lstm.{layer}", model.encoder_inputs(layer), model.encoder_hidden)
+        inputs = model.encoder_inputs(layer)
+        if model.layer_norm and layer > 0:
+            norm = f"encoder.norm.{layer}"
+            shapes[f"{norm}.weight"] = shapes[f"{norm}.bias"] = (inputs,)
+        lstm(f"encoder.lstm.{layer}", inputs, model.encoder_hidden)
+    if model.layer_norm:
+        shapes["encoder.norm_out.weight"] = shapes["encoder.norm_out.bias"] = (model.encoder_hidden,)
     shapes["joint.encoder.weight"] = (model.joint_hidden, model.encoder_hidden)
     shapes["joint.encoder.bias"] = (model.joint_hidden,)
     shapes["predictor.embedding.weight"] = (num_tokens, model.embedding)

@@ -14,12 +14,20 @@ BLANK = "<blk>"
 LARGEST = 1 << 16
 """No width is greater, so that sums of products stay within int32 and sizes within int64."""
 
+SWITCHES = ("layer_norm", "residual")
+LAYER_NORM_EPSILON = 1e-5
+
 Config = TypeVar("Config")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Sizes of an LSTM RNN-T."""
+    """Sizes of an LSTM RNN-T.
+
+    Attributes:
+        layer_norm: every encoder layer but the first normalises its input, and the last output is normalised.
+        residual: encoder layers but the first add their output to an input of the same size.
+    """
 
     num_mels: int
     stack: int
@@ -33,12 +41,19 @@ class ModelConfig:
     predictor_hidden: int
     context: int
     joint_hidden: int
+    layer_norm: bool = False
+    residual: bool = False
 
     def __post_init__(self) -> None:
         problems = [
             f"[model.{name}] expected a whole number from 1 to {LARGEST}, received {value!r}"
             for name, value in vars(self).items()
-            if name != "predictor" and not (type(value) is int and 1 <= value <= LARGEST)
+            if name not in ("predictor", *SWITCHES) and not (type(value) is int and 1 <= value <= LARGEST)
+        ]
+        problems += [
+            f"[model.{name}] expected true or false, received {getattr(self, name)!r}"
+            for name in SWITCHES
+            if type(getattr(self, name)) is not bool
         ]
         if self.predictor not in ("lstm", "stateless"):
             problems.append(f"[model.predictor] expected 'lstm' or 'stateless', received {self.predictor!r}")
@@ -59,6 +74,10 @@ class ModelConfig:
     def subsampling_factor(self) -> int:
         """Feature frames per encoder frame."""
         return self.stack * self.time_reduction
+
+    def has_residual(self, layer: int) -> bool:
+        """Tells whether an encoder layer adds its output to its input."""
+        return self.residual and layer > 0 and self.encoder_inputs(layer) == self.encoder_hidden
 
     def encoder_inputs(self, layer: int) -> int:
         """Returns the input width of an encoder layer."""
@@ -211,10 +230,10 @@ def _object(raw: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _section(config: type[Config], raw: Mapping[str, Any], key: str) -> Config:
-    """Makes a configuration from one object of the file: every field present, no other."""
+    """Makes a configuration from one object of the file: every field without a default present, no other."""
     values = _object(raw, key)
     expected = list(config.__annotations__)
-    missing = [name for name in expected if name not in values]
+    missing = [name for name in expected if name not in values and not hasattr(config, name)]
     unknown = [name for name in values if name not in expected]
     problems = [f"no {name}" for name in missing] + [f"unknown {name!r}" for name in unknown]
     if problems:

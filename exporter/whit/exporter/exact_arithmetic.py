@@ -12,6 +12,7 @@ from whit.exporter.arithmetic import Array, Result, Vector
 from whit.exporter.checkpoint import Matrix
 from whit.exporter.errors import NotQuantizedError
 from whit.exporter.exact_functions import Floats, sigmoid, tanh
+from whit.exporter.exact_sequence import ExactSequence
 from whit.exporter.quantized_matrix import QuantizedMatrix
 
 GROUP_SUM = 255
@@ -41,7 +42,7 @@ def quantize_rows(a: Floats) -> tuple[Floats, Floats]:
     return s, q
 
 
-class ExactArithmetic:
+class ExactArithmetic(ExactSequence):
     """Implements `Arithmetic`: every operation rounds once, in the written order."""
 
     def __init__(self) -> None:

@@ -11,24 +11,16 @@ from numpy.typing import NDArray
 
 from whit.exporter.arithmetic import Array, Result, Vector
 from whit.exporter.checkpoint import Matrix
+from whit.exporter.float_sequence import TINY, FloatSequence, gamma
 from whit.exporter.quantized_matrix import QuantizedMatrix
 
 Doubles = NDArray[np.float64]
-
-UNIT_ROUNDOFF = 2.0**-24
-TINY = 2.0**-126
-"""Below this a float32 may be flushed to zero."""
 
 ACTIVATION_ERROR = 1e-6
 """Absolute error granted to another engine's sigmoid and tanh; ONNX Runtime 1.31 measured 2.7e-7."""
 
 
-def gamma(operations: int) -> float:
-    """Returns the relative error bound of that many roundings in a row."""
-    return operations * UNIT_ROUNDOFF / (1 - operations * UNIT_ROUNDOFF)
-
-
-class FloatArithmetic:
+class FloatArithmetic(FloatSequence):
     """Implements `Arithmetic` in float64; each result carries the bound of its float32 evaluation."""
 
     def __init__(self, *, bounds: bool = True) -> None:

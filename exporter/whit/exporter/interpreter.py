@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from whit.exporter.arithmetic import Arithmetic, Array, Result
 from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.config import LAYER_NORM_EPSILON
 
 Observer = Callable[[str, Result], Array]
 """Sees a value under its name and returns the array to go on with."""
@@ -63,8 +64,14 @@ class Interpreter:
         for layer in range(model.encoder_layers):
             if layer == model.pre_layers:
                 x = self._moved("encoder.reduced", stack(x, model.time_reduction))
-            x, *state = self._lstm(f"encoder.lstm.{layer}", x, *next(layers))
+            normalised = self._layer_norm(f"encoder.norm.{layer}", x) if model.layer_norm and layer else x
+            y, *state = self._lstm(f"encoder.lstm.{layer}", normalised, *next(layers))
+            if model.has_residual(layer):
+                y = self.observe(f"encoder.sum.{layer}", self.arithmetic.add(x, y, 1.0))
+            x = y
             next_states.append(state)
+        if model.layer_norm:
+            x = self._layer_norm("encoder.norm_out", x)
         weight, bias = self.checkpoint.matrices["joint.encoder.weight"], vectors["joint.encoder.bias"]
         x = self.observe("encoder.projected", self.arithmetic.linear(x, weight, bias))
         return x, *self._next_states("encoder", next_states)
@@ -125,6 +132,10 @@ class Interpreter:
         )
         output = self.observe(f"{name}.output", y)
         return output, self.observe(f"{name}.h_next", h_next), self.observe(f"{name}.c_next", c_next)
+
+    def _layer_norm(self, name: str, x: Array) -> Array:
+        gain, bias = (self.checkpoint.vectors[f"{name}.{part}"] for part in ("weight", "bias"))
+        return self.observe(f"{name}.output", self.arithmetic.layer_norm(x, gain, bias, LAYER_NORM_EPSILON))
 
     def _states(self, prefix: str, h: Array, c: Array) -> Iterator[tuple[Array, Array]]:
         for layer in range(len(h)):

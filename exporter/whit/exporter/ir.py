@@ -8,6 +8,8 @@
     MatMul         x (M, K), W (rows, K)[, bias (rows,)]      (M, rows)
     Embedding      token (M,), table (rows, N)                (M, N)           zeros for an unknown token
     AddRelu        a (M, N), b (1, N)                         (M, N)
+    Add            a (M, N), b (M, N)                         (M, N)           scale: a + scale * b
+    LayerNorm      x (M, N), gain (N,), bias (N,)             (M, N)           epsilon
     Rows           x (L, N)                                   L times (1, N)
     Concat         several, along axis 0                      joined
     Tail           x (M,)                                     (M - 1,)         without the oldest
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 from whit.exporter.quantized_matrix import QuantizedMatrix
 
 Shape = tuple[int | str, ...]
-Attribute = int | str
+Attribute = int | float | str
 Constant = NDArray[np.generic] | QuantizedMatrix
 ABSENT = ""
 """Name of an optional input that is not there."""

@@ -40,6 +40,14 @@ def _packed_lstm(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Arr
     )
 
 
+def _add(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...]:
+    return (_core.add(*inputs, scale=_float(options)),)
+
+
+def _layer_norm(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...]:
+    return (_core.layer_norm(*inputs, epsilon=_float(options)),)
+
+
 def _split(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...]:
     axis, x = inputs
     return tuple(np.split(x, len(shapes), axis=int(axis)))
@@ -60,6 +68,8 @@ KERNELS: dict[str, Kernel] = {
     "whit.PackedLSTM": _packed_lstm,
     "whit.PackedEmbedding": _packed_embedding,
     "whit.Affine": lambda inputs, options, shapes: (_core.affine(*inputs),),
+    "whit.Add": _add,
+    "whit.LayerNorm": _layer_norm,
     "whit.AddRelu": lambda inputs, options, shapes: (_core.add_relu(*inputs),),
     "RESHAPE": lambda inputs, options, shapes: (inputs[0].reshape(shapes[0]),),
     "SPLIT": _split,
@@ -75,6 +85,14 @@ def _ints(options: bytes, count: int) -> tuple[int, ...]:
         return struct.unpack(f"<{count}i", options)
     except struct.error as error:
         raise ValueError(f"{len(options)} bytes of options instead of {4 * count}") from error
+
+
+def _float(options: bytes) -> float:
+    try:
+        (value,) = struct.unpack("<f", options)
+    except struct.error as error:
+        raise ValueError(f"{len(options)} bytes of options instead of one float") from error
+    return float(value)
 
 
 def _layout(number: int) -> str:

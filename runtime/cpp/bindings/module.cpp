@@ -3,6 +3,7 @@
 namespace nb = nanobind;
 
 void bind_kernels(nb::module_& m);
+void bind_sequence(nb::module_& m);
 void bind_functions(nb::module_& m);
 void bind_frontend(nb::module_& m);
 void bind_search(nb::module_& m);
@@ -12,6 +13,7 @@ NB_MODULE(_core, m) {
   m.doc() = "The C++ core of whit: packed kernels, front-end, transducer search, native engine.";
   bind_functions(m);
   bind_kernels(m);
+  bind_sequence(m);
   bind_frontend(m);
   bind_search(m);
   bind_native(m);

@@ -21,4 +21,8 @@ void add_relu(FloatView a, FloatView b, size_t num_rows, size_t num_cols, float*
   }
 }
 
+void add(FloatView a, FloatView b, float scale, size_t num_values, float* y) {
+  for (size_t i = 0; i < num_values; ++i) y[i] = a[i] + scale * b[i];
+}
+
 }  // namespace whit

@@ -121,6 +121,12 @@ def _add_relu(node: Node, inputs: Shapes) -> Shapes:
     return [a]
 
 
+def _add(node: Node, inputs: Shapes) -> Shapes:
+    a, b = inputs
+    _must(a == b, "equal shapes")
+    return [a]
+
+
 def _rows(node: Node, inputs: Shapes) -> Shapes:
     rows, width = inputs[0]
     return [(1, width)] * int(rows)
@@ -142,6 +148,8 @@ RULES: dict[str, Callable[[Node, Shapes], Shapes]] = {
     "Embedding": lambda node, inputs: [(inputs[0][0], inputs[1][1])],
     "PackedEmbedding": _packed_embedding,
     "AddRelu": _add_relu,
+    "Add": _add,
+    "LayerNorm": _affine,
     "Rows": _rows,
     "Concat": _concat,
     "Tail": lambda node, inputs: [(int(inputs[0][0]) - 1,)],

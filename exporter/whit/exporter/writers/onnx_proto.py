@@ -32,7 +32,7 @@ class GraphWriter:
         outputs: Sequence[str],
         *,
         domain: str = "",
-        attributes: Mapping[str, int | str | Sequence[int]] | None = None,
+        attributes: Mapping[str, int | float | str | Sequence[int]] | None = None,
     ) -> None:
         """Adds a node named after its first output."""
         node = self.proto.node.add(op_type=op, name=outputs[0], domain=domain)
@@ -42,6 +42,8 @@ class GraphWriter:
             attribute = node.attribute.add(name=name)
             if isinstance(value, int):
                 attribute.type, attribute.i = onnx.AttributeProto.INT, value
+            elif isinstance(value, float):
+                attribute.type, attribute.f = onnx.AttributeProto.FLOAT, value
             elif isinstance(value, str):
                 attribute.type, attribute.s = onnx.AttributeProto.STRING, value.encode()
             else:

@@ -182,6 +182,23 @@ def _add_relu(emit: _Emitter, node: Node) -> None:
     emit.writer.node("Relu", [f"{node.name}/add"], [node.name])
 
 
+def _add(emit: _Emitter, node: Node) -> None:
+    a, b = node.inputs
+    scale = np.float32(node.attributes["scale"])
+    if scale != 1:
+        factor = emit.writer.constant(f"{node.name}/scale", np.asarray(scale))
+        emit.writer.node("Mul", [b, factor], [f"{node.name}/mul"])
+        b = f"{node.name}/mul"
+    emit.writer.node("Add", [a, b], [node.name])
+
+
+def _layer_norm(emit: _Emitter, node: Node) -> None:
+    x, gain, bias = node.inputs
+    attributes = {"axis": -1, "epsilon": float(node.attributes["epsilon"])}
+    inputs = [x, emit.operand(gain), emit.operand(bias)]
+    emit.writer.node("LayerNormalization", inputs, [node.name], attributes=attributes)
+
+
 def _history_tokens(emit: _Emitter, node: Node) -> None:
     """(1, N, M) floats to (M, N) tokens."""
     name, write = node.name, emit.writer
@@ -207,6 +224,8 @@ EMITTERS: dict[str, Callable[[_Emitter, Node], None]] = {
     "MatMul": _matmul,
     "Embedding": _embedding,
     "AddRelu": _add_relu,
+    "Add": _add,
+    "LayerNorm": _layer_norm,
     "HistoryTokens": _history_tokens,
     "HistoryState": _history_state,
 }

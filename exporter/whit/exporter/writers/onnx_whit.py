@@ -1,4 +1,4 @@
-"""Dialect `whit`: packed weights and the five operators of docs/format.md, section 3. One stream."""
+"""Dialect `whit`: packed weights and the operators of docs/format.md, section 3. One stream."""
 
 from pathlib import Path
 

@@ -124,6 +124,19 @@ class _Emitter:
         self.writer.operator(Op.ADD, [a, b], [target], options_type=Kind.AddOptions, options=options)
         return target
 
+    def subtract(self, a: str, b: str, target: str) -> str:
+        """Adds a SUB into a tensor that is there."""
+        options = options_table("SubOptions", FusedActivationFunction=0)
+        self.writer.operator(Op.SUB, [a, b], [target], options_type=Kind.SubOptions, options=options)
+        return target
+
+    def mean(self, x: str, target: str) -> str:
+        """Adds a MEAN of each row into a tensor that is there."""
+        axis = self.writer.small("axis[1]", np.array([1], np.int32))
+        options = options_table("ReducerOptions", KeepDims=True)
+        self.writer.operator(Op.MEAN, [x, axis], [target], options_type=Kind.ReducerOptions, options=options)
+        return target
+
     def multiply(self, a: str, b: str, target: str) -> str:
         """Adds a MUL into a tensor that is there."""
         options = options_table("MulOptions", FusedActivationFunction=0)
@@ -158,6 +171,33 @@ def _embedding(emit: _Emitter, node: Node) -> None:
 def _add_relu(emit: _Emitter, node: Node) -> None:
     a, b = (emit.operand(name) for name in node.inputs)
     emit.add(a, b, *emit.writer.outputs(node), activation=RELU)
+
+
+def _add(emit: _Emitter, node: Node) -> None:
+    a, b = node.inputs
+    shape = tuple(int(n) for n in node.outputs[0].shape)
+    scale = np.float32(node.attributes["scale"])
+    if scale != 1:
+        factor = emit.writer.small(f"{node.name}/scale", scale.reshape(1))
+        b = emit.multiply(b, factor, emit.value(f"{node.name}/scaled", shape))
+    emit.add(a, b, *emit.writer.outputs(node))
+
+
+def _layer_norm(emit: _Emitter, node: Node) -> None:
+    x, gain, bias = node.inputs
+    name, shape = node.name, tuple(int(n) for n in node.outputs[0].shape)
+    column = (shape[0], 1)
+
+    def value(part: str, shape: tuple[int, ...] = shape) -> str:
+        return emit.value(f"{name}/{part}", shape)
+
+    d = emit.subtract(x, emit.mean(x, value("mean", column)), value("centred"))
+    variance = emit.mean(emit.multiply(d, d, value("squares")), value("variance", column))
+    epsilon = emit.writer.small(f"{name}/epsilon", np.array([node.attributes["epsilon"]], np.float32))
+    factor = value("factor", column)
+    emit.writer.operator(Op.RSQRT, [emit.add(variance, epsilon, value("shifted", column))], [factor])
+    scaled = emit.multiply(emit.multiply(d, factor, value("scaled")), emit.operand(gain), value("gained"))
+    emit.add(scaled, emit.operand(bias), *emit.writer.outputs(node))
 
 
 def _lstm(emit: _Emitter, node: Node) -> None:
@@ -209,4 +249,6 @@ EMITTERS: dict[str, Callable[[_Emitter, Node], None]] = {
     "MatMul": _matmul,
     "Embedding": _embedding,
     "AddRelu": _add_relu,
+    "Add": _add,
+    "LayerNorm": _layer_norm,
 }

@@ -17,6 +17,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "PackedEmbedding": ("rows", "cols", "bits", "layout"),
     "Affine": (),
     "AddRelu": (),
+    "Add": ("scale",),
+    "LayerNorm": ("epsilon",),
 }
 """Attributes of our operators in the order of their custom options."""
 LAYOUTS = {"E": 0, "P": 1}
@@ -42,6 +44,7 @@ class TfliteWhitWriter:
             "whit.format_version": model.metadata["whit.format_version"],
             "whit.dialect": self.dialect,
             "whit.config": model.metadata["whit.config"],
+            "whit.target": model.metadata["whit.target"],
         }
         file.add_metadata({name: text.encode() for name, text in texts.items()})
         file.add_metadata(
@@ -59,4 +62,9 @@ def _custom(writer: SubgraphWriter, node: Node) -> None:
 
 def _options(node: Node) -> bytes:
     values = [node.attributes[name] for name in OPTIONS[node.op]]
-    return b"".join(struct.pack("<i", LAYOUTS[v] if isinstance(v, str) else v) for v in values)
+    return b"".join(
+        struct.pack("<f", v)
+        if isinstance(v, float)
+        else struct.pack("<i", LAYOUTS[v] if isinstance(v, str) else v)
+        for v in values
+    )

@@ -18,4 +18,9 @@ void affine(FloatView x, FloatView scale, FloatView offset, size_t num_rows, siz
 /// @param[out] y  (num_rows, num_cols)
 void add_relu(FloatView a, FloatView b, size_t num_rows, size_t num_cols, float* y);
 
+/// y = a + scale * b, two roundings (operator Add).
+/// @param[in]  a, b  (num_values,)
+/// @param[out] y     (num_values,)
+void add(FloatView a, FloatView b, float scale, size_t num_values, float* y);
+
 }  // namespace whit

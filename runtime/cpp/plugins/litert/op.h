@@ -29,6 +29,8 @@ extern const OpType kPackedLstm;
 extern const OpType kPackedEmbedding;
 extern const OpType kAffine;
 extern const OpType kAddRelu;
+extern const OpType kAdd;
+extern const OpType kLayerNorm;
 
 template <typename Kernel>
 std::unique_ptr<Op> make_op(OpNode node) {

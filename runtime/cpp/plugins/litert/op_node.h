@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -29,6 +30,7 @@ class OpNode {
   /// Checks how many inputs, outputs and int32 options there are.
   void expect_counts(size_t num_inputs, size_t num_outputs, size_t num_options) const;
   int32_t option(size_t index) const { return options_[index]; }
+  float float_option(size_t index) const { return std::bit_cast<float>(options_[index]); }
 
   /// Returns the shape of an input, which must match; -1 matches any length. Before the graph runs, an input
   /// has no memory yet.

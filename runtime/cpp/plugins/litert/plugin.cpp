@@ -10,7 +10,8 @@ namespace whit::litert {
 namespace {
 
 constexpr char kPrefix[] = "whit.";
-constexpr const OpType* kOpTypes[] = {&kPackedMatMul, &kPackedLstm, &kPackedEmbedding, &kAffine, &kAddRelu};
+constexpr const OpType* kOpTypes[] = {&kPackedMatMul, &kPackedLstm, &kPackedEmbedding, &kAffine,
+                                      &kAddRelu,      &kAdd,        &kLayerNorm};
 
 /// Runs `body` and reports what it throws: exceptions must not cross the C border.
 template <typename Body>

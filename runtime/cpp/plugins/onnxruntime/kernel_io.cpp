@@ -64,6 +64,15 @@ int64_t Node::int_attribute(const char* name) const {
   return value;
 }
 
+float Node::float_attribute(const char* name) const {
+  float value = 0;
+  if (OrtStatus* status = call<KernelInfoGetAttribute_float>(api_, info_, name, &value)) {
+    call<ReleaseStatus>(api_, status);
+    fail(op_, text("a float attribute ", name), "none");
+  }
+  return value;
+}
+
 std::string Node::string_attribute(const char* name) const {
   char value[64];
   size_t size = sizeof(value);  // in: capacity, out: length with the final 0

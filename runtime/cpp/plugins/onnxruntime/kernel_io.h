@@ -37,6 +37,7 @@ class Node {
 
   const char* op() const { return op_; }
   int64_t int_attribute(const char* name) const;
+  float float_attribute(const char* name) const;
   std::string string_attribute(const char* name) const;
 
   /// Returns a constant input, or nothing where it is absent or computed.

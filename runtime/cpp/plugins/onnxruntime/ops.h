@@ -10,5 +10,7 @@ extern const OrtCustomOp kPackedLstm;
 extern const OrtCustomOp kPackedEmbedding;
 extern const OrtCustomOp kAffine;
 extern const OrtCustomOp kAddRelu;
+extern const OrtCustomOp kAdd;
+extern const OrtCustomOp kLayerNorm;
 
 }  // namespace whit::ort

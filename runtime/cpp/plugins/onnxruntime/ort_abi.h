@@ -90,6 +90,7 @@ using GetTensorElementType = ApiFunction<60, OrtStatus*(const OrtTensorTypeAndSh
 using GetDimensionsCount = ApiFunction<61, OrtStatus*(const OrtTensorTypeAndShapeInfo*, size_t*)>;
 using GetDimensions = ApiFunction<62, OrtStatus*(const OrtTensorTypeAndShapeInfo*, int64_t*, size_t)>;
 using GetTensorTypeAndShape = ApiFunction<65, OrtStatus*(const OrtValue*, OrtTensorTypeAndShapeInfo**)>;
+using KernelInfoGetAttribute_float = ApiFunction<85, OrtStatus*(const OrtKernelInfo*, const char*, float*)>;
 using KernelInfoGetAttribute_int64 = ApiFunction<86, OrtStatus*(const OrtKernelInfo*, const char*, int64_t*)>;
 using KernelInfoGetAttribute_string = ApiFunction<87, OrtStatus*(const OrtKernelInfo*, const char*, char*, size_t*)>;
 using KernelContext_GetInput = ApiFunction<90, OrtStatus*(const OrtKernelContext*, size_t, const OrtValue**)>;

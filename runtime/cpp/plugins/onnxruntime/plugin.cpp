@@ -7,7 +7,8 @@
 namespace whit::ort {
 namespace {
 
-constexpr const OrtCustomOp* kOps[] = {&kPackedMatMul, &kPackedLstm, &kPackedEmbedding, &kAffine, &kAddRelu};
+constexpr const OrtCustomOp* kOps[] = {&kPackedMatMul, &kPackedLstm, &kPackedEmbedding, &kAffine,
+                                       &kAddRelu,      &kAdd,        &kLayerNorm};
 
 // One domain for all sessions of the process; ONNX Runtime keeps pointers to it, so it is never released.
 OrtCustomOpDomain* make_domain(OrtApi* api) {

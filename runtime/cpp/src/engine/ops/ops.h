@@ -16,6 +16,8 @@ MakeOp make_packed_lstm;
 MakeOp make_packed_embedding;
 MakeOp make_affine;
 MakeOp make_add_relu;
+MakeOp make_add;
+MakeOp make_layer_norm;
 MakeOp make_reshape;
 MakeOp make_split;
 MakeOp make_concatenation;

@@ -12,6 +12,8 @@ constexpr OpKind kOps[] = {
     {kCustomCode, "PackedEmbedding", make_packed_embedding},
     {kCustomCode, "Affine", make_affine},
     {kCustomCode, "AddRelu", make_add_relu},
+    {kCustomCode, "Add", make_add},
+    {kCustomCode, "LayerNorm", make_layer_norm},
     {22, "RESHAPE", make_reshape},
     {49, "SPLIT", make_split},
     {2, "CONCATENATION", make_concatenation},
