@@ -68,6 +68,20 @@ def test_layout_follows_width_and_codebook(tmp_path, scheme, layout, expected):
     assert set(found.values()) == {expected} and len(found) == 2 * 5 + 3
 
 
+@pytest.mark.parametrize(
+    ("target", "indices"), [("any", False), ("cortex-a72", False), ("x86", True), ("dotprod", True)]
+)
+def test_targets_with_dot_products_take_indices_for_four_rows_and_more(tmp_path, target, indices):
+    model = choose_layout(model_of(tmp_path, Scheme("planes", 2)), target=target)
+    assert model.metadata["whit.target"] == target
+    found = layouts(model)
+    assert found.pop("predictor.embedded.layout") == "E"
+    # Chunks of 12 frames, 3 at a time: the first layer sees 4 rows, its recurrent half one, all others 2 or 1.
+    expected = {"encoder.lstm.0.output.w_layout"} if indices else set()
+    assert {name for name, layout in found.items() if layout == "E"} == expected
+    assert len(found) == 2 * 5 + 3
+
+
 def test_planes_of_free_codebooks_are_refused_by_name(tmp_path):
     with pytest.raises(LayoutError, match=r"encoder\.lstm\.0\.weight_ih.*joint\.output\.weight"):
         choose_layout(model_of(tmp_path, Scheme("codebook", 3)), "P")

@@ -23,8 +23,10 @@ def export_random(tmp_path_factory) -> Callable[..., Path]:
 
     folder = tmp_path_factory.mktemp("native")
 
-    def export(scheme: str, bits: int, layout: str = "auto", *, stateless: bool = False) -> Path:
-        output = folder / f"{scheme}-{bits}-{layout}-{stateless}"
+    def export(
+        scheme: str, bits: int, layout: str = "auto", *, stateless: bool = False, target: str = "any"
+    ) -> Path:
+        output = folder / f"{scheme}-{bits}-{layout}-{stateless}-{target}"
         if not output.exists():
             model = (STATELESS_MODEL if stateless else LSTM_MODEL) | {"num_mels": 80}
             data = random_checkpoint(model, Scheme(scheme, bits), seed=bits + 20 * stateless, gain=3.0)
@@ -32,7 +34,10 @@ def export_random(tmp_path_factory) -> Callable[..., Path]:
                 "joint.output.bias"
             ].mean()  # blanks are neither rare nor all
             checkpoint = data.write(folder / f"checkpoint-{output.name}")
-            run_export(ExportRequest(checkpoint=checkpoint, output=output, dialect="whit", layout=layout))
+            request = ExportRequest(
+                checkpoint=checkpoint, output=output, dialect="whit", layout=layout, target=target
+            )
+            run_export(request)
         return output
 
     return export

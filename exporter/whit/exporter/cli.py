@@ -22,6 +22,10 @@ def export(
     ] = "all",
     format: Annotated[str, typer.Option(help="tflite (needs no onnx, no onnxruntime), onnx or all.")] = "all",
     layout: Annotated[str, typer.Option(help="Packed layout: E, P or auto.")] = "auto",
+    target: Annotated[
+        str,
+        typer.Option(help="What to be fast on: any, cortex-a72, dotprod or x86. Never changes a result."),
+    ] = "any",
     force: Annotated[bool, typer.Option("--force", help="Replace sub-folders that are no exports.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -36,6 +40,7 @@ def export(
         dialect=dialect,  # type: ignore[arg-type]  # checked when made
         format=format,  # type: ignore[arg-type]
         layout=layout,  # type: ignore[arg-type]
+        target=target,
         force=force,
     )
     with Console(stderr=True).status("starting") as status, _terminated_cleanly():

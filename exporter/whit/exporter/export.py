@@ -23,6 +23,7 @@ from whit.exporter.lower import lower_to_float, lower_to_packed
 from whit.exporter.passes.choose_layout import Layout
 from whit.exporter.report import DialectReport, ExportReport, describe_matrices, files_bytes
 from whit.exporter.staging import publish, staged
+from whit.exporter.target import ANY, TARGETS
 from whit.exporter.writers.tflite_schema import IDENTIFIER
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
 from whit.runtime.errors import MissingDependency
@@ -42,6 +43,7 @@ class ExportRequest:
         dialect: "whit", "stock" or "all" that the checkpoint can have.
         format: "tflite", "onnx" or "all".
         layout: of packed matrices.
+        target: processors that "auto" layouts are chosen for, a name of TARGETS.
         force: replace sub-folders that are no exports.
     """
 
@@ -50,6 +52,7 @@ class ExportRequest:
     dialect: Dialect = "all"
     format: Formats = "all"
     layout: Layout = "auto"
+    target: str = ANY
     force: bool = False
 
     def __post_init__(self) -> None:
@@ -59,6 +62,8 @@ class ExportRequest:
             raise ExportError(f"[--format] expected all, tflite or onnx, received {self.format!r}")
         if self.layout not in ("auto", "E", "P"):
             raise ExportError(f"[--layout] expected auto, E or P, received {self.layout!r}")
+        if self.target not in TARGETS:
+            raise ExportError(f"[--target] expected one of: {', '.join(TARGETS)}, received {self.target!r}")
 
 
 def run_export(request: ExportRequest, progress: Progress = lambda stage: None) -> ExportReport:
@@ -111,7 +116,7 @@ def _pack(
     unquantized = checkpoint.float_matrices
     if not unquantized:
         progress("packing weights")
-        return lower_to_packed(model, layout=request.layout)
+        return lower_to_packed(model, layout=request.layout, target=request.target)
     if request.dialect == "whit":
         raise NotQuantizedError(
             f"[{request.checkpoint}] expected every matrix quantized for dialect whit, "

@@ -10,14 +10,15 @@ from whit.exporter.passes.dequantize import dequantize
 from whit.exporter.passes.fold_normalisation import fold_normalisation
 from whit.exporter.passes.merge_lstm_bias import merge_lstm_bias
 from whit.exporter.passes.pack_weights import pack_weights
+from whit.exporter.target import ANY
 
 GraphPass = Callable[[Graph], Graph]
 
 
-def lower_to_packed(model: Model, *, layout: Layout = "auto") -> Model:
+def lower_to_packed(model: Model, *, layout: Layout = "auto", target: str = ANY) -> Model:
     """Returns the model with packed operators; every matrix must be quantized."""
     model = _run(model, check, merge_lstm_bias, fold_normalisation)
-    return _run(choose_layout(model, layout), pack_weights, check)
+    return _run(choose_layout(model, layout, target=target), pack_weights, check)
 
 
 def lower_to_float(model: Model) -> Model:

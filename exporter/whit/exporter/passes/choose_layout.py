@@ -6,27 +6,30 @@ from typing import Literal
 from whit.exporter.checkpoint import is_additive
 from whit.exporter.errors import LayoutError
 from whit.exporter.ir import Graph, Model, Node
+from whit.exporter.passes.bind_frames import bind_frames
 from whit.exporter.quantized_matrix import QuantizedMatrix
+from whit.exporter.target import ANY, TARGETS, Target
 
 Layout = Literal["auto", "E", "P"]
 WIDEST_PLANES_BITS = 3
+METADATA_KEY = "whit.target"
 
 
-def choose_layout(model: Model, layout: Layout = "auto") -> Model:
+def choose_layout(model: Model, layout: Layout = "auto", *, target: str = ANY) -> Model:
     """Returns the model with a layout attribute on every node that has a quantized matrix.
 
     P exists for matrices of 1 to 3 bits with additive codebooks; wider ones and embeddings are always E.
 
     Args:
         model: graphs with QuantizedMatrix constants.
-        layout: "auto" takes P wherever it exists, "P" demands it for every matrix of 1 to 3 bits, "E" never.
+        layout: "auto" takes P where it exists and the target prefers it for the rows of activations that one
+            chunk of one stream gives; "P" demands it for every matrix of 1 to 3 bits, "E" never.
+        target: a name of TARGETS; it is recorded in the model's metadata.
 
     Raises:
         LayoutError: the layout is "P" and codebooks are not additive; all are named.
     """
-    graphs = tuple(
-        replace(g, nodes=tuple(_with_layout(g, node, layout) for node in g.nodes)) for g in model.graphs
-    )
+    graphs = tuple(_lay_out(graph, model, layout, TARGETS[target]) for graph in model.graphs)
     if layout == "P":
         misfits = [
             name
@@ -39,7 +42,17 @@ def choose_layout(model: Model, layout: Layout = "auto") -> Model:
             raise LayoutError(
                 f"[--layout P] expected additive codebooks, received others in {', '.join(misfits)}"
             )
-    return replace(model, graphs=graphs)
+    return replace(model, graphs=graphs, metadata={**model.metadata, METADATA_KEY: target})
+
+
+def _lay_out(graph: Graph, model: Model, layout: Layout, target: Target) -> Graph:
+    num_rows = [
+        int(node.outputs[0].shape[0]) for node in bind_frames(graph, int(model.metadata["window_size"])).nodes
+    ]
+    nodes = zip(graph.nodes, num_rows, strict=True)
+    return replace(
+        graph, nodes=tuple(_with_layout(graph, node, rows, layout, target) for node, rows in nodes)
+    )
 
 
 def _matrices(graph: Graph, node: Node) -> dict[str, QuantizedMatrix]:
@@ -54,9 +67,17 @@ def _has_planes(matrix: QuantizedMatrix) -> bool:
     return matrix.bits <= WIDEST_PLANES_BITS and matrix.codebook is not None and is_additive(matrix.codebook)
 
 
-def _with_layout(graph: Graph, node: Node, layout: Layout) -> Node:
+def _wants_planes(layout: Layout, num_rows: int, target: Target) -> bool:
+    return layout == "P" or (layout == "auto" and target.prefers_planes(num_rows))
+
+
+def _with_layout(graph: Graph, node: Node, num_rows: int, layout: Layout, target: Target) -> Node:
+    # The recurrent half of an LSTM multiplies one row at a time, whatever the chunk.
+    rows_of_matrices = (num_rows, 1) if node.op == "LSTM" else (num_rows,)
+    matrices = _matrices(graph, node).values()
     chosen = [
-        "P" if layout != "E" and _has_planes(matrix) else "E" for matrix in _matrices(graph, node).values()
+        "P" if _has_planes(matrix) and _wants_planes(layout, rows, target) else "E"
+        for matrix, rows in zip(matrices, rows_of_matrices, strict=False)
     ]
     if node.op == "Embedding":
         chosen = ["E"]
