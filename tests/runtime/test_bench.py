@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from whit.runtime import cli
 from whit.runtime.benchmark import BenchSettings
+from whit.runtime.engines import choose_engine
 from whit.runtime.environment import hash_file
 from whit.runtime.errors import ConfigError
 
@@ -29,7 +30,9 @@ def manifest(tmp_path_factory):
 
 
 def run(*arguments):
-    return CliRunner().invoke(cli.app, ["bench", *map(str, arguments), "--memory-s", "0.2"])
+    return CliRunner().invoke(
+        cli.app, ["bench", *map(str, arguments), "--memory-s", "0.2", "--load-runs", "1"]
+    )
 
 
 def test_bench_json(exported, manifest):
@@ -43,6 +46,7 @@ def test_bench_json(exported, manifest):
     assert first["sha256"]["model.tflite"] == hash_file(exported / "model.tflite")
     assert [model["engine"] for model in report["models"]] == ["native", "onnxruntime"]
     assert first["memory_bytes"]["file_size"] > 0
+    assert all(len(model["memory_bytes"]["first_result_runs_ms"]) == 1 for model in report["models"])
     latency = first["latency"]
     assert latency["num_matched_words"] == latency["num_reference_words"] == 4
     parts = sum(latency["parts_ms"][part]["mean"] for part in PARTS)
@@ -62,6 +66,8 @@ def test_bench_table_has_ratios(exported, manifest):
         "A / B",
         "UPL, ms",
         "peak RSS",
+        "private dirty beyond a bare Python",
+        "load to first result",
         "paced minus virtual",
     ):
         assert expected in result.stdout
@@ -89,3 +95,18 @@ def test_forced_emission_needs_word_times(exported, manifest, tmp_path):
 def test_settings_are_checked(feed_ms):
     with pytest.raises(ConfigError):
         BenchSettings(feed_ms=feed_ms)
+
+
+def test_a_stock_tflite_file_runs_in_litert(exported, manifest):
+    pytest.importorskip("ai_edge_litert")
+    assert choose_engine(exported / "stock-int8" / "model.tflite") == "litert"
+    assert choose_engine(exported / "stock-int4") == "litert"  # a folder with nothing else
+    assert choose_engine(exported / "stock-int8") == "onnxruntime"
+    assert choose_engine(exported / "model.tflite") == "native"
+    assert choose_engine(manifest.with_suffix(".tflite")) == "native"  # whose error tells what is wrong
+
+
+def test_whit_cli_must_be_a_program(exported, manifest):
+    result = run(exported, manifest, "--cli", manifest)
+    assert result.exit_code == 2
+    assert result.stderr == f"[--cli] expected the program whit-cli, received {manifest}\n"

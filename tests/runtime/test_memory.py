@@ -3,11 +3,16 @@
 import mmap
 import sys
 
+import numpy as np
 import pytest
+import soundfile
 
 from whit.runtime import process_memory
 from whit.runtime.errors import MeasurementError
+from whit.runtime.load_time import first_result_ms, take_turns
+from whit.runtime.manifest import Recording
 from whit.runtime.memory import measure_memory
+from whit.runtime.speech_sample import write_speech_sample
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="this system has no /proc/self/smaps_rollup")
 
@@ -61,8 +66,30 @@ def test_a_system_without_smaps_says_so(tmp_path, monkeypatch):
         process_memory.process_memory()
 
 
-def test_report_of_a_model(exported):
-    report = measure_memory(exported, engine="onnxruntime", seconds=0.5)
+def test_speech_is_repeated_to_length(recording, tmp_path):
+    write_speech_sample([Recording(audio=recording, text="")], tmp_path / "speech.wav", seconds=2.0)
+    speech, rate_hz = soundfile.read(tmp_path / "speech.wav")
+    source, _ = soundfile.read(recording)
+    assert (rate_hz, speech.shape) == (8000, (16000,))
+    repeated = np.tile(source, 3)[:16000]
+    assert np.abs(speech - repeated).max() <= 1 / 32768  # written again at 16 bits: a step, no more
+
+
+def test_recordings_of_another_rate_are_passed_over(recording, tmp_path):
+    soundfile.write(tmp_path / "other.wav", np.ones(9999), 16000)
+    both = [Recording(audio=path, text="") for path in (recording, tmp_path / "other.wav")]
+    for name, recordings in (("one.wav", both[:1]), ("two.wav", both)):
+        write_speech_sample(recordings, tmp_path / name, seconds=1.5)
+    assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
+
+
+def test_report_of_a_model(exported, recording):
+    report = measure_memory(exported, engine="onnxruntime", speech=recording)
+    assert report.streamed_s == pytest.approx(0.93)
+    assert 0 < report.private_dirty_interpreter < report.private_dirty_libraries
+    assert report.private_dirty_added == report.private_dirty_after_stream - report.private_dirty_interpreter
+    assert report.rss_after_stream >= report.pss_after_stream >= report.private_dirty_after_stream
+    assert report.peak_rss_streaming >= report.rss_after_stream - MIB  # counters are read one after another
     folder = exported / "onnx"
     files = [*folder.glob("*.onnx"), folder / "weights.bin", folder / "tokens.txt"]
     assert report.file_size == sum(path.stat().st_size for path in files)
@@ -76,12 +103,24 @@ def test_report_of_a_model(exported):
     assert report.scratch_arena is None
 
 
-def test_copied_weights_are_not_called_mapped(exported):
-    assert (
-        measure_memory(exported / "stock-float", engine="onnxruntime", seconds=0.2).resident_weights is None
-    )
+def test_copied_weights_are_not_called_mapped(exported, recording):
+    report = measure_memory(exported / "stock-float", engine="onnxruntime", speech=recording)
+    assert report.resident_weights is None
 
 
-def test_a_failure_is_passed_on(tmp_path):
+@pytest.mark.parametrize("measure", [measure_memory, first_result_ms])
+def test_a_failure_is_passed_on(measure, tmp_path, recording):
     with pytest.raises(MeasurementError, match="does not exist"):
-        measure_memory(tmp_path / "none", engine="onnxruntime", seconds=0.2)
+        measure(tmp_path / "none", engine="onnxruntime", speech=recording)
+
+
+def test_the_first_result_takes_time(exported, recording):
+    assert first_result_ms(exported, engine="native", speech=recording) > 0
+
+
+def test_load_times_take_turns():
+    calls: list[int] = []
+    measures = [lambda i=i: calls.append(i) or 10.0 * i + len(calls) for i in range(3)]
+    figures = take_turns(measures, rounds=2)
+    assert calls == [0, 1, 2, 1, 2, 0]
+    assert figures == [[1, 6], [12, 14], [23, 25]]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from rich.table import Table
 
+from whit.runtime.device_program import DeviceReport
 from whit.runtime.latency_report import PARTS, Distribution, LatencyReport
 from whit.runtime.memory import MemoryReport
 
@@ -13,23 +14,63 @@ ABSENT = "n/a"
 LETTERS = string.ascii_uppercase  # columns: A is the model, the others what it is held against
 
 
-def memory_table(reports: Sequence[MemoryReport]) -> Table:
-    """Returns memory in MiB and KiB; ratios are the first model's figure over the other's."""
+def memory_table(reports: Sequence[MemoryReport], first_result_ms: Sequence[float]) -> Table:
+    """Returns memory in MiB and KiB; ratios are the first model's figure over the other's.
+
+    Args:
+        reports: one per model.
+        first_result_ms: median load time of each.
+    """
     table = _table("memory", len(reports))
-    for label, unit_bytes, field in (
-        ("file size, MiB", 1 << 20, "file_size"),
-        ("resident weights (mapped), MiB", 1 << 20, "resident_weights"),
-        ("private dirty of the model, MiB", 1 << 20, "private_dirty_model"),
-        ("private dirty of the process, MiB", 1 << 20, "private_dirty_after_stream"),
-        ("state per stream, KiB", 1 << 10, "model_state"),
-        ("stream in all, KiB", 1 << 10, "stream_private"),
-        ("scratch arena, MiB", 1 << 20, "scratch_arena"),
-        ("peak RSS loading, MiB", 1 << 20, "peak_rss_loading"),
-        ("peak RSS streaming, MiB", 1 << 20, "peak_rss_streaming"),
-    ):
-        values = [getattr(report, field) for report in reports]
-        _add(table, label, [None if value is None else value / unit_bytes for value in values])
+    _add_sizes(
+        table,
+        reports,
+        (
+            ("file size, MiB", 1 << 20, "file_size"),
+            ("resident weights (mapped), MiB", 1 << 20, "resident_weights"),
+            ("private dirty of the model, loaded, MiB", 1 << 20, "private_dirty_model_loaded"),
+            ("private dirty of the model, MiB", 1 << 20, "private_dirty_model"),
+            ("private dirty beyond a bare Python, MiB", 1 << 20, "private_dirty_added"),
+            ("private dirty of the process, MiB", 1 << 20, "private_dirty_after_stream"),
+            ("state per stream, KiB", 1 << 10, "model_state"),
+            ("stream in all, KiB", 1 << 10, "stream_private"),
+            ("scratch arena, MiB", 1 << 20, "scratch_arena"),
+            ("RSS of the process, MiB", 1 << 20, "rss_after_stream"),
+            ("PSS of the process, MiB", 1 << 20, "pss_after_stream"),
+            ("peak RSS loading, MiB", 1 << 20, "peak_rss_loading"),
+            ("peak RSS streaming, MiB", 1 << 20, "peak_rss_streaming"),
+        ),
+    )
+    _add(table, "load to first result, ms", list(first_result_ms))
     return table
+
+
+def device_table(reports: Sequence[DeviceReport | None], first_result_ms: Sequence[float | None]) -> Table:
+    """Returns the same figures of whit-cli; None stands for a model that it does not run."""
+    table = _table("whit-cli alone", len(reports))
+    _add_sizes(
+        table,
+        reports,
+        (
+            ("private dirty, loaded, MiB", 1 << 20, "private_dirty_after_load"),
+            ("private dirty, MiB", 1 << 20, "private_dirty_after_stream"),
+            ("state per stream, KiB", 1 << 10, "model_state"),
+            ("scratch arena, MiB", 1 << 20, "scratch_arena"),
+            ("RSS, MiB", 1 << 20, "rss_after_stream"),
+            ("PSS, MiB", 1 << 20, "pss_after_stream"),
+            ("peak RSS, MiB", 1 << 20, "peak_rss"),
+            ("peak RSS beyond the file, MiB", 1 << 20, "peak_rss_beyond_file"),
+        ),
+    )
+    _add(table, "load to first result, ms", list(first_result_ms))
+    return table
+
+
+def _add_sizes(table: Table, reports: Sequence[object], rows: Sequence[tuple[str, int, str]]) -> None:
+    """Adds a row for each label, unit in bytes and field; a report of None has no figures."""
+    for label, unit_bytes, field in rows:
+        values = [getattr(report, field, None) for report in reports]
+        _add(table, label, [None if value is None else value / unit_bytes for value in values])
 
 
 def latency_table(reports: Sequence[LatencyReport], *, label: str) -> Table:

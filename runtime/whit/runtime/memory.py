@@ -17,11 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from whit.runtime.errors import MeasurementError
 from whit.runtime.process_memory import (
     ProcessMemory,
+    bare_interpreter_bytes,
     peak_rss_bytes,
     process_memory,
     reset_peak_rss,
@@ -29,6 +28,7 @@ from whit.runtime.process_memory import (
 )
 
 if TYPE_CHECKING:
+    from whit.runtime.audio import AudioFile
     from whit.runtime.recognizer import Recognizer
 
 NUM_STREAMS = 32  # measured together: one stream is smaller than a page
@@ -41,6 +41,7 @@ class MemoryReport:
 
     file_size: int
     resident_weights: int | None  # None: not mapped from a file but copied
+    private_dirty_interpreter: int  # of a bare interpreter, in a process of its own
     private_dirty_libraries: int  # before the model: interpreter, numpy, engine
     private_dirty_after_load: int
     private_dirty_after_stream: int
@@ -48,15 +49,27 @@ class MemoryReport:
     peak_rss_streaming: int
     peak_rss_is_reset: bool  # else both peaks are since the start of the process
     rss_libraries: int
+    rss_after_stream: int
+    pss_after_stream: int
     model_state: int  # of one stream: encoder, predictor and last outputs
     stream_private: int  # of one stream as measured: model state, front-end, search and their objects
     scratch_arena: int | None  # None: the engine does not report it
     streamed_s: float
 
     @property
+    def private_dirty_model_loaded(self) -> int:
+        """Returns the private memory that loading the model cost."""
+        return self.private_dirty_after_load - self.private_dirty_libraries
+
+    @property
     def private_dirty_model(self) -> int:
-        """Returns the private memory that the model costs."""
+        """Returns the private memory that the model costs after streaming."""
         return self.private_dirty_after_stream - self.private_dirty_libraries
+
+    @property
+    def private_dirty_added(self) -> int:
+        """Returns the private memory of the process beyond a bare interpreter."""
+        return self.private_dirty_after_stream - self.private_dirty_interpreter
 
     @property
     def peak_rss(self) -> int:
@@ -64,19 +77,19 @@ class MemoryReport:
         return max(self.peak_rss_loading, self.peak_rss_streaming)
 
 
-def measure_memory(path: Path, *, engine: str, num_threads: int = 1, seconds: float = 20.0) -> MemoryReport:
-    """Returns the memory of a model that streams noise, measured in a fresh process.
+def measure_memory(path: Path, *, engine: str, speech: Path, num_threads: int = 1) -> MemoryReport:
+    """Returns the memory of a model that streams a recording, measured in a fresh process.
 
     Args:
         path: what `whit export` wrote.
         engine: what runs it.
+        speech: the recording; its length is between the second measurement and the first.
         num_threads: threads of one encoder call.
-        seconds: audio to stream before the second measurement.
 
     Raises:
         MeasurementError: the process failed; its sentence is passed on.
     """
-    command = [sys.executable, "-m", "whit.runtime.memory", str(path), engine, str(num_threads), str(seconds)]
+    command = [sys.executable, "-m", "whit.runtime.memory", str(path), engine, str(num_threads), str(speech)]
     os.sync()  # pages of a file written moments ago count as dirty until they are on the disk
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
@@ -85,24 +98,28 @@ def measure_memory(path: Path, *, engine: str, num_threads: int = 1, seconds: fl
     return MemoryReport(**json.loads(process.stdout))
 
 
-def measure_here(path: Path, *, engine: str, num_threads: int, seconds: float) -> MemoryReport:
+def measure_here(path: Path, *, engine: str, num_threads: int, speech: Path) -> MemoryReport:
     """Returns the memory of a model loaded by this process; only a fresh process gives sound figures."""
+    from whit.runtime.audio import AudioFile
     from whit.runtime.model_files import list_model_files
     from whit.runtime.recognizer import Recognizer
 
-    _import_libraries(engine)
-    noise = np.random.default_rng(0).standard_normal(8000).astype(np.float32) * np.float32(0.05)  # 0.5 s
-    libraries = _now()
-    is_reset = reset_peak_rss()
-    recognizer = Recognizer.from_file(path, engine=engine, num_threads=num_threads)
-    loaded, peak_loading = _now(), peak_rss_bytes()
-    is_reset = reset_peak_rss() and is_reset
-    state_bytes = _stream_noise(recognizer, noise, seconds)
-    streamed, peak_streaming = _now(), peak_rss_bytes()
+    import_libraries(engine)
+    interpreter = bare_interpreter_bytes()
+    with AudioFile(speech) as audio:
+        libraries = _now()
+        is_reset = reset_peak_rss()
+        recognizer = Recognizer.from_file(path, engine=engine, num_threads=num_threads)
+        loaded, peak_loading = _now(), peak_rss_bytes()
+        is_reset = reset_peak_rss() and is_reset
+        state_bytes = _stream(recognizer, audio)
+        streamed, peak_streaming = _now(), peak_rss_bytes()
+        duration_s = audio.duration_s
     files = list_model_files(path, engine=engine)
     return MemoryReport(
         file_size=files.size_bytes,
         resident_weights=sum(map(resident_file_bytes, files.mapped)) if files.mapped else None,
+        private_dirty_interpreter=interpreter,
         private_dirty_libraries=libraries.private_dirty,
         private_dirty_after_load=loaded.private_dirty,
         private_dirty_after_stream=streamed.private_dirty,
@@ -110,14 +127,16 @@ def measure_here(path: Path, *, engine: str, num_threads: int, seconds: float) -
         peak_rss_streaming=peak_streaming,
         peak_rss_is_reset=is_reset,
         rss_libraries=libraries.rss,
+        rss_after_stream=streamed.rss,
+        pss_after_stream=streamed.pss,
         model_state=state_bytes,
-        stream_private=_stream_growth(recognizer, noise),
+        stream_private=_stream_growth(recognizer, speech),
         scratch_arena=getattr(recognizer.engine, "arena_bytes", None),
-        streamed_s=seconds,
+        streamed_s=duration_s,
     )
 
 
-def _import_libraries(engine: str) -> None:
+def import_libraries(engine: str) -> None:
     """Imports what the engine will, so that libraries are not counted as the model's."""
     packages = {"onnxruntime": ("onnxruntime",), "litert": ("ai_edge_litert.interpreter",)}.get(engine, ())
     for package in packages:
@@ -133,12 +152,11 @@ def _now() -> ProcessMemory:
     return process_memory()
 
 
-def _stream_noise(recognizer: Recognizer, noise: np.ndarray, seconds: float) -> int:
-    """Streams noise in blocks of 100 ms; returns the bytes of the model's state."""
+def _stream(recognizer: Recognizer, audio: AudioFile) -> int:
+    """Streams a recording; returns the bytes of the model's state."""
     stream = recognizer.create_stream()
-    for number in range(round(seconds * 10)):
-        start = 1600 * (number % 5)
-        stream.accept_waveform(16000, noise[start : start + 1600])
+    for block in audio.blocks():
+        stream.accept_waveform(audio.sample_rate_hz, block)
         recognizer.decode(stream)
         if recognizer.is_endpoint(stream):
             recognizer.reset(stream)
@@ -147,12 +165,16 @@ def _stream_noise(recognizer: Recognizer, noise: np.ndarray, seconds: float) -> 
     return int(stream.state_size_bytes)
 
 
-def _stream_growth(recognizer: Recognizer, noise: np.ndarray) -> int:
+def _stream_growth(recognizer: Recognizer, speech: Path) -> int:
     """Returns the private memory of one more stream, averaged over many that have each heard 0.5 s."""
+    from whit.runtime.audio import AudioFile
+
+    with AudioFile(speech) as audio:
+        sample_rate_hz, samples = audio.sample_rate_hz, next(audio.blocks(block_ms=500))
     before = _now()
     streams = [recognizer.create_stream() for _ in range(NUM_STREAMS)]
     for stream in streams:
-        stream.accept_waveform(16000, noise)
+        stream.accept_waveform(sample_rate_hz, samples)
         recognizer.decode(stream)
     return max(0, _now().private_dirty - before.private_dirty) // NUM_STREAMS
 
@@ -160,9 +182,9 @@ def _stream_growth(recognizer: Recognizer, noise: np.ndarray) -> int:
 def _main() -> None:
     from whit.runtime.errors import WhitError
 
-    path, engine, num_threads, seconds = sys.argv[1:]
+    path, engine, num_threads, speech = sys.argv[1:]
     try:
-        report = measure_here(Path(path), engine=engine, num_threads=int(num_threads), seconds=float(seconds))
+        report = measure_here(Path(path), engine=engine, num_threads=int(num_threads), speech=Path(speech))
     except WhitError as error:
         print(error, file=sys.stderr)
         sys.exit(FAILURE)

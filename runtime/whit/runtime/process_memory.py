@@ -1,6 +1,8 @@
 """What Linux says about this process's memory (proc(5); docs/latency.md says which figure means what)."""
 
 import mmap
+import subprocess
+import sys
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,21 @@ def process_memory() -> ProcessMemory:
     )
 
 
+def bare_interpreter_bytes() -> int:
+    """Returns the private dirty memory of a fresh interpreter that has imported nothing of ours.
+
+    Raises:
+        MeasurementError: see `process_memory`.
+    """
+    program = f"print(open('{PROC / 'smaps_rollup'}').read())"
+    # -I -S: without site-packages and the hooks of editable installs
+    command = [sys.executable, "-I", "-S", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MeasurementError(f"[memory] expected an interpreter, received: {done.stderr.strip()[-200:]}")
+    return _parse_sizes(done.stdout)["Private_Dirty"]
+
+
 def peak_rss_bytes() -> int:
     """Returns the greatest RSS since the start or the last `reset_peak_rss` (VmHWM)."""
     return _read_sizes("status")["VmHWM"]
@@ -73,8 +90,12 @@ def resident_file_bytes(path: Path) -> int:
 
 
 def _read_sizes(name: str) -> dict[str, int]:
+    return _parse_sizes(_read(name))
+
+
+def _parse_sizes(text: str) -> dict[str, int]:
     sizes = {}
-    for line in _read(name).splitlines():
+    for line in text.splitlines():
         key, _, rest = line.partition(":")
         if rest.endswith(" kB"):
             sizes[key] = int(rest.split()[0]) * 1024

@@ -10,15 +10,16 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from whit.runtime.bench_table import LETTERS, latency_table, memory_table, summary
+from whit.runtime.bench_table import LETTERS, device_table, latency_table, memory_table, summary
 from whit.runtime.benchmark import BenchSettings, ClockCheck, check_clocks, check_recordings, play_all
+from whit.runtime.device_program import find_program
 from whit.runtime.engines import AUTO, choose_engine
 from whit.runtime.environment import describe_environment, hash_file
 from whit.runtime.latency_report import LatencyReport, rounded, summarize
 from whit.runtime.manifest import read_manifest
-from whit.runtime.memory import MemoryReport, measure_memory
 from whit.runtime.model_files import ModelFiles, list_model_files
 from whit.runtime.model_info import ModelInfo
+from whit.runtime.model_memory import MemorySettings, ModelMemory, measure_models
 from whit.runtime.recognizer import Recognizer
 
 
@@ -33,13 +34,20 @@ def bench(
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many recordings.")] = None,
     feed_ms: Annotated[float, typer.Option(help="Audio of one block.")] = 10.0,
-    memory_s: Annotated[float, typer.Option(min=0.1, help="Audio streamed to measure memory.")] = 20.0,
+    memory_s: Annotated[float, typer.Option(min=0.1, help="Speech streamed to measure memory.")] = 60.0,
+    load_runs: Annotated[int, typer.Option(min=1, help="Fresh processes to time loading.")] = 5,
+    cli: Annotated[
+        Path | None, typer.Option(help="whit-cli, measured beside Python; else the one in PATH.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="What runs the models.")] = AUTO,
     threads: Annotated[int, typer.Option(help="Threads of one encoder call.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure memory and user-perceived latency of a model, and of others in the same run."""
     settings = BenchSettings(paced=paced, forced=forced, feed_ms=feed_ms)
+    memory_settings = MemorySettings(
+        seconds=memory_s, load_runs=load_runs, num_threads=threads, program=find_program(cli)
+    )
     recordings = read_manifest(manifest, limit=limit)
     check_recordings(recordings, settings)
     paths = [model, *(against or [])]
@@ -49,10 +57,7 @@ def bench(
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("memory", total=len(paths) + len(paths) * len(recordings))
-        memory = []
-        for path, name in targets:
-            memory.append(measure_memory(path, engine=name, num_threads=threads, seconds=memory_s))
-            progress.advance(task)
+        memory = measure_models(targets, recordings, memory_settings, progress=lambda: progress.advance(task))
         progress.update(task, description="latency")
         recognizers = [Recognizer.from_file(path, engine=name, num_threads=threads) for path, name in targets]
         playbacks = play_all(recognizers, recordings, settings, progress=lambda: progress.advance(task))
@@ -79,7 +84,7 @@ def bench(
 
 
 def _model_json(
-    target: tuple[Path, str], info: ModelInfo, files: ModelFiles, memory: MemoryReport, latency: LatencyReport
+    target: tuple[Path, str], info: ModelInfo, files: ModelFiles, memory: ModelMemory, latency: LatencyReport
 ) -> dict[str, Any]:
     return {
         "model": str(target[0]),
@@ -87,7 +92,7 @@ def _model_json(
         "name": info.name,
         "dialect": info.dialect,
         "sha256": {file.name: hash_file(file) for file in files.paths},
-        "memory_bytes": asdict(memory) | {"private_dirty_model": memory.private_dirty_model},
+        "memory_bytes": memory.to_json(),
         "latency": asdict(latency),
         "summary": summary(latency),
     }
@@ -95,7 +100,7 @@ def _model_json(
 
 def _print(
     names: Sequence[str],
-    memory: Sequence[MemoryReport],
+    memory: Sequence[ModelMemory],
     latency: Sequence[LatencyReport],
     label: str,
     environment: dict[str, Any],
@@ -106,9 +111,15 @@ def _print(
         console.width = 40 + 40 * len(names)  # a file has no margin to keep
     for letter, name in zip(LETTERS, names, strict=False):
         console.print(f"{letter} = {name}")
-    console.print(memory_table(memory))
-    if any(report.scratch_arena is None for report in memory):
+    reports = [model.python for model in memory]
+    console.print(memory_table(reports, [model.first_result_ms for model in memory]))
+    if any(report.scratch_arena is None for report in reports):
         console.print("scratch arena n/a: this engine does not report its own; private dirty memory holds it")
+    if any(model.program for model in memory):
+        device_ms = [model.device_first_result_ms for model in memory]
+        console.print(device_table([model.program for model in memory], device_ms))
+    else:
+        console.print("whit-cli, the process that a device runs, was not found: --cli PATH measures it, too")
     console.print(latency_table(latency, label=label))
     for name, report in zip(names, latency, strict=True):
         console.print(f"{name}: {summary(report)}", soft_wrap=True)

@@ -3,16 +3,18 @@
 from pathlib import Path
 
 from whit.runtime.engine import Engine
-from whit.runtime.errors import ConfigError, UnsupportedEngine
+from whit.runtime.errors import ConfigError, ModelFileError, UnsupportedEngine
 from whit.runtime.shape_check import check_shapes
-from whit.runtime.tflite_metadata import FILE
+from whit.runtime.tflite_metadata import FILE, read_metadata
 
 ENGINES = ("native", "onnxruntime", "litert")
 AUTO = "auto"
 
 
 def choose_engine(path: str | Path, engine: str = AUTO) -> str:
-    """Returns an engine's name: `auto` is `native` where there is a model.tflite of ours, else `onnxruntime`.
+    """Returns an engine's name.
+
+    `auto` is `native` for a model.tflite of ours, `litert` for a stock one, else `onnxruntime`.
 
     Raises:
         UnsupportedEngine: no such engine.
@@ -20,11 +22,21 @@ def choose_engine(path: str | Path, engine: str = AUTO) -> str:
     if engine == AUTO:
         path = Path(path)
         is_export = (path / FILE).is_file() and not (path / "encoder.onnx").is_file()
-        return "native" if path.suffix == ".tflite" or is_export else "onnxruntime"
+        if path.suffix != ".tflite" and not is_export:
+            return "onnxruntime"
+        return "litert" if _is_stock(path / FILE if is_export else path) else "native"
     if engine not in ENGINES:
         expected = ", ".join((AUTO, *ENGINES))
         raise UnsupportedEngine(f"[--engine] expected one of: {expected}, received {engine!r}")
     return engine
+
+
+def _is_stock(file: Path) -> bool:
+    """Tells whether a .tflite file says that it needs no operator of ours; a damaged one does not."""
+    try:
+        return read_metadata(file).get("whit.dialect", b"").startswith(b"stock")
+    except ModelFileError:
+        return False
 
 
 def load_engine(
