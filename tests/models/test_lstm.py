@@ -39,13 +39,13 @@ def test_float_layer_equals_torch(steps: int, batch: int, size: int, hidden: int
 def test_recurrence_gradcheck() -> None:
     shapes = ((5, 3, 16), (16, 4), (3, 4), (3, 4))
     inputs = tuple(torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes)
-    assert torch.autograd.gradcheck(lambda *a: Recurrence.apply(*a, False), inputs)
+    assert torch.autograd.gradcheck(lambda *a: Recurrence.apply(*a, False, torch.float64), inputs)
 
 
 def test_rounded_state_has_the_straight_through_gradient() -> None:
     """One step from a given h: the gradient of weight_hh meets the rounded h, that of h passes unrounded."""
     wx, weight, h, c = (torch.randn(s, requires_grad=True) for s in ((1, 2, 12), (12, 3), (2, 3), (2, 3)))
-    y, _, _ = Recurrence.apply(wx, weight, h, c, True)
+    y, _, _ = Recurrence.apply(wx, weight, h, c, True, torch.float64)
     d_wx, d_weight, d_h = torch.autograd.grad(y.sum(), (wx, weight, h))
     q, s = quantize_rows(h.detach())
     torch.testing.assert_close(d_weight, d_wx[0].T @ (q * s))

@@ -65,3 +65,28 @@ def test_a_wrong_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> 
 def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"none\.toml"):
         read_recipe(tmp_path / "none.toml")
+
+
+def test_a_recipe_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(GOOD + "[data.augment]\nnoise = 0.5\nnarrow = 0.25\n")
+    text = 'extends = "base.toml"\nname = "y"\n[data.augment]\nnoise = 0.125\n'
+    recipe = read_recipe(write(tmp_path, text))
+    assert recipe.name == "y"
+    assert recipe.optimization.steps == 10
+    assert (recipe.data.augment.noise, recipe.data.augment.narrow) == (0.125, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("extends", "message"),
+    [('"recipe.toml"', "circle"), ('"none.toml"', "none.toml"), ("3", "name of a recipe")],
+)
+def test_what_a_recipe_cannot_extend(tmp_path: Path, extends: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(write(tmp_path, f"extends = {extends}\n"))
+
+
+def test_the_identity_leaves_defaults_out(tmp_path: Path) -> None:
+    first = read_recipe(write(tmp_path, GOOD))
+    second = read_recipe(write(tmp_path, GOOD.replace("steps = 10", "steps = 10\ndropout = 0.1")))
+    third = read_recipe(write(tmp_path, GOOD.replace("steps = 10", "steps = 10\ndropout = 0.2")))
+    assert first.identity() == second.identity() != third.identity()

@@ -13,15 +13,19 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
+from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import CheckpointError, ModelConfigError
-from whit.models.quantizers import QuantizedTensor, WeightQuantizer, quantizers_of
+from whit.models.quantizers import QuantizedTensor, WeightQuantizer, quantizers_of, register_quantizer
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
+from whit.models.transducer_config import TransducerConfig
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT, VERSION = "whit-checkpoint", 1
+ARCHITECTURES: dict[str, type[TransducerConfig]] = {
+    config.architecture: config for config in (RnntConfig, ConformerConfig)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,17 +42,20 @@ class CheckpointConfig:
     """Everything of config.json that the tensors do not say themselves."""
 
     name: str
-    model: RnntConfig
+    model: TransducerConfig
     tokens: tuple[str, ...]
     streaming: StreamingConfig = field(default_factory=StreamingConfig)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.model.check_chunk(self.streaming.chunk_ms)
 
     def to_json(self, quantization: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the JSON object of config.json."""
         return {
             "format": FORMAT,
             "version": VERSION,
-            "architecture": "rnnt",
+            "architecture": self.model.architecture,
             "name": self.name,
             "model": self.model.to_json(),
             "frontend": {"flavour": "nemo", "sample_rate_hz": 16000, "num_mels": self.model.num_mels},
@@ -92,7 +99,7 @@ def collect(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
     for place in quantizers_of(model):
         hard = place.quantizer.harden(place.weight.detach())
         quantization[place.name] = {"scheme": hard.scheme, "bits": hard.bits}
-        tensors[place.name + ".index"] = hard.index
+        tensors[place.name + ".index"] = hard.index.view(place.shape)
         tensors[place.name + ".scale"] = hard.scale
         if hard.codebook is not None:
             tensors[place.name + ".codebook"] = hard.codebook
@@ -137,12 +144,13 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"[{path}] expected a readable JSON file, received {error}") from error
     found = (raw.get("format"), raw.get("version"), raw.get("architecture")) if isinstance(raw, dict) else raw
-    if found != (FORMAT, VERSION, "rnnt"):
-        raise CheckpointError(f"[{path}] expected {FORMAT} version {VERSION} of an rnnt, received {found}")
+    if found not in [(FORMAT, VERSION, name) for name in ARCHITECTURES]:
+        expected = f"{FORMAT} version {VERSION} of one of {', '.join(ARCHITECTURES)}"
+        raise CheckpointError(f"[{path}] expected {expected}, received {found}")
     try:
         config = CheckpointConfig(
             name=raw["name"],
-            model=RnntConfig.from_json(raw["model"]),
+            model=ARCHITECTURES[raw["architecture"]].from_json(raw["model"]),
             tokens=tuple(raw["tokens"]),
             streaming=StreamingConfig(**raw["streaming"]),
             metrics=raw.get("metrics", {}),
@@ -182,9 +190,7 @@ def load_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[Rnnt, Checkp
     model.load_state_dict(tensors)
     for name, hard in stored.items():
         path, _, attribute = name.rpartition(".")
-        parametrize.register_parametrization(
-            model.get_submodule(path), attribute, StoredQuantizer(hard), unsafe=True
-        )
+        register_quantizer(model.get_submodule(path), attribute, StoredQuantizer(hard))
     return model.eval(), config
 
 
@@ -208,4 +214,4 @@ def _stored(
             f"[{name}] expected {bits}-bit codes, received an index or codebook of another width"
         )
     order = "lstm" if name.endswith(("weight_ih", "weight_hh")) else "plain"
-    return QuantizedTensor(index, scale, codebook, bits, entry["scheme"], order)  # type: ignore[arg-type]
+    return QuantizedTensor(index.flatten(1), scale, codebook, bits, entry["scheme"], order)  # type: ignore[arg-type]

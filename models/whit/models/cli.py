@@ -1,4 +1,4 @@
-"""The commands of the models area: train, init, digits. torch is imported only when a command needs it."""
+"""The commands of the models area. torch is imported only when a command needs it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -79,3 +79,30 @@ def digits(
 
     written = write_digit_strings(manifest, out, count=strings, seed=seed, speaker=speaker)
     Console().print(f"manifest: {written}")
+
+
+def pieces(
+    manifests: Annotated[list[Path], typer.Argument(help="Manifests to learn from.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, one piece a line.")],
+    size: Annotated[int, typer.Option(help="Number of pieces.")] = 128,
+) -> None:
+    """Learns a vocabulary of word pieces (SentencePiece, BPE) for a recipe's `tokens`."""
+    from whit.models.pieces import learn_pieces, write_pieces
+
+    learned = learn_pieces(manifests, size)
+    write_pieces(out, learned)
+    Console().print(f"{len(learned)} pieces: {out}")
+
+
+def quantize(
+    checkpoint: Annotated[Path, typer.Argument(help="Float checkpoint folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
+    bits: Annotated[int, typer.Option(help="Width of every matrix, 1 to 8.")] = 8,
+    scheme: Annotated[str, typer.Option(help="Weight quantizer.")] = "linear",
+    init: Annotated[str, typer.Option(help="Centroids of gq and planes: lloyd or linspace.")] = "lloyd",
+) -> None:
+    """Quantizes the weights of a checkpoint after training, without any data."""
+    from whit.models.post_training import quantize_checkpoint
+
+    quantize_checkpoint(checkpoint, out, scheme=scheme, bits=bits, init=init)
+    Console().print(f"checkpoint: {out}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from whit.models.errors import ModelConfigError
-from whit.models.transducer_config import TransducerConfig
+from whit.models.transducer_config import FRAME_MS, TransducerConfig
 
 CONV_STRIDE = 4  # of the two convolutions together, in time
 
@@ -36,6 +36,12 @@ class ConformerConfig(TransducerConfig):
             raise ModelConfigError(
                 f"[model.d_model] expected an even multiple of heads={self.heads}, received {self.d_model}"
             )
+
+    def check_chunk(self, chunk_ms: int) -> None:
+        """Raises ModelConfigError unless `chunk_ms` is the chunk that the attention was trained with."""
+        expected_ms = FRAME_MS * self.frame_multiple
+        if chunk_ms != expected_ms:
+            raise ModelConfigError(f"[streaming.chunk_ms] expected {expected_ms}, received {chunk_ms}")
 
     @property
     def encoder_size(self) -> int:

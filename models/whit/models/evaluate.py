@@ -63,7 +63,7 @@ def evaluate(
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
         batch = collate(
-            [features[i] for i in chosen], [[] for _ in chosen], multiple=model.config.subsampling_factor
+            [features[i] for i in chosen], [[] for _ in chosen], multiple=model.config.frame_multiple
         )
         for i, emissions in zip(chosen, search(model, batch.features, batch.num_frames), strict=True):
             hypotheses[i] = tokenizer.decode(e.token for e in emissions)

@@ -27,11 +27,11 @@ def greedy_search(model: Rnnt, features: Tensor, num_frames: Tensor) -> list[lis
 
     Args:
         model: in evaluation mode.
-        features: (batch, frames, mels), frames a multiple of the subsampling factor.
+        features: (batch, frames, mels), frames a multiple of the config's `frame_multiple`.
         num_frames: int64, (batch,), feature frames of each; a begun chunk counts whole.
     """
     encoded, _ = model.encode(features)
-    lengths = (num_frames + model.config.subsampling_factor - 1) // model.config.subsampling_factor
+    lengths = _encoded_frames(model, num_frames)
     batch = len(features)
     emissions: list[list[Emission]] = [[] for _ in range(batch)]
     predicted, state = model.predict(torch.full((batch, 1), model.blank))
@@ -56,11 +56,11 @@ def ctc_greedy_search(model: Rnnt, features: Tensor, num_frames: Tensor) -> list
 
     Args:
         model: in evaluation mode; its joint is used without the prediction network.
-        features: (batch, frames, mels), frames a multiple of the subsampling factor.
-        num_frames: int64, (batch,), feature frames of each.
+        features: (batch, frames, mels), frames a multiple of the config's `frame_multiple`.
+        num_frames: int64, (batch,), feature frames of each; a begun chunk counts whole.
     """
     encoded, _ = model.encode(features)
-    lengths = (num_frames + model.config.subsampling_factor - 1) // model.config.subsampling_factor
+    lengths = _encoded_frames(model, num_frames)
     best = model.ctc_logits(encoded).argmax(-1)
     emissions = []
     for tokens, length in zip(best, lengths.tolist(), strict=True):
@@ -73,3 +73,8 @@ def ctc_greedy_search(model: Rnnt, features: Tensor, num_frames: Tensor) -> list
             ]
         )
     return emissions
+
+
+def _encoded_frames(model: Rnnt, num_frames: Tensor) -> Tensor:
+    chunk, factor = model.config.frame_multiple, model.config.subsampling_factor
+    return (num_frames + chunk - 1) // chunk * (chunk // factor)

@@ -1,11 +1,35 @@
-"""A linear layer that can be quantized."""
+"""A linear layer that can be quantized, and the product it shares with convolutions written as products."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from whit.models.activation import fake_quantize_rows
-from whit.models.quantized_product import hard_matrix, hard_product, is_quantized
+from whit.models.quantized_product import HardMatrix, hard_matrix, hard_product, is_quantized
+
+ColumnOrder = Callable[[Tensor], Tensor]  # (rows, cols) to (rows, cols)
+
+
+def product(module: nn.Linear | nn.Conv2d, input: Tensor, columns: ColumnOrder | None = None) -> Tensor:
+    """Returns `W x + b` for every row x of `input`; the rows are quantized when the weight is.
+
+    Args:
+        module: with `weight`, (rows, ...), whose other axes are the columns, and `bias`, (rows,) or None.
+        input: (..., cols).
+        columns: puts the weight's columns in the order of the input's.
+    """
+    weight, bias = module.weight.flatten(1), module.bias
+    if not is_quantized(module, "weight"):
+        return functional.linear(input, columns(weight) if columns else weight, bias)
+    if module.training or torch.is_grad_enabled():
+        return functional.linear(fake_quantize_rows(input), columns(weight) if columns else weight, bias)
+    matrix = hard_matrix(module, "weight")
+    if columns:
+        matrix = HardMatrix(codes=columns(matrix.codes), scale=matrix.scale)
+    y = hard_product(input, matrix)
+    return y if bias is None else y + bias
 
 
 class Linear(nn.Linear):
@@ -13,9 +37,10 @@ class Linear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Returns `W x + b` for every row (..., in_features)."""
-        if not is_quantized(self, "weight"):
-            return super().forward(input)
-        if self.training or torch.is_grad_enabled():
-            return functional.linear(fake_quantize_rows(input), self.weight, self.bias)
-        y = hard_product(input, hard_matrix(self, "weight"))
-        return y if self.bias is None else y + self.bias
+        return product(self, input)
+
+
+class FloatLinear(nn.Linear):
+    """A linear layer whose weight is never quantized: its product is made once, at export."""
+
+    keeps_float = ("weight",)

@@ -21,7 +21,7 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, wx: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor, round_h: bool
+        ctx: Any, wx: Tensor, weight_hh: Tensor, h: Tensor, c: Tensor, round_h: bool, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns h of every step, the last h and the last c.
 
@@ -32,6 +32,7 @@ class Recurrence(torch.autograd.Function):
             h: (batch, hidden), state before the first step.
             c: (batch, hidden).
             round_h: quantize each row of h before it meets `weight_hh`, with a straight-through gradient.
+            dtype: of the matrix products; everything else is in wx's own.
         """
         steps, batch, width = wx.shape
         hidden = width // 4
@@ -40,10 +41,10 @@ class Recurrence(torch.autograd.Function):
         cs = wx.new_empty(steps + 1, batch, hidden)
         h_in = wx.new_empty(steps, batch, hidden)  # what the recurrent weights see: h, rounded or not
         cs[0] = c
-        recurrent = weight_hh.T.contiguous()
+        recurrent = weight_hh.T.to(dtype).contiguous()
         for t in range(steps):
             h_in[t] = round_rows(h) if round_h else h
-            gate = gates[t].addmm_(h_in[t], recurrent)
+            gate = gates[t].add_(h_in[t].to(dtype) @ recurrent)
             i, f, g, o = gate.view(-1, 4, hidden).unbind(1)
             gate[:, : 2 * hidden].sigmoid_()
             g.tanh_()
@@ -51,10 +52,11 @@ class Recurrence(torch.autograd.Function):
             torch.mul(f, cs[t], out=cs[t + 1]).addcmul_(i, g)
             h = torch.mul(cs[t + 1].tanh(), o, out=hs[t])
         ctx.save_for_backward(gates, cs, h_in, weight_hh)
+        ctx.dtype = dtype
         return hs, h.clone(), cs[-1].clone()
 
     @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
         """Returns the gradients of wx, weight_hh, h and c."""
         gates, cs, h_in, weight_hh = ctx.saved_tensors
         grad_hs, dh, dc = grad
@@ -67,6 +69,7 @@ class Recurrence(torch.autograd.Function):
         factor_o = tanh_c * o * (1 - o)
         dc_dh = o * (1 - tanh_c * tanh_c)
         d_gates = torch.empty_like(gates)
+        weight = weight_hh.to(ctx.dtype)
         for t in reversed(range(steps)):
             dh = dh + grad_hs[t]
             dc = torch.addcmul(dc, dh, dc_dh[t])
@@ -74,9 +77,9 @@ class Recurrence(torch.autograd.Function):
             torch.mul(factor[t], dc.unsqueeze(1), out=d_gate[:, :3])
             torch.mul(factor_o[t], dh, out=d_gate[:, 3])
             dc = dc * f[t]
-            dh = d_gates[t] @ weight_hh
-        d_weight_hh = d_gates.flatten(0, 1).T @ h_in.flatten(0, 1)
-        return d_gates, d_weight_hh, dh, dc, None
+            dh = (d_gates[t].to(ctx.dtype) @ weight).to(dc)
+        d_weight_hh = d_gates.flatten(0, 1).T.to(ctx.dtype) @ h_in.flatten(0, 1).to(ctx.dtype)
+        return d_gates, d_weight_hh.to(dc), dh, dc, None, None
 
 
 class LSTM(nn.Module):
@@ -124,7 +127,12 @@ class LSTM(nn.Module):
         if not round_x and not round_h:
             return self._float_layer(x, state)
         wx = functional.linear(fake_quantize_rows(x) if round_x else x, self.weight_ih, bias)
-        y, h, c = Recurrence.apply(wx, self.weight_hh, *state, round_h)  # type: ignore[no-untyped-call]
+        dtype = (
+            wx.dtype
+        )  # bfloat16 under autocast: of matrix products, while gates and states stay as they are
+        wx = wx.to(self.bias_ih.dtype)
+        with torch.autocast("cpu", enabled=False):
+            y, h, c = Recurrence.apply(wx, self.weight_hh, *state, round_h, dtype)  # type: ignore[no-untyped-call]
         return y, (h, c)
 
     def _float_layer(self, x: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:

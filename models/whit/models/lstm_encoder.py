@@ -36,6 +36,11 @@ class Encoder(nn.Module):
             self.norm = nn.ModuleDict({str(i): nn.LayerNorm(size) for i, size in enumerate(sizes) if i > 0})
             self.norm_out = nn.LayerNorm(hidden)
 
+    def streaming_state(self, batch: int) -> State:
+        """Returns the state before the first frame: zeros, (layers, batch, hidden) twice."""
+        shape = (self.config.encoder_layers, batch, self.config.encoder_hidden)
+        return torch.zeros(shape), torch.zeros(shape)
+
     def forward(self, features: Tensor, state: State) -> tuple[Tensor, State]:
         """Returns (batch, frames / subsampling_factor, hidden) and the next state.
 

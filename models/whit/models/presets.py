@@ -3,10 +3,13 @@
 import string
 from dataclasses import dataclass
 
+from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import ModelConfigError
 from whit.models.rnnt_config import RnntConfig
+from whit.models.transducer_config import TransducerConfig
 
 WORD_START = "\u2581"  # SentencePiece's mark for a space before the token
+LETTERS = (WORD_START, *string.ascii_lowercase, "'")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -14,7 +17,7 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 class Preset:
     """A model shape and its vocabulary without the blank."""
 
-    model: RnntConfig
+    model: TransducerConfig
     tokens: tuple[str, ...]
 
 
@@ -35,7 +38,7 @@ PRESETS = {
             predictor_hidden=256,
             joint_hidden=256,
         ),
-        tokens=(WORD_START, *string.ascii_lowercase, "'"),
+        tokens=LETTERS,
     ),
     # The layout of MLPerf inference's RNN-T (mlcommons/inference, rnnt.toml): 45,323,037 parameters.
     "rnnt-45m": Preset(
@@ -48,7 +51,28 @@ PRESETS = {
             predictor_hidden=320,
             joint_hidden=512,
         ),
-        tokens=(WORD_START, *string.ascii_lowercase, "'"),
+        tokens=LETTERS,
+    ),
+    # About 4.7 M parameters: read speech with word pieces, frames of 80 ms, chunks of 320 ms.
+    "conformer-4m": Preset(
+        model=ConformerConfig(
+            conv_channels=32,
+            time_reduction=2,
+            layers=8,
+            d_model=144,
+            kernel_size=15,
+            left_context=32,
+            chunk=4,
+            embedding=128,
+            predictor_hidden=256,
+            joint_hidden=256,
+        ),
+        tokens=LETTERS,
+    ),
+    # NeMo's small Conformer transducer (conformer_transducer_bpe.yaml, d_model 176), made to stream: 14.0 M.
+    "conformer-14m": Preset(
+        model=ConformerConfig(conv_channels=176, embedding=320, predictor_hidden=320, joint_hidden=320),
+        tokens=LETTERS,
     ),
 }
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from whit.models.activation import quantize_rows
+from whit.models.quantizers import quantizer_on
 
 FLOAT32_EXACT = 2**24  # whole numbers below this, and sums of them, are exact in a float
 
@@ -33,10 +34,11 @@ def is_quantized(module: nn.Module, name: str) -> bool:
 def hard_matrix(module: nn.Module, name: str) -> HardMatrix:
     """Returns the hard codes of the weight `module.<name>`; kept until one of its tensors changes."""
     held: Any = module.parametrizations[name]  # type: ignore[index]  # torch types it as a tensor
+    quantizer: Any = quantizer_on(module, name)
     version = tuple((id(t), t._version) for t in [*held.parameters(), *held.buffers()])
     cached = _cache.setdefault(module, {}).get(name)
     if cached is None or cached[0] != version:
-        quantized = held[0].harden(held.original.detach())
+        quantized = quantizer.harden(held.original.detach().flatten(1))
         scale = torch.as_tensor(quantized.scale, dtype=torch.float32)
         codes = torch.as_tensor(quantized.codes(), dtype=torch.float32)
         cached = (version, HardMatrix(codes=codes, scale=scale))

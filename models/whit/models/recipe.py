@@ -102,14 +102,36 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Returns the recipe of a TOML file.
 
+    A file may begin with `extends = "other.toml"`, a recipe beside it: its own keys then replace the other's,
+    tables key by key, lists as a whole.
+
     Raises:
         RecipeError: the file cannot be read, or a key is unknown, missing or of the wrong type.
     """
+    return from_table(Recipe, _read_table(path), str(path))
+
+
+def _read_table(path: Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
+    if path in extending:
+        raise RecipeError(f"[{path}] expected recipes that do not extend each other in a circle")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"[{path}] expected a TOML recipe, received {error}") from error
-    return from_table(Recipe, table, str(path))
+    base = table.pop("extends", None)
+    if base is None:
+        return table
+    if not isinstance(base, str):
+        raise RecipeError(f"[{path}, extends] expected the name of a recipe, received {base!r}")
+    return _merged(_read_table(path.parent / base, (*extending, path)), table)
+
+
+def _merged(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in table.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def from_table(kind: type[T], table: dict[str, Any], place: str) -> T:

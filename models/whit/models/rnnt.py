@@ -1,4 +1,4 @@
-"""A streaming LSTM RNN-T: encoder with frame stacking and time reduction, prediction network, joint.
+"""A streaming transducer: an LSTM or Conformer encoder, a prediction network, a joint.
 
 Tensor names are those of docs/format.md, section 5. The blank is the last output and, as an embedding of
 zeros, the start symbol. Every part takes and returns its state, so a stream in chunks equals the whole.
@@ -8,14 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whit.models.conformer_config import ConformerConfig
+from whit.models.conformer_encoder import ConformerEncoder, ConformerState
+from whit.models.errors import ModelConfigError
 from whit.models.linear import Linear
 from whit.models.lstm import LSTM
 from whit.models.lstm_encoder import Encoder
 from whit.models.rnnt_config import RnntConfig
+from whit.models.transducer_config import TransducerConfig
 
 State = tuple[
     Tensor, Tensor
 ]  # LSTM stacks: h, c (layers, batch, hidden). Stateless predictor: context ids, empty.
+EncoderState = State | ConformerState
 
 
 class Embedding(nn.Module):
@@ -34,7 +39,7 @@ class Embedding(nn.Module):
 class LstmPredictor(nn.Module):
     """Prediction network with a memory of the whole token history."""
 
-    def __init__(self, config: RnntConfig, num_tokens: int, dropout: float) -> None:
+    def __init__(self, config: TransducerConfig, num_tokens: int, dropout: float) -> None:
         super().__init__()
         self.config = config
         self.dropout = dropout
@@ -67,7 +72,7 @@ class LstmPredictor(nn.Module):
 class StatelessPredictor(nn.Module):
     """Prediction network that sees the last `context` tokens only."""
 
-    def __init__(self, config: RnntConfig, num_tokens: int, dropout: float) -> None:
+    def __init__(self, config: TransducerConfig, num_tokens: int, dropout: float) -> None:
         super().__init__()
         self.context = config.context
         self.dropout = dropout
@@ -97,9 +102,9 @@ FIRST_BLANK_BIAS = 3.0  # most frames emit nothing; the first steps need not be 
 class Joint(nn.Module):
     """Sum of both projections, ReLU, output layer."""
 
-    def __init__(self, config: RnntConfig, num_tokens: int) -> None:
+    def __init__(self, config: TransducerConfig, num_tokens: int) -> None:
         super().__init__()
-        self.encoder = Linear(config.encoder_hidden, config.joint_hidden)
+        self.encoder = Linear(config.encoder_size, config.joint_hidden)
         self.predictor = Linear(config.predictor_hidden, config.joint_hidden, bias=False)
         self.output = Linear(config.joint_hidden, num_tokens + 1)
         for projection in (self.encoder, self.predictor):
@@ -113,6 +118,15 @@ class Joint(nn.Module):
         return logits
 
 
+def make_encoder(config: TransducerConfig, dropout: float) -> Encoder | ConformerEncoder:
+    """Returns the encoder that a configuration describes."""
+    if isinstance(config, ConformerConfig):
+        return ConformerEncoder(config, dropout)
+    if isinstance(config, RnntConfig):
+        return Encoder(config, dropout)
+    raise ModelConfigError(f"[model] expected an RNN-T or a Conformer, received {type(config).__name__}")
+
+
 class Rnnt(nn.Module):
     """The whole model.
 
@@ -122,26 +136,25 @@ class Rnnt(nn.Module):
         dropout: on the outputs of layers, in training.
     """
 
-    def __init__(self, config: RnntConfig, num_tokens: int, *, dropout: float = 0.0) -> None:
+    def __init__(self, config: TransducerConfig, num_tokens: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
         self.num_tokens = num_tokens
         self.blank = num_tokens
-        self.encoder = Encoder(config, dropout)
+        self.encoder = make_encoder(config, dropout)
         predictor = LstmPredictor if config.predictor == "lstm" else StatelessPredictor
         self.predictor = predictor(config, num_tokens, dropout)
         self.joint = Joint(config, num_tokens)
 
-    def streaming_state(self, batch: int = 1) -> State:
-        """Returns the encoder's state before the first frame: zeros, (layers, batch, hidden) twice."""
-        shape = (self.config.encoder_layers, batch, self.config.encoder_hidden)
-        return torch.zeros(shape), torch.zeros(shape)
+    def streaming_state(self, batch: int = 1) -> EncoderState:
+        """Returns the encoder's state before the first frame: zeros."""
+        return self.encoder.streaming_state(batch)
 
-    def encode(self, features: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def encode(self, features: Tensor, state: EncoderState | None = None) -> tuple[Tensor, EncoderState]:
         """Returns projected frames (batch, frames / subsampling_factor, joint_hidden) and the next state.
 
         Args:
-            features: log-mel, (batch, frames, num_mels), frames a multiple of the subsampling factor.
+            features: log-mel, (batch, frames, num_mels), frames a multiple of the config's `frame_multiple`.
             state: from `streaming_state` or the call before; None starts afresh.
         """
         x, state = self.encoder(features, state or self.streaming_state(features.shape[0]))

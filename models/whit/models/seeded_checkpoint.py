@@ -4,10 +4,11 @@ from pathlib import Path
 
 import torch
 
-from whit.models.checkpoint import CheckpointConfig, save_checkpoint
+from whit.models.checkpoint import CheckpointConfig, StreamingConfig, save_checkpoint
 from whit.models.presets import Preset
 from whit.models.quantizers import QuantizationRule, apply_quantization
 from whit.models.rnnt import Rnnt
+from whit.models.transducer_config import FRAME_MS
 
 
 def write_seeded_checkpoint(
@@ -31,6 +32,10 @@ def write_seeded_checkpoint(
     model.encoder.feature_std.fill_(4.0)
     if bits is not None:
         apply_quantization(model, [("*", QuantizationRule(scheme=scheme, bits=bits))])
-    save_checkpoint(
-        folder, model.eval(), CheckpointConfig(name=name, model=preset.model, tokens=preset.tokens)
+    config = CheckpointConfig(
+        name=name,
+        model=preset.model,
+        tokens=preset.tokens,
+        streaming=StreamingConfig(chunk_ms=FRAME_MS * preset.model.frame_multiple),
     )
+    save_checkpoint(folder, model.eval(), config)

@@ -174,7 +174,7 @@ class Training:
                 cache=cache,
                 tokenizer=self.tokenizer,
                 num_mels=model.num_mels,
-                multiple=model.subsampling_factor,
+                multiple=model.frame_multiple,
                 tail_ms=streaming.tail_ms,
                 seed=self.recipe.seed,
             )
@@ -186,7 +186,7 @@ class Training:
             cache=cache,
             tokenizer=self.tokenizer,
             num_mels=model.num_mels,
-            multiple=model.subsampling_factor,
+            multiple=model.frame_multiple,
             tail_ms=streaming.tail_ms,
             batch_size=self.config.batch_size,
             seed=self.recipe.seed,

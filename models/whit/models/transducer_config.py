@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Self
 
 from whit.models.errors import ModelConfigError
 
+FRAME_MS = 10  # shift of the feature frames
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransducerConfig(ABC):
@@ -51,6 +53,14 @@ class TransducerConfig(ABC):
     @abstractmethod
     def frame_multiple(self) -> int:
         """Feature frames the encoder takes at a time: it runs on multiples of these."""
+
+    def check_chunk(self, chunk_ms: int) -> None:
+        """Raises ModelConfigError unless a stream in pieces of `chunk_ms` suits the encoder."""
+        least_ms = FRAME_MS * self.frame_multiple
+        if chunk_ms < 1 or chunk_ms % least_ms:
+            raise ModelConfigError(
+                f"[streaming.chunk_ms] expected a multiple of {least_ms}, received {chunk_ms}"
+            )
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

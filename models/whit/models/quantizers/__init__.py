@@ -14,7 +14,9 @@ from whit.models.quantizers.rules import (
     QuantizationSpec,
     QuantizedWeight,
     apply_quantization,
+    quantizer_on,
     quantizers_of,
+    register_quantizer,
     set_progress,
 )
 
@@ -27,8 +29,10 @@ __all__ = [
     "WeightQuantizer",
     "apply_quantization",
     "build",
+    "quantizer_on",
     "quantizers_of",
     "register",
+    "register_quantizer",
     "schemes",
     "set_progress",
 ]

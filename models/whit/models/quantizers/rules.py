@@ -57,19 +57,63 @@ class QuantizedWeight(NamedTuple):
     quantizer: WeightQuantizer
 
     @property
+    def shape(self) -> torch.Size:
+        """The tensor's own shape: (rows, cols), or four axes of a convolution."""
+        return self.module.get_parameter(f"parametrizations.{self.attribute}.original").shape
+
+    @property
     def weight(self) -> Tensor:
         """The float weight under the quantizer, (rows, cols)."""
-        return self.module.get_parameter(f"parametrizations.{self.attribute}.original")
+        return self.module.get_parameter(f"parametrizations.{self.attribute}.original").flatten(1)
+
+
+class _Flatten(nn.Module):
+    """Shows a quantizer the weights of a convolution as a matrix: a row for each output channel."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight.flatten(1)
+
+
+class _Unflatten(nn.Module):
+    """Gives the quantized weights of a convolution their axes back."""
+
+    def __init__(self, axes: torch.Size) -> None:
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight.view(-1, *self.axes)
+
+
+def register_quantizer(module: nn.Module, attribute: str, quantizer: WeightQuantizer) -> None:
+    """Puts a quantizer on the weight `module.<attribute>`, whose axes but the first are its columns."""
+    axes = getattr(module, attribute).shape[1:]
+    chain = [quantizer] if len(axes) == 1 else [_Flatten(), quantizer, _Unflatten(axes)]
+    for part in chain:
+        # unsafe=True skips a trial call, which would read a weight not trained yet.
+        parametrize.register_parametrization(module, attribute, part, unsafe=True)
+
+
+def quantizer_on(module: nn.Module, attribute: str) -> WeightQuantizer | None:
+    """Returns the quantizer of the weight `module.<attribute>`, if it has one."""
+    if not parametrize.is_parametrized(module, attribute):
+        return None
+    chain = module.get_submodule(f"parametrizations.{attribute}").children()
+    return next((part for part in chain if isinstance(part, WeightQuantizer)), None)
 
 
 def matrices(model: nn.Module) -> dict[str, tuple[nn.Module, str]]:
-    """Returns the 2-D parameters that can still be quantized: {tensor name: (module, attribute)}."""
+    """Returns the weights that can still be quantized: {tensor name: (module, attribute)}.
+
+    These are the parameters of two axes, and of four (2-D convolutions), save those that a module lists in
+    `keeps_float`.
+    """
     found: dict[str, tuple[nn.Module, str]] = {}
     for path, module in model.named_modules():
         if "parametrizations" in path.split("."):
             continue
         for attribute, parameter in module.named_parameters(recurse=False):
-            if parameter.ndim == 2:
+            if parameter.ndim in (2, 4) and attribute not in getattr(module, "keeps_float", ()):
                 found[f"{path}.{attribute}" if path else attribute] = (module, attribute)
     return found
 
@@ -93,7 +137,7 @@ def apply_quantization(model: nn.Module, spec: QuantizationSpec) -> None:
     """Puts a quantizer, fitted to the present weights, on every matrix the rules name.
 
     Args:
-        model: any module; its 2-D parameters are the candidates, by their state-dict names.
+        model: any module; its `matrices` are the candidates, by their state-dict names.
         spec: ordered (pattern, rule) pairs; `fnmatch` patterns, later rules override.
 
     Raises:
@@ -104,7 +148,7 @@ def apply_quantization(model: nn.Module, spec: QuantizationSpec) -> None:
         if rule.scheme == FLOAT:
             continue
         module, attribute = candidates[name]
-        weight = getattr(module, attribute)
+        weight = getattr(module, attribute).flatten(1)
         order: RowOrder = "lstm" if attribute in LSTM_ATTRIBUTES else "plain"
         rows, cols = weight.shape
         try:
@@ -116,8 +160,7 @@ def apply_quantization(model: nn.Module, spec: QuantizationSpec) -> None:
         except QuantizationError as error:
             raise QuantizationError(f"[{name}] {error}") from error
         quantizer.train(module.training)
-        # unsafe=True skips a trial call, which would read a weight not trained yet.
-        parametrize.register_parametrization(module, attribute, quantizer, unsafe=True)
+        register_quantizer(module, attribute, quantizer)
 
 
 def quantizers_of(model: nn.Module) -> Iterator[QuantizedWeight]:
@@ -125,12 +168,12 @@ def quantizers_of(model: nn.Module) -> Iterator[QuantizedWeight]:
     for path, module in model.named_modules():
         if not parametrize.is_parametrized(module):
             continue
-        for attribute, chain in module.parametrizations.items():
-            for quantizer in chain:
-                if isinstance(quantizer, WeightQuantizer):
-                    yield QuantizedWeight(
-                        f"{path}.{attribute}" if path else attribute, module, attribute, quantizer
-                    )
+        for attribute in module.parametrizations:
+            quantizer = quantizer_on(module, attribute)
+            if quantizer is not None:
+                yield QuantizedWeight(
+                    f"{path}.{attribute}" if path else attribute, module, attribute, quantizer
+                )
 
 
 def set_progress(model: nn.Module, fraction: float) -> None:
