@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from whit.runtime._core import NativeModel
 from whit.runtime.engine import Floats, State
 from whit.runtime.errors import MissingDependency, ModelFileError
 from whit.runtime.golden import check_vectors
 from whit.runtime.golden_metadata import golden_arrays, predictor_shape
+from whit.runtime.litert_check import check_for_litert
 from whit.runtime.model_info import ModelInfo, read_model_info
 from whit.runtime.tflite_metadata import find_tflite, read_metadata
 
@@ -41,8 +41,7 @@ class LitertEngine:
         file = find_tflite(path)
         metadata = read_metadata(file)
         info = read_model_info(_texts(metadata), place=str(file))
-        if info.dialect == "whit":
-            _verify(file)
+        check_for_litert(file, dialect=info.dialect)
         interpreter = _open_interpreter(_import_litert(), file, info.dialect, num_threads)
         engine = cls(file, info, interpreter)
         if self_test and info.dialect == "whit":
@@ -98,14 +97,6 @@ class LitertEngine:
                 f"[{self.path}: {signature}] expected a graph that runs, received {_sentence(error)}"
             ) from error
         return [values[name] for name in outputs]
-
-
-def _verify(path: Path) -> None:
-    """Has the core check the whole file: LiteRT itself trusts every offset in it."""
-    try:
-        NativeModel(str(path), False)
-    except ValueError as error:
-        raise ModelFileError(str(error)) from error
 
 
 def _texts(metadata: dict[str, bytes]) -> dict[str, str]:

@@ -1,0 +1,229 @@
+"""What each built-in operator of a stock model.tflite expects: LiteRT's kernels do not check all of it."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from whit.runtime.flatbuffer_form import Record
+
+FLOAT32, INT32, INT8, INT4 = 0, 2, 9, 17
+TYPE_NAMES = {FLOAT32: "float32", INT32: "int32", INT8: "int8", INT4: "int4"}
+WEIGHTS = (FLOAT32, INT8, INT4)
+NONE, RELU = 0, 1
+PER_ROW_VERSION = 12
+"""Of FULLY_CONNECTED with a scale per row."""
+
+
+class GraphError(Exception):
+    """A graph that is not what the format allows; `place` names the operator or tensor."""
+
+    def __init__(self, place: str, expected: str, received: object) -> None:
+        super().__init__(f"expected {expected}, received {received}")
+        self.place = place
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockTensor:
+    """A tensor whose shape, type and constant were checked."""
+
+    name: str
+    type: int
+    shape: tuple[int, ...]
+    constant: bytes | None = None  # None: computed; empty: in the data section
+    is_constant: bool = False
+
+    @property
+    def count(self) -> int:
+        """Returns the number of values."""
+        return math.prod(self.shape)
+
+    def __str__(self) -> str:
+        return f"{TYPE_NAMES[self.type]} {self.shape}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockNode:
+    """One operator; an input is None where it is absent."""
+
+    place: str
+    version: int
+    inputs: Sequence[StockTensor | None]
+    outputs: Sequence[StockTensor]
+    options: Record
+
+    def expect(self, condition: bool, expected: str, received: object) -> None:
+        """Raises GraphError unless the condition holds."""
+        if not condition:
+            raise GraphError(self.place, expected, received)
+
+    def ports(self, num_inputs: int, num_outputs: int) -> None:
+        """Checks the counts of inputs and outputs."""
+        received = (len(self.inputs), len(self.outputs))
+        self.expect(
+            received == (num_inputs, num_outputs), f"{num_inputs} inputs and {num_outputs} outputs", received
+        )
+
+    def input(self, i: int, *types: int, rank: int | None = None) -> StockTensor:
+        """Returns an input that is there, of one of the types."""
+        tensor = self.inputs[i]
+        if tensor is None:
+            raise GraphError(self.place, f"input {i}", "none")
+        is_right = tensor.type in types and rank in (None, len(tensor.shape))
+        self.expect(
+            is_right, f"input {i} of {' or '.join(TYPE_NAMES[t] for t in types)}, rank {rank}", tensor
+        )
+        return tensor
+
+    def constant_ints(self, i: int) -> tuple[int, ...]:
+        """Returns the values of a small int32 constant."""
+        tensor = self.input(i, INT32)
+        self.expect(tensor.constant is not None and len(tensor.shape) < 2, f"input {i} constant", tensor)
+        return tuple(np.frombuffer(tensor.constant or b"", "<i4").tolist())
+
+    def gives(self, type: int, shape: tuple[int, ...], i: int = 0) -> None:
+        """Checks an output."""
+        output = self.outputs[i]
+        self.expect(
+            (output.type, output.shape) == (type, shape), f"output {TYPE_NAMES[type]} {shape}", output
+        )
+
+    def activation(self, *allowed: int) -> None:
+        """Checks the fused activation."""
+        number = self.options.get("fused_activation_function", NONE)
+        self.expect(number in allowed, f"activation {' or '.join(map(str, allowed))}", number)
+
+    def axis(self, value: Any, rank: int) -> int:
+        """Returns an axis counted from 0."""
+        self.expect(-rank <= value < rank, f"an axis of {rank}", value)
+        return int(value) % rank
+
+
+def _fully_connected(node: StockNode) -> None:
+    node.ports(3, 1)
+    node.activation(NONE)
+    x, w = node.input(0, FLOAT32, rank=2), node.input(1, *WEIGHTS, rank=2)
+    node.expect(w.is_constant, "constant weights", w)
+    node.expect(x.shape[1] == w.shape[1], f"{x.shape[1]} columns", w)
+    # Older versions know one scale for all rows.
+    node.expect(
+        node.version == (1 if w.type == FLOAT32 else PER_ROW_VERSION), f"a version for {w}", node.version
+    )
+    if node.inputs[2] is not None:
+        bias = node.input(2, FLOAT32, rank=1)
+        node.expect(bias.is_constant and bias.shape == w.shape[:1], f"constant {w.shape[:1]}", bias)
+    node.gives(FLOAT32, (x.shape[0], w.shape[0]))
+
+
+def _embedding(node: StockNode) -> None:
+    node.ports(2, 1)
+    token, table = node.input(0, INT32, rank=1), node.input(1, *WEIGHTS, rank=2)
+    node.expect(table.is_constant, "a constant table", table)
+    # A row of int4 has to begin at a whole byte.
+    node.expect(table.type != INT4 or table.shape[1] % 2 == 0, "an even number of columns", table)
+    node.gives(FLOAT32, (token.shape[0], table.shape[1]))
+
+
+def _broadcast(types: tuple[int, ...], activations: tuple[int, ...]) -> Callable[[StockNode], None]:
+    def check(node: StockNode) -> None:
+        node.ports(2, 1)
+        node.activation(*activations)
+        a, b = node.input(0, *types), node.input(1, *types)
+        # A row or one value serves all rows; the first operand never grows.
+        shapes = {max(a.shape, b.shape, key=math.prod)}
+        for x in (a, b):
+            is_part = x.shape in shapes or x.count in (1, *(shape[-1] for shape in shapes if shape))
+            node.expect(is_part, f"{a} and {b} of one shape", x)
+        try:
+            shape = np.broadcast_shapes(a.shape, b.shape)
+        except ValueError as error:
+            raise GraphError(node.place, "shapes that go together", f"{a} and {b}") from error
+        node.gives(types[0], shape)
+
+    return check
+
+
+def _unary(node: StockNode) -> None:
+    node.ports(1, 1)
+    node.gives(FLOAT32, node.input(0, FLOAT32).shape)
+
+
+def _reshape(node: StockNode) -> None:
+    node.ports(1, 1)
+    x, shape = node.input(0, FLOAT32, INT32), tuple(node.options.get("new_shape", ()))
+    node.expect(
+        math.prod(shape) == x.count and min(shape, default=1) > 0, f"a shape of {x.count} values", shape
+    )
+    node.gives(x.type, shape)
+
+
+def _split(node: StockNode) -> None:
+    node.ports(2, len(node.outputs))
+    (x, values) = node.input(1, FLOAT32), node.constant_ints(0)
+    node.expect(len(values) == 1, "one axis", len(values))
+    axis, count = node.axis(values[0], len(x.shape)), len(node.outputs)
+    node.expect(node.options.get("num_splits") == count > 0, f"{count} parts", node.options.get("num_splits"))
+    node.expect(x.shape[axis] % count == 0, f"a multiple of {count} on axis {axis}", x)
+    part = (*x.shape[:axis], x.shape[axis] // count, *x.shape[axis + 1 :])
+    for i in range(count):
+        node.gives(FLOAT32, part, i)
+
+
+def _concatenation(node: StockNode) -> None:
+    node.ports(max(1, len(node.inputs)), 1)
+    node.activation(NONE)
+    parts = [node.input(i, FLOAT32, INT32) for i in range(len(node.inputs))]
+    first = parts[0]
+    axis = node.axis(node.options.get("axis", 0), len(first.shape))
+    for part in parts:
+        expected = (*first.shape[:axis], *part.shape[axis : axis + 1], *first.shape[axis + 1 :])
+        node.expect((part.type, part.shape) == (first.type, expected), f"parts like {first}", part)
+    length = sum(part.shape[axis] for part in parts)
+    node.gives(first.type, (*first.shape[:axis], length, *first.shape[axis + 1 :]))
+
+
+def _slice(node: StockNode) -> None:
+    node.ports(3, 1)
+    x, begin, size = node.input(0, FLOAT32, INT32), node.constant_ints(1), node.constant_ints(2)
+    node.expect(
+        len(begin) == len(size) == len(x.shape), f"begin and size of rank {len(x.shape)}", (begin, size)
+    )
+    for first, count, length in zip(begin, size, x.shape, strict=True):
+        node.expect(first >= 0 < count <= length - first, f"a part of {x}", (begin, size))
+    node.gives(x.type, size)
+
+
+def _cast(node: StockNode) -> None:
+    node.ports(1, 1)
+    x, (output,) = node.input(0, FLOAT32, INT32), node.outputs
+    types = (node.options.get("in_data_type", 0), node.options.get("out_data_type", 0))
+    node.expect(types == (x.type, output.type), f"types {x.type} and {output.type}", types)
+    node.expect(output.type in (FLOAT32, INT32), "float32 or int32", output)
+    node.gives(output.type, x.shape)
+
+
+@dataclass(frozen=True)
+class StockOperator:
+    """A built-in operator: its check, and the options it must have (0: none)."""
+
+    name: str
+    options_type: int
+    check: Callable[[StockNode], None]
+
+
+OPERATORS = {  # by BuiltinOperator
+    0: StockOperator("ADD", 11, _broadcast((FLOAT32,), (NONE, RELU))),
+    2: StockOperator("CONCATENATION", 10, _concatenation),
+    7: StockOperator("EMBEDDING_LOOKUP", 0, _embedding),
+    9: StockOperator("FULLY_CONNECTED", 8, _fully_connected),
+    14: StockOperator("LOGISTIC", 0, _unary),
+    18: StockOperator("MUL", 21, _broadcast((FLOAT32,), (NONE,))),
+    22: StockOperator("RESHAPE", 17, _reshape),
+    28: StockOperator("TANH", 0, _unary),
+    41: StockOperator("SUB", 28, _broadcast((INT32,), (NONE,))),
+    49: StockOperator("SPLIT", 35, _split),
+    53: StockOperator("CAST", 37, _cast),
+    65: StockOperator("SLICE", 48, _slice),
+}
