@@ -49,6 +49,11 @@ class RecognizerStream {
   std::string text() const;
   /// Start of an encoder frame in milliseconds.
   int64_t frame_ms(int64_t frame) const;
+  /// Returns the encoder frames of the last chunk, (encoded_frames, joint_hidden).
+  std::span<const float> encoded() const {
+    const size_t count = size_t(model().encoded_frames() * model().config().joint_hidden);
+    return {state_.data() + at_.encoded, count};
+  }
 
   /// Starts a new stream; any sample rate may follow.
   void reset();
