@@ -1,6 +1,7 @@
 """Compilers and other tools that a test needs."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,16 @@ def needs(tool: str) -> str:
     if path is None:
         pytest.skip(f"needs {tool}")
     return path
+
+
+def build(name: str, compiler: str, *settings: str) -> Path:
+    """Builds whit-cli as a user would and returns the folder, kept so that only changes compile."""
+    cmake, ninja = needs("cmake"), needs("ninja")
+    folder = ROOT / "build" / name
+    configure = [cmake, "-S", ROOT / "runtime" / "cpp", "-B", folder, "-G", "Ninja"]
+    settings = (f"-DCMAKE_MAKE_PROGRAM={ninja}", f"-DCMAKE_CXX_COMPILER={compiler}", *settings)
+    subprocess.run([*configure, *settings], check=True, capture_output=True)
+    make = [cmake, "--build", folder, "--target", "whit-cli"]
+    built = subprocess.run(make, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout[-3000:]
+    return folder

@@ -1,6 +1,5 @@
 """Models of every width and both predictors for the tests of the native engine, and its compiled programs."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "exporter"))
 
-from build_tools import ROOT, needs
+from build_tools import build, needs
 
 
 @pytest.fixture(scope="session")
@@ -61,16 +60,3 @@ def aarch64_build() -> Path:
     compiler = needs("aarch64-linux-gnu-g++")
     system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
     return build("native-tests-aarch64", compiler, *system)
-
-
-def build(name: str, compiler: str, *settings: str) -> Path:
-    """Builds whit-cli as a user would."""
-    cmake, ninja = needs("cmake"), needs("ninja")
-    folder = ROOT / "build" / name
-    configure = [cmake, "-S", ROOT / "runtime" / "cpp", "-B", folder, "-G", "Ninja"]
-    settings = (f"-DCMAKE_MAKE_PROGRAM={ninja}", f"-DCMAKE_CXX_COMPILER={compiler}", *settings)
-    subprocess.run([*configure, *settings], check=True, capture_output=True)
-    make = [cmake, "--build", folder, "--target", "whit-cli"]
-    built = subprocess.run(make, capture_output=True, text=True)
-    assert built.returncode == 0, built.stdout[-3000:]
-    return folder
