@@ -28,7 +28,13 @@ def test_preset_sizes() -> None:
             model = Rnnt(shape.model, len(shape.tokens))
         counts[name] = sum(p.numel() for p in model.parameters())
     # 45,323,037 is the size of MLPerf inference's RNN-T (mlcommons/inference).
-    assert counts == {"rnnt-digits": 1_174_923, "rnnt-7m": 6_980_125, "rnnt-45m": 45_323_037}
+    assert counts == {
+        "rnnt-digits": 1_174_923,
+        "rnnt-7m": 6_980_125,
+        "rnnt-45m": 45_323_037,
+        "conformer-4m": 4_747_661,
+        "conformer-14m": 14_002_653,
+    }
 
 
 def test_unknown_preset_and_sizes_are_errors() -> None:
