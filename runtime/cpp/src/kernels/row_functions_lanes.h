@@ -8,10 +8,16 @@
 namespace whit {
 namespace {
 
-WHIT_LANE_FUNCTION int32_t greatest(Int v) {
-  int32_t most = v[0];
-  for (int l = 1; l < kLanes; ++l) most = v[l] > most ? v[l] : most;
-  return most;
+// Halves at a time: a loop over v[l] goes through memory.
+template <int kCount>
+WHIT_LANE_FUNCTION int32_t greatest(typename VectorOf<kCount>::Int v) {
+  if constexpr (kCount == 1) {
+    return v[0];
+  } else {
+    typename VectorOf<kCount / 2>::Int halves[2];
+    std::memcpy(halves, &v, sizeof(v));
+    return greatest<kCount / 2>(halves[0] > halves[1] ? halves[0] : halves[1]);
+  }
 }
 
 struct Extrema {
@@ -28,8 +34,15 @@ WHIT_LANE_FUNCTION void visit(Extrema& extrema, Float a) {
   extrema.gmax = greater(extrema.gmax, bits_of(fours));
 }
 
+// The lowest byte of each lane. __builtin_convertvector would do, but GCC moves lane by lane for it.
+template <int... kLane>
+WHIT_LANE_FUNCTION Byte low_bytes(Int v, std::integer_sequence<int, kLane...>) {
+  const auto bytes = (VectorOf<kLanes * 4>::Byte) v;
+  return __builtin_shufflevector(bytes, bytes, (kLane * 4)...);
+}
+
 WHIT_LANE_FUNCTION Byte quantize(Float a, float inverse) {
-  return __builtin_convertvector(bits_of(a * inverse + 12582912.0f), Byte);
+  return low_bytes(bits_of(a * inverse + 12582912.0f), std::make_integer_sequence<int, kLanes>());
 }
 
 WHIT_TARGET float quantize_row_lanes(FloatView a, size_t num_values, int8_t* q, size_t num_quantized) {
@@ -39,8 +52,8 @@ WHIT_TARGET float quantize_row_lanes(FloatView a, size_t num_values, int8_t* q, 
   Extrema extrema{};
   for (size_t k = 0; k < whole; k += kLanes) visit(extrema, load<Float>((a + k).data()));
   visit(extrema, load<Float>(tail));
-  const float scale =
-      row_scale(std::bit_cast<float>(greatest(extrema.amax)), std::bit_cast<float>(greatest(extrema.gmax)));
+  const float scale = row_scale(std::bit_cast<float>(greatest<kLanes>(extrema.amax)),
+                                std::bit_cast<float>(greatest<kLanes>(extrema.gmax)));
   if (!(scale > 0.0f)) {
     std::memset(q, 0, num_quantized);
     return scale;

@@ -86,6 +86,7 @@ WHIT_AVX512 void accumulate_rows(const PackedMatrix& w, size_t super_tile, const
     }
   }
   for (size_t col_block = 0; col_block < num_blocks; ++col_block) {
+    if constexpr (kNumLhs == 8 && kBits <= 4) prefetch_ahead<2 * kBits>(block);
 #pragma GCC unroll 2
     for (int first = 0; first < 2; first += kTilesAtOnce) {
 #pragma GCC unroll 8
