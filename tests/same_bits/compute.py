@@ -22,7 +22,10 @@ def run_job(job: dict[str, Any]) -> None:
     """Computes what is missing of one job."""
     results, manifest = Path(job["results"]), Path(job["manifest"])
     dump = job.get("dump")
-    done = set() if dump else {(line["utterance"], line["audio"]) for line in read_results(results)}
+    done = set()
+    if not dump:
+        drop_unfinished_line(results)
+        done = {(line["utterance"], line["audio"]) for line in read_results(results)}
     recognizer = None
     for recording in read_manifest(manifest, limit=job["limit"]):
         utterance = recording.audio.relative_to(manifest.parent).as_posix()
@@ -50,14 +53,19 @@ def run_job(job: dict[str, Any]) -> None:
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:
-    """Returns the lines of a results file; a line cut short by a stopped process is dropped."""
+    """Returns the lines of a results file, without one that is being written or was cut short."""
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
-    if complete != text:
-        path.write_text(complete, encoding="utf-8")
-    return [json.loads(line) for line in complete.splitlines()]
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def drop_unfinished_line(path: Path) -> None:
+    """Takes away what a stopped process left behind."""
+    if path.exists():
+        content = path.read_bytes()
+        with path.open("r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)
 
 
 if __name__ == "__main__":

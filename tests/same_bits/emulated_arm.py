@@ -1,6 +1,10 @@
-"""The native engine on emulated Arm processors: stream_bits.cpp, cross-compiled, under qemu."""
+"""The native engine on emulated Arm processors: stream_bits.cpp, cross-compiled, under qemu.
+
+`emulated_arm.py CORE PROGRAM` compiles it with the libwhit_core.a of a 64-bit Arm build.
+"""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import soundfile
@@ -43,3 +47,7 @@ def run_emulated(emulator: str, processor: str, program: Path, model: Path, audi
     if run.returncode:
         raise RuntimeError(f"{model} on {processor}: {run.stderr.decode()}")
     return UtteranceBits.from_bytes(run.stdout)
+
+
+if __name__ == "__main__":
+    build_stream_bits(Path(sys.argv[1]), "aarch64-linux-gnu-g++", Path(sys.argv[2]))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from cells import ENGINES, PACKAGES, Cell, code_sha256, compute, explain
 from comparison import compare, markdown, reference_of, write_between_marks
+from emulated_table import emulated_markdown
 from models import MODELS, ROOT, make_models
 
 from whit.runtime import _core
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument(
         "--only-compare", action="store_true", help="compute nothing: compare all that is kept"
     )
+    parser.add_argument("--arm", type=Path, help="stream_bits for 64-bit Arm, to be run under qemu")
     parser.add_argument("--write", type=Path, help="document that receives the table")
     arguments = parser.parse_args()
 
@@ -55,14 +57,19 @@ def main() -> int:
     )
     rows = compare(cells, best, arguments.manifest, results)
     table = about(arguments.manifest) + "\n" + markdown(rows, best)
+    differences = []
+    if arguments.arm:
+        emulated, differences = emulated_markdown(models, arguments.arm, results)
+        table += "\n" + emulated
     print(table, end="")
     if arguments.write:
         write_between_marks(arguments.write, table)
-    differing = [row for row in rows if row.differing]
-    for row in differing:
-        reference = reference_of(row.cell, best)
-        print(explain(row.cell, reference, row.differing[0], arguments.manifest, results), file=sys.stderr)
-    return 1 if differing else 0
+    for row in rows:
+        if row.differing:
+            reference = reference_of(row.cell, best)
+            differences.append(explain(row.cell, reference, row.differing[0], arguments.manifest, results))
+    print("\n".join(differences), end="\n" if differences else "", file=sys.stderr)
+    return 1 if differences else 0
 
 
 def about(manifest: Path) -> str:

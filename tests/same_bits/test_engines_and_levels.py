@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cells import ENGINES, Cell, compute, explain, utterances
+from compute import drop_unfinished_line, read_results
 from models import MODELS
 from utterance_bits import UtteranceBits, first_difference
 
@@ -108,6 +109,15 @@ def test_a_shorter_result_is_a_difference() -> None:
     )
     shorter = UtteranceBits(bits.chunks, bits.tokens[:2], bits.times_ms[:2])
     assert first_difference(bits, shorter) == "tokens from position 2: [2] against []"
+
+
+def test_results_go_on_after_a_stop(tmp_path) -> None:
+    results = tmp_path / "results.jsonl"
+    assert read_results(results) == []
+    results.write_text('{"utterance": "a"}\n{"utter')
+    assert read_results(results) == [{"utterance": "a"}]
+    drop_unfinished_line(results)
+    assert results.read_text() == '{"utterance": "a"}\n'
 
 
 @pytest.mark.full
