@@ -1,5 +1,6 @@
 """Each rule of docs/format.md, section 9, broken alone: one sentence that names it."""
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -221,6 +222,17 @@ def _golden_length(model) -> None:
     buffer.data = buffer.data[:-4]
 
 
+def _constant_activations(model) -> None:
+    subgraph, op = operator(model, "PackedMatMul")
+    x = copy.deepcopy(subgraph.tensors[op.inputs[0]])
+    model.buffers.append(schema.BufferT())
+    model.buffers[-1].data = np.zeros(4 * int(np.prod(x.shape)), np.uint8)
+    x.buffer = len(model.buffers) - 1
+    subgraph.tensors.append(x)
+    op.inputs = op.inputs.copy()
+    op.inputs[0] = len(subgraph.tensors) - 1
+
+
 def _golden_bit(model) -> None:
     buffer = metadata_buffer(model, "whit.golden.logits")
     buffer.data = buffer.data.copy()
@@ -255,6 +267,7 @@ def _golden_bit(model) -> None:
         (_rank, "[%: Tensor.shape] expected at most 4 elements, received 5"),
         (_huge_shape, "expected lengths from 1 and at most 2147483647 elements, received a length of 65536"),
         (_constant_inside, "expected bias in the data section, received one inside the flatbuffer"),
+        (_constant_activations, "expected x to be computed, received a constant"),
         (_buffer_too_long, "bytes for uint8 ("),
         (_buffer_outside, "expected bytes within the data section"),
         (_buffer_wraps, "expected bytes within the data section"),

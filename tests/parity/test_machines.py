@@ -77,6 +77,17 @@ def test_older_x86(plain: list[str], tmp_path: Path) -> None:
         assert run(binary, "qemu-x86_64", "-cpu", cpu) == Checksums(plain, isas[-1], set(isas)), cpu
 
 
+def test_32_bit_arm(plain: list[str], tmp_path: Path) -> None:
+    """A Raspberry Pi with a 32-bit system runs the portable form, with pointers of 4 bytes."""
+    compiler, emulator = "arm-linux-gnueabihf-g++", "qemu-arm"
+    missing = [tool for tool in (compiler, emulator) if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"needs {' and '.join(missing)} (Debian: g++-arm-linux-gnueabihf, qemu-user)")
+    binary = build(tmp_path / "checksum", compiler, "none", "-O3", "-static")
+    for cpu in ("cortex-a7", "max"):
+        assert run(binary, emulator, "-cpu", cpu) == Checksums(plain, "plain", {"plain"}), cpu
+
+
 def test_arm(plain: list[str], tmp_path: Path) -> None:
     compiler, emulator = "aarch64-linux-gnu-g++", "qemu-aarch64"
     missing = [tool for tool in (compiler, emulator) if shutil.which(tool) is None]

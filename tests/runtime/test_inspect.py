@@ -40,11 +40,13 @@ def test_json_and_table(exported):
     report = json.loads(run(exported, "--json", "--verify").stdout)
     assert report["verified"]
     assert report["mean_bits"] == 4
+    assert report["target"] == "any"
     total = sum(layer["total_bytes"] for layer in report["layers"])
     table = run(exported)
     assert table.exit_code == 0
     assert f"{total:,}" in table.stdout
     assert "encoder.lstm.0.weight_ih" in table.stdout
+    assert "layouts for: any" in table.stdout
 
 
 def test_verify_finds_what_the_self_test_cannot(model_copy):

@@ -186,6 +186,16 @@ std::tuple<std::string, std::string> chosen_isa() {
   return {whit::isa_name(choice.isa), choice.reason};
 }
 
+std::vector<std::tuple<std::string, bool, std::optional<std::string>>> cpu_features() {
+  std::vector<std::tuple<std::string, bool, std::optional<std::string>>> features;
+  for (const whit::CpuFeature& feature : whit::cpu_features()) {
+    std::optional<std::string> needed_by;
+    if (feature.needed_by) needed_by = whit::isa_name(*feature.needed_by);
+    features.emplace_back(feature.name, feature.found, needed_by);
+  }
+  return features;
+}
+
 std::map<std::string, std::string> selected_matmul_kernels() {
   std::map<std::string, std::string> names;
   for (int bits = 1; bits <= 8; ++bits) {
@@ -247,6 +257,9 @@ void bind_kernels(nb::module_& m) {
         "Returns the names of the kernels that this processor can run.");
   m.def("isa_names", isa_names,
         "Returns the instruction sets that this processor can run, the best last: the values of WHIT_ISA.");
+  m.def("cpu_features", cpu_features,
+        "Returns name, presence, and the instruction set that needs it (None where no kernel does), of what "
+        "processors of this architecture may have; the least instruction set comes first.");
   m.def("chosen_isa", chosen_isa,
         "Returns the instruction set that kernels are chosen for, and why.\n\n"
         "Raises ValueError where the environment variable WHIT_ISA names none of isa_names().");

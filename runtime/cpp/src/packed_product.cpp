@@ -6,7 +6,7 @@
 namespace whit {
 namespace {
 
-// A sleeping thread takes some ten microseconds to begin, in which one thread multiplies about so much.
+// To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
 constexpr size_t kLeastWork = size_t{1} << 18;  // multiply-adds of a part
 
 constexpr size_t align64(size_t bytes) { return (bytes + 63) / 64 * 64; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,6 +19,17 @@ enum class Isa : uint8_t {
 
 /// Returns the name as in WHIT_ISA and in kernels' names.
 const char* isa_name(Isa isa);
+
+/// Something that a processor has or lacks.
+struct CpuFeature {
+  const char* name;              ///< as its maker writes it
+  bool found;                    ///<
+  std::optional<Isa> needed_by;  ///< the first instruction set with it; none where no kernel uses it
+};
+
+/// The features of this build's machine, those of the same instruction set together, the least one first;
+/// which file defines it is chosen in CMakeLists.txt.
+std::span<const CpuFeature> cpu_features();
 
 /// What this processor can run, plain first, the best last.
 std::span<const Isa> available_isas();

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 #include "whit/fail.h"
 
@@ -24,6 +25,22 @@ IsaChoice choose() {
 }
 
 }  // namespace
+
+std::span<const Isa> available_isas() {
+  static const std::vector<Isa> isas = [] {
+    std::vector<Isa> found = {Isa::kPlain};
+    for (const CpuFeature& feature : cpu_features()) {
+      if (!feature.needed_by) continue;
+      if (!feature.found) {
+        std::erase(found, *feature.needed_by);  // of the features before this one, some were found
+        break;
+      }
+      if (found.back() != *feature.needed_by) found.push_back(*feature.needed_by);
+    }
+    return found;
+  }();
+  return isas;
+}
 
 const char* isa_name(Isa isa) {
   static constexpr const char* kNames[] = {"plain", "avx2", "avx512", "neon", "neondot", "neoni8mm"};

@@ -10,8 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from whit.runtime.commands.cpu_table import print_cpu
+from whit.runtime.cpu_report import report_cpu
 from whit.runtime.environment import hash_file
-from whit.runtime.errors import ModelFileError
+from whit.runtime.errors import ConfigError, ModelFileError
 from whit.runtime.model_folder import ModelFolder, open_model_folder
 from whit.runtime.model_layers import Layer, list_layers, mean_bits
 
@@ -19,12 +21,20 @@ SMALL_BYTES = 64  # shapes and axes: listed by --json only
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="What `whit export` wrote.")],
+    model: Annotated[Path | None, typer.Argument(help="What `whit export` wrote.")] = None,
     *,
+    cpu: Annotated[
+        bool, typer.Option("--cpu", help="Tell the instruction set and kernels chosen here, and why.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Check the SHA-256 of the weights.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """List a model's layers with their bits and bytes; nothing is run."""
+    """List a model's layers with their bits and bytes, or what this processor runs; no model is run."""
+    if cpu == (model is not None):
+        raise ConfigError(f"[inspect] expected a model or --cpu, received {'both' if cpu else 'neither'}")
+    if model is None:
+        print_cpu(report_cpu(), json=json)
+        return
     folder = open_model_folder(model)
     layers = list_layers(folder)
     if verify:
@@ -33,6 +43,7 @@ def inspect(
         report = {
             "model": str(model),
             "info": asdict(folder.info),
+            "target": _target(folder),
             "layers": [asdict(layer) | {"total_bytes": layer.total_bytes} for layer in layers],
             "mean_bits": mean_bits(layers),
             "file_size_bytes": folder.file_size_bytes,
@@ -41,6 +52,11 @@ def inspect(
         typer.echo(json_format.dumps(report, indent=2, ensure_ascii=False))
         return
     _print(folder, layers, verified=verify)
+
+
+def _target(folder: ModelFolder) -> str | None:
+    """Returns the processors that the layouts were chosen for; None in a stock dialect."""
+    return folder.graphs["encoder"].metadata.get("whit.target")
 
 
 def verify_weights(folder: ModelFolder) -> None:
@@ -90,5 +106,8 @@ def _print(folder: ModelFolder, layers: Sequence[Layer], *, verified: bool) -> N
     tensors = f"{sum(layer.total_bytes for layer in layers):,}"
     table.add_row("total", "", "", "" if bits is None else f"{bits:.2f}", "", tensors)
     console.print(table)
+    target = _target(folder)
+    if target is not None:
+        console.print(f"layouts for: {target}")
     note = "; SHA-256 of the weights verified" if verified else ""
     console.print(f"files: {folder.file_size_bytes:,} bytes{note}")

@@ -2,9 +2,6 @@
 
 namespace whit {
 
-std::span<const Isa> available_isas() {
-  static constexpr Isa kIsas[] = {Isa::kPlain};
-  return kIsas;
-}
+std::span<const CpuFeature> cpu_features() { return {}; }
 
 }  // namespace whit
