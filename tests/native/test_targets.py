@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from whit.exporter.target import TARGETS
-from whit.runtime.model_folder import open_model_folder
-from whit.runtime.model_layers import list_layers
+from whit.runtime.model_contents import read_contents
 from whit.runtime.recognizer import Recognizer
-from whit.runtime.tflite_metadata import read_metadata
 
 
 @pytest.mark.parametrize(("scheme", "bits"), [("planes", 3), ("linear", 2), ("linear", 1)])
@@ -16,7 +14,6 @@ def test_same_bits_from_the_file_of_each_target(scheme: str, bits: int, export_r
     results, states, layouts = [], [], []
     for target in TARGETS:
         folder = export_random(scheme, bits, target=target)
-        assert read_metadata(folder / "model.tflite")["whit.target"] == target.encode()
         recognizer = Recognizer.from_file(folder, engine="native")
         stream = recognizer.create_stream()
         stream.accept_waveform(16000, samples)
@@ -24,8 +21,9 @@ def test_same_bits_from_the_file_of_each_target(scheme: str, bits: int, export_r
         recognizer.decode(stream)
         results.append(recognizer.get_result(stream))
         states.append([array.view(np.uint32) for array in (*stream.encoder_state, stream.encoder_outputs)])
-        layers = list_layers(open_model_folder(folder))
-        layouts.append({layer.name: layer.layout for layer in layers if layer.layout in ("E", "P")})
+        contents = read_contents(folder / "model.tflite")
+        assert contents.target == target
+        layouts.append({y.name: y.layout for y in contents.layers if y.layout in ("E", "P")})
     assert len(results[0].tokens) > 3
     for result, state in zip(results, states, strict=True):
         assert result == results[0]

@@ -1,11 +1,10 @@
 """The tensors of a model file, one row each: shape, bits and bytes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
 from whit.runtime.errors import ModelFileError
-from whit.runtime.model_folder import ModelFolder
 from whit.runtime.onnx_file import OnnxFile, OnnxNode
 
 # Inputs of the packed operators (docs/format.md, section 3): names and positions of one matrix's arrays.
@@ -34,13 +33,16 @@ class Layer:
         return self.weight_bytes + self.side_bytes
 
 
-def list_layers(folder: ModelFolder) -> list[Layer]:
+def list_layers(graphs: Mapping[str, OnnxFile]) -> list[Layer]:
     """Returns the layers of all graphs in order of execution.
+
+    Args:
+        graphs: by name.
 
     Raises:
         ModelFileError: a packed operator lacks an attribute or a tensor.
     """
-    return [layer for name, graph in folder.graphs.items() for layer in _graph_layers(name, graph)]
+    return [layer for name, graph in graphs.items() for layer in _graph_layers(name, graph)]
 
 
 def _graph_layers(name: str, graph: OnnxFile) -> Iterator[Layer]:

@@ -1,7 +1,6 @@
 """`whit inspect`: what a model file holds."""
 
 import json as json_format
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +11,9 @@ from rich.table import Table
 
 from whit.runtime.commands.cpu_table import print_cpu
 from whit.runtime.cpu_report import report_cpu
-from whit.runtime.environment import hash_file
 from whit.runtime.errors import ConfigError, ModelFileError
-from whit.runtime.model_folder import ModelFolder, open_model_folder
-from whit.runtime.model_layers import Layer, list_layers, mean_bits
+from whit.runtime.model_contents import ModelContents, read_contents
+from whit.runtime.model_layers import mean_bits
 
 SMALL_BYTES = 64  # shapes and axes: listed by --json only
 
@@ -35,50 +33,43 @@ def inspect(
     if model is None:
         print_cpu(report_cpu(), json=json)
         return
-    folder = open_model_folder(model)
-    layers = list_layers(folder)
+    contents = read_contents(model, hash_weights=verify)
     if verify:
-        verify_weights(folder)
+        verify_weights(contents)
     if json:
         report = {
             "model": str(model),
-            "info": asdict(folder.info),
-            "target": _target(folder),
-            "layers": [asdict(layer) | {"total_bytes": layer.total_bytes} for layer in layers],
-            "mean_bits": mean_bits(layers),
-            "file_size_bytes": folder.file_size_bytes,
+            "info": asdict(contents.info),
+            "target": contents.target,
+            "layers": [asdict(layer) | {"total_bytes": layer.total_bytes} for layer in contents.layers],
+            "mean_bits": mean_bits(contents.layers),
+            "file_size_bytes": contents.file_size_bytes,
             "verified": verify,
         }
         typer.echo(json_format.dumps(report, indent=2, ensure_ascii=False))
         return
-    _print(folder, layers, verified=verify)
+    _print(contents, verified=verify)
 
 
-def _target(folder: ModelFolder) -> str | None:
-    """Returns the processors that the layouts were chosen for; None in a stock dialect."""
-    return folder.graphs["encoder"].metadata.get("whit.target")
-
-
-def verify_weights(folder: ModelFolder) -> None:
+def verify_weights(contents: ModelContents) -> None:
     """Compares the weights with the hash in the metadata.
 
     Raises:
         ModelFileError: they differ, or the file states no hash.
     """
-    expected = folder.info.weights_sha256
+    expected = contents.info.weights_sha256
     if expected is None:
         raise ModelFileError(
             f"[--verify] expected a file of dialect whit, whose metadata holds a SHA-256, received "
-            f"{folder.info.dialect}"
+            f"{contents.info.dialect}"
         )
-    for path in folder.weights_paths:
-        received = hash_file(path)
+    for path, received in contents.sha256_by_file.items():
         if received != expected:
             raise ModelFileError(f"[{path}] expected SHA-256 {expected}, received {received}")
 
 
-def _print(folder: ModelFolder, layers: Sequence[Layer], *, verified: bool) -> None:
-    info = folder.info
+def _print(contents: ModelContents, *, verified: bool) -> None:
+    info, layers = contents.info, contents.layers
     console = Console(highlight=False)
     console.print(
         f"{info.name}: dialect {info.dialect}, {len(info.tokens)} tokens and the blank, "
@@ -106,8 +97,7 @@ def _print(folder: ModelFolder, layers: Sequence[Layer], *, verified: bool) -> N
     tensors = f"{sum(layer.total_bytes for layer in layers):,}"
     table.add_row("total", "", "", "" if bits is None else f"{bits:.2f}", "", tensors)
     console.print(table)
-    target = _target(folder)
-    if target is not None:
-        console.print(f"layouts for: {target}")
+    if contents.target is not None:
+        console.print(f"layouts for: {contents.target}")
     note = "; SHA-256 of the weights verified" if verified else ""
-    console.print(f"files: {folder.file_size_bytes:,} bytes{note}")
+    console.print(f"files: {contents.file_size_bytes:,} bytes{note}")
