@@ -3,6 +3,7 @@
 `models.py FOLDER NAME...` makes them.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -25,8 +26,9 @@ def make_models(folder: Path, names: Sequence[str] = MODELS, *, jobs: int = 1) -
     """Returns the exports of models below `folder`; those missing are made by `jobs` processes."""
     missing = [name for name in names if not (folder / name).exists()]
     command = [sys.executable, __file__, folder]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     processes = [
-        subprocess.Popen([*command, *share], stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([*command, *share], env=one_thread, stderr=subprocess.PIPE, text=True)
         for share in (missing[i::jobs] for i in range(jobs))
         if share
     ]
@@ -51,12 +53,9 @@ def make_model(name: str, folder: Path) -> None:
 
 def write_seeded(folder: Path, name: str) -> None:
     """Writes what `whit init rnnt-45m --bits BITS` writes, with output biases that let it speak."""
-    import torch
-
     from whit.models.presets import preset
     from whit.models.seeded_checkpoint import write_seeded_checkpoint
 
-    torch.set_num_threads(1)  # several models are made at once
     bits = WIDTHS[SEEDED.index(name)]
     write_seeded_checkpoint(folder, preset("rnnt-45m"), name=name, seed=0, bits=bits)
     balance_output(folder)

@@ -16,6 +16,7 @@ from emulated_table import emulated_markdown
 from models import MODELS, ROOT, make_models
 
 from whit.runtime import _core
+from whit.runtime.manifest import read_manifest
 
 WORK = ROOT / "build" / "same-bits"
 
@@ -74,10 +75,13 @@ def main() -> int:
 
 def about(manifest: Path) -> str:
     """Returns what was compared, where and with which code."""
+    recordings = read_manifest(manifest)
+    seconds = sum(recording.duration_s or 0 for recording in recordings)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES.values())
     codes = ", ".join(f"{engine} `{code_sha256(engine)[:12]}`" for engine in ENGINES)
     return (
-        f"`{manifest.name}` on {platform.system()} {platform.machine()} with {', '.join(_core.isa_names())}; "
+        f"`{manifest.name}`: {len(recordings)} recordings, {seconds:.0f} s; a row of fewer has the first.\n"
+        f"{platform.system()} {platform.machine()} with {', '.join(_core.isa_names())}; "
         f"Python {platform.python_version()}, numpy {np.__version__}, {versions}.\n"
         f"SHA-256 of the code: {codes}.\n"
     )
