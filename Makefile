@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml $(shell find runtime/cpp -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 
-.PHONY: demo test test-full check format bench dev stubs clean
+.PHONY: demo test test-full check format bench dev stubs wheels clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/demo.py
@@ -28,6 +28,9 @@ format: $(VENV)/.dev
 
 stubs: $(VENV)/.dev
 	$(BIN)/python tools/make_stubs.py
+
+wheels: $(VENV)/.dev
+	$(BIN)/python tools/wheels/build_wheels.py
 
 bench: $(VENV)/.demo
 	$(BIN)/python demo/demo.py --export-only
