@@ -1,50 +1,58 @@
-"""How fast packed layers run, beside ONNX Runtime's own, in one process and in turn.
+"""How fast packed layers run, beside ONNX Runtime's and LiteRT's own, in one process and in turn.
 
-    python benchmarks/kernels.py [--shapes 4096x1024,lstm1024] [--lhs 1,4,8] [--rounds 15] [--json FILE]
+    python benchmarks/kernels.py [--shapes 4096x1024,lstm1024] [--lhs 1,4,8] [--threads 1,2] [--rounds 15]
 
-All run inside ONNX Runtime on one thread, from files: ours as custom operators that read the mapped file in
-place. *Cold* walks distinct layers of 64 M weights in order, with every other method in between; *hot*
-repeats one layer, less what a call without work takes. Times are those of the thread, so that a turn of
-another process on the same core does not count; the ratio to int8 is the median over rounds of the ratio
-within a round. The floor is the time of reading the same bytes: memchr over a mapped file, cold.
-WHIT_ISA=avx2 and the like force an instruction set of ours; ONNX Runtime chooses its own.
+On one thread ours run inside ONNX Runtime, as custom operators that read the mapped file in place; on
+several they are called from Python, for the plug-ins have one thread. *Cold* walks distinct layers of 64 M
+weights in order, with every other method in between; *hot* repeats one layer, less what a call without work
+takes. One thread is timed by its own clock, so that a turn of another process on the same core does not
+count; several by the wall's. The ratio to int8 is the median over rounds of the ratio within a round. The
+floor is one thread's time of reading the method's own weight file, mapped, cold, in the same rounds; *net*
+is the part of it that is reached when the time of a call without work, cold, is taken off.
+WHIT_ISA=avx2 and the like force an instruction set of ours; the others choose their own.
 """
 
 import argparse
-import ctypes
 import gc
 import json
 import mmap
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import kernels_arm
+import kernels_direct
+import kernels_litert
+import kernels_report as report
 import numpy as np
 import onnxruntime as ort
-from kernels_models import BASELINE, METHODS, NO_WORK, Method, Shape, make_layer, open_model, write_model
+from kernels_models import (
+    BASELINE,
+    LITERT_METHODS,
+    LITERT_NO_WORK,
+    METHODS,
+    NO_WORK,
+    Method,
+    Shape,
+    make_layer,
+    open_model,
+    write_model,
+)
 
 from whit.runtime import _core
 
-SHAPES = ("4096x1024", "4096x2048", "2560x640", "1024x640", "2048x512", "lstm1024", "lstm640", "lstm512")
-FLOOR_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class Row:
-    """Medians of one method on one shape."""
-
-    shape: str
-    num_lhs: int
-    method: str
-    cold_us: float
-    cold_ratio: float  # int8's time over this, within a round
-    cold_gbytes_per_s: float
-    cold_of_floor: float  # 1 is the speed of reading the same bytes
-    hot_us: float
-    hot_ratio: float
+SHAPES = "4096x1024,4096x2048,2560x640,1024x640,2048x512,lstm1024,lstm640,lstm512"
+QUICK = {"shapes": "256x128,lstm64", "lhs": "1,8", "threads": "1,2", "rounds": 1, "cold_weights": 2 << 15}
+"""Every row once, the times without meaning."""
+LEAST_SECONDS = 1e-6
+"""Nothing is measured below: the difference of two calls is uncertain by about as much."""
+SETTLE_SECONDS = 0.02
+"""The threads of a runtime spin for a while after its call."""
+Runner = Callable[[], None]
 
 
 def parse_shape(text: str) -> Shape:
@@ -56,32 +64,55 @@ def parse_shape(text: str) -> Shape:
     return Shape(rows, cols)
 
 
-class ReadFloor:
-    """Reads a file-mapped array once: the time that no kernel can beat where memory is the limit."""
+def on_threads(methods: list[Method], num_threads: int) -> list[Method]:
+    """Returns the methods as they run on so many threads."""
+    if num_threads == 1:
+        return methods
+    ours = [m for m in methods if m.kind in "EP"]
+    direct = [replace(m, name=f"{m.name}, direct", runtime="direct") for m in ours]
+    return [m for m in methods if m not in ours] + direct
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "floor.bin"
-        path.write_bytes(bytes(FLOOR_BYTES))
+
+class Floor:
+    """Reads a mapped file once: the time that no kernel can beat where memory is the limit."""
+
+    def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._array = np.frombuffer(self._map, np.uint8)
-        self._memchr = ctypes.CDLL(None).memchr
-        self._memchr.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
-        self._memchr.restype = ctypes.c_void_p
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._words = np.frombuffer(content, np.uint64, len(content) // 8)
 
     def __call__(self) -> None:
         """Reads all."""
-        assert self._memchr(self._array.ctypes.data, 1, FLOOR_BYTES) is None
+        self._words.max()
 
 
-def runner(method: Method, shape: Shape, num_lhs: int, num_layers: int, folder: Path) -> Callable[[], None]:
-    """Returns a call that runs the layers once, outputs bound beforehand."""
-    rng = np.random.default_rng(0)
-    layers = [make_layer(method, shape, rng) for _ in range(num_layers)]
-    path = folder / f"{method.kind}{method.bits}-{num_layers}.onnx"
-    write_model(path, layers, num_lhs, shape)
-    session = open_model(path, method.session_config)
-    x = rng.standard_normal(session.get_inputs()[0].shape).astype(np.float32)
+class Layers:
+    """Layers of one method: a call that runs them once, and the floor of their file."""
+
+    def __init__(
+        self, method: Method, shape: Shape, num_lhs: int, num_threads: int, num_layers: int, folder: Path
+    ) -> None:
+        path = folder / f"{method.runtime}-{method.kind}{method.bits}-{num_layers}.onnx"
+        weights = path
+        if method.runtime == "litert":
+            kernels_litert.write_model(path, shape.rows, shape.cols, method.bits, num_lhs, num_layers)
+            self.run = kernels_litert.runner(path, num_threads)
+        else:
+            rng = np.random.default_rng(0)
+            layers = [make_layer(method, shape, rng) for _ in range(num_layers)]
+            if method.runtime == "direct":
+                self.run = kernels_direct.runner(path, layers, num_lhs, shape, num_threads)
+            else:
+                write_model(path, layers, num_lhs, shape)
+                self.run = onnxruntime_runner(path, method, num_threads)
+                weights = path.with_suffix(".bin")
+        self.floor = Floor(weights)
+
+
+def onnxruntime_runner(path: Path, method: Method, num_threads: int) -> Runner:
+    """Returns a call that runs a model once, outputs bound beforehand."""
+    session = open_model(path, method.session_config, num_threads)
+    x = np.random.default_rng(0).standard_normal(session.get_inputs()[0].shape).astype(np.float32)
     binding = session.io_binding()
     binding.bind_cpu_input("x", x)
     for name, y in zip((o.name for o in session.get_outputs()), session.run(None, {"x": x}), strict=True):
@@ -90,112 +121,133 @@ def runner(method: Method, shape: Shape, num_lhs: int, num_layers: int, folder: 
     return lambda: session.run_with_iobinding(binding, options)
 
 
-def seconds(call: Callable[[], None], repeats: int = 1) -> float:
-    """Returns the thread's time per call: what others do on the same processor is left out."""
-    start = time.thread_time()
+def seconds(call: Runner, num_threads: int = 1, repeats: int = 1) -> float:
+    """Returns the time per call: of this thread alone, or of the wall where there are several."""
+    clock = time.thread_time if num_threads == 1 else time.perf_counter
+    if num_threads > 1:
+        time.sleep(SETTLE_SECONDS)
+    start = clock()
     for _ in range(repeats):
         call()
-    return (time.thread_time() - start) / repeats
+    return (clock() - start) / repeats
 
 
-def measure(shape: Shape, num_lhs: int, methods: list[Method], rounds: int, cold_weights: int) -> list[Row]:
-    """Returns a row per method; each round runs all of them, one after the other."""
+def measure(
+    shape: Shape, num_lhs: int, num_threads: int, methods: list[Method], rounds: int, cold_weights: int
+) -> tuple[list[report.Row], dict[str, str]]:
+    """Returns a row per method, and why others have none; each round runs all, one after the other."""
     num_layers = -(-cold_weights // shape.num_weights)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        floor = ReadFloor(folder)
-        cold = {m: runner(m, shape, num_lhs, num_layers, folder) for m in methods}
-        hot = {m: runner(m, shape, num_lhs, 1, folder) for m in methods}
-        cold_s, hot_s, floor_s = {m: [] for m in methods}, {m: [] for m in methods}, []
+        cold, hot, refused = {}, {}, {}
+        for method in methods:
+            try:
+                cold[method], hot[method] = (
+                    Layers(method, shape, num_lhs, num_threads, count, Path(name))
+                    for count in (num_layers, 1)
+                )
+            except kernels_litert.LiteRtUnavailableError as error:
+                refused[method.name] = str(error)
+        floor_s, cold_s, hot_s = ({method: [] for method in cold} for _ in range(3))
         for _ in range(rounds):
-            floor_s.append(seconds(floor))
-            for method in methods:
-                cold_s[method].append(seconds(cold[method]) / num_layers)
-            for method in methods:
-                hot[method]()
-                hot_s[method].append(seconds(hot[method], 5))
-        del cold, hot
+            for method, layers in cold.items():
+                floor_s[method].append(seconds(layers.floor) / num_layers)
+            for method, layers in cold.items():
+                cold_s[method].append(seconds(layers.run, num_threads) / num_layers)
+            for method, layers in hot.items():
+                layers.run()
+                hot_s[method].append(seconds(layers.run, num_threads, repeats=5))
+        measured = list(cold)
+        del cold, hot, layers
         gc.collect()
-    call_s = np.array(hot_s[NO_WORK])
-    # Nothing is measured below a microsecond: the difference of two calls is uncertain by about as much.
-    net_s = {method: np.maximum(np.array(hot_s[method]) - call_s, 1e-6) for method in methods}
-    floor_speed = FLOOR_BYTES / np.median(floor_s)
     rows = []
-    for method in methods:
-        speed = method.weight_bytes(shape) / np.median(cold_s[method])
-        rows.append(
-            Row(
-                str(shape),
-                num_lhs,
-                method.name,
-                float(np.median(cold_s[method])) * 1e6,
-                float(np.median(np.divide(cold_s[BASELINE], cold_s[method]))),
-                float(speed) / 1e9,
-                float(speed / floor_speed),
-                float(np.median(net_s[method])) * 1e6,
-                float(np.median(net_s[BASELINE] / net_s[method])),
-            )
+    for method in measured:
+        empty = (
+            LITERT_NO_WORK if method.runtime == "litert" else NO_WORK if method.runtime != "direct" else None
         )
-    return rows
+        cold_us, net_us, hot_us = (
+            (np.array(values[method]) - (np.array(values[less]) if less else 0)).clip(LEAST_SECONDS) * 1e6
+            for values, less in ((cold_s, None), (cold_s, empty), (hot_s, empty))
+        )
+        baseline_us = (np.array(hot_s[BASELINE]) - hot_s[NO_WORK]).clip(LEAST_SECONDS) * 1e6
+        floor_us = np.array(floor_s[method]) * 1e6 if method.bits else np.zeros(rounds)
+        gbytes_per_s = method.weight_bytes(shape) / np.median(cold_us) / 1e3
+        values = (
+            np.median(cold_us),
+            np.median(np.array(cold_s[BASELINE]) * 1e6 / cold_us),
+            gbytes_per_s,
+            np.median(floor_us / cold_us),
+            np.median(floor_us / net_us),
+            np.median(hot_us),
+            np.median(baseline_us / hot_us),
+        )
+        rows.append(report.Row(str(shape), num_lhs, num_threads, method.name, *map(float, values)))
+    return rows, refused
 
 
-TABLE_HEAD = (
-    f"{'shape':10s} {'M':>2s}  {'method':26s} {'cold us':>9s} {'x int8':>7s} {'GB/s':>6s} {'of floor':>8s}"
-    f" {'hot us':>9s} {'x int8':>7s}"
-)
-
-
-def table_line(row: Row) -> str:
-    """Returns a row under TABLE_HEAD."""
-    cold = f"{row.cold_us:9.1f} {row.cold_ratio:7.2f} {row.cold_gbytes_per_s:6.1f} {row.cold_of_floor:8.2f}"
-    return f"{row.shape:10s} {row.num_lhs:2d}  {row.method:26s} {cold} {row.hot_us:9.1f} {row.hot_ratio:7.2f}"
-
-
-def geometric_means(rows: list[Row]) -> list[str]:
-    """Returns a line per method over the shapes, products and LSTM layers apart."""
-    lines = []
-    for title, keep in (("products", "x"), ("LSTM layers", "LSTM")):
-        for num_lhs in dict.fromkeys(r.num_lhs for r in rows):
-            for method in dict.fromkeys(r.method for r in rows if r.cold_of_floor > 0):
-                chosen = [r for r in rows if keep in r.shape and (r.num_lhs, r.method) == (num_lhs, method)]
-                if chosen:
-                    cold, hot, of_floor = (
-                        float(np.exp(np.mean(np.log([getattr(r, name) for r in chosen]))))
-                        for name in ("cold_ratio", "hot_ratio", "cold_of_floor")
-                    )
-                    name = f"{title:12s} M={num_lhs}  {method:26s}"
-                    lines.append(f"{name} cold {cold:6.2f}x  {of_floor:5.2f} of the floor  hot {hot:6.2f}x")
-    return lines
-
-
-def main() -> None:
-    """Measures, prints the table and writes it."""
+def parse_arguments() -> argparse.Namespace:
+    """Returns the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--shapes", default=SHAPES)
     parser.add_argument("--lhs", default="1,4,8", help="rows of activations (frames) per call")
+    parser.add_argument("--threads", default="1", help="for example 1,2")
     parser.add_argument("--methods", default="", help="a part of their names; int8 is always there")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--cold-weights", type=int, default=64 << 20)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="every row once on small layers: a smoke test")
     arguments = parser.parse_args()
-    methods = [m for m in METHODS if m in (NO_WORK, BASELINE) or arguments.methods in m.name]
+    if arguments.quick:
+        vars(arguments).update(QUICK)
+    return arguments
+
+
+def predict_arm() -> tuple[list[kernels_arm.Prediction], str]:
+    """Returns predictions and the table of them, or none and what is missing."""
+    if missing := kernels_arm.missing_tools():
+        return [], f"Predictions for Arm: left out, this system lacks {' and '.join(missing)}."
+    version = subprocess.run([kernels_arm.ANALYZER, "--version"], check=True, capture_output=True, text=True)
+    analyzer = next(line.strip() for line in version.stdout.splitlines() if "LLVM version" in line)
+    predictions = list(kernels_arm.predictions())
+    return predictions, report.arm_table(predictions, analyzer)
+
+
+def main() -> None:
+    """Measures, prints the tables and writes them."""
+    arguments = parse_arguments()
+    always = (NO_WORK, BASELINE, LITERT_NO_WORK)
+    methods = [m for m in (*METHODS, *LITERT_METHODS) if m in always or arguments.methods in m.name]
     isa, reason = _core.chosen_isa()
-    load = os.getloadavg()[0]
-    print(f"kernels: {isa} ({reason}); onnxruntime {ort.__version__}; 1 thread; load {load:.1f}")
-    print(TABLE_HEAD)
-    rows: list[Row] = []
+    facts = {
+        "isa": isa,
+        "reason": reason,
+        "onnxruntime": ort.__version__,
+        "litert": kernels_litert.litert_version(),
+        "load": os.getloadavg()[0],
+    }
+    print("kernels:", "; ".join(f"{key} {value}" for key, value in facts.items()))
+    print(report.LINE_HEAD)
+    rows: list[report.Row] = []
+    refused: dict[str, str] = {}
     for shape in map(parse_shape, arguments.shapes.split(",")):
         for num_lhs in map(int, arguments.lhs.split(",")):
-            able = [m for m in methods if m.serves(shape)]
-            for row in measure(shape, num_lhs, able, arguments.rounds, arguments.cold_weights):
-                rows.append(row)
-                print(table_line(row), flush=True)
-    print("\nGeometric means over the shapes:", *geometric_means(rows), sep="\n")
+            for num_threads in map(int, arguments.threads.split(",")):
+                able = [m for m in on_threads(methods, num_threads) if m.serves(shape)]
+                measured, without = measure(
+                    shape, num_lhs, num_threads, able, arguments.rounds, arguments.cold_weights
+                )
+                print(*map(report.line, measured), sep="\n", flush=True)
+                rows += measured
+                refused |= without
+    for name, reason in refused.items():
+        print(f"{name}: not available: {reason}")
+    predictions, arm = predict_arm()
+    print("\n" + report.tables(rows) + "\n\n" + arm)
     if arguments.json:
-        report = {"isa": isa, "reason": reason, "onnxruntime": ort.__version__, "threads": 1, "load": load}
-        arguments.json.write_text(
-            json.dumps(report | {"rows": [asdict(row) for row in rows]}, indent=1) + "\n"
+        parts = {"rows": rows, "arm_predictions": predictions}
+        content = (
+            facts | {"refused": refused} | {key: [asdict(v) for v in part] for key, part in parts.items()}
         )
+        arguments.json.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

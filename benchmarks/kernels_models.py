@@ -46,19 +46,21 @@ class Layer:
 
 @dataclass(frozen=True)
 class Method:
-    """One way to hold and multiply weights: "float", "int8", "nbits" of ONNX Runtime, or a packed layout.
+    """One way to hold and multiply weights: "float", "int8", "nbits" or "linear", or a packed layout.
 
-    "nothing" copies the input: what calling ONNX Runtime and one node costs.
+    "nothing" copies the input: what calling a runtime and one node costs.
+    `runtime` is "onnxruntime" (ours as its plug-in), "litert", or "direct": ours without either.
     """
 
     name: str
     kind: str
     bits: int
     session_config: Mapping[str, str] = field(default_factory=dict, hash=False)
+    runtime: str = "onnxruntime"
 
     def serves(self, shape: Shape) -> bool:
-        """Returns whether ONNX Runtime has such a layer."""
-        return not (shape.hidden and self.kind == "nbits")
+        """Returns whether the runtime has such a layer."""
+        return not (shape.hidden and (self.kind == "nbits" or self.runtime == "litert"))
 
     def weight_bytes(self, shape: Shape) -> int:
         """Returns the bytes of one layer's weights, scales not counted."""
@@ -75,6 +77,11 @@ METHODS = (
     *(Method(f"whit P{bits}", "P", bits) for bits in (3, 2, 1)),
 )
 NO_WORK, BASELINE = METHODS[0], METHODS[2]
+LITERT_NO_WORK = Method("LiteRT, no work", "nothing", 0, runtime="litert")
+LITERT_METHODS = (
+    LITERT_NO_WORK,
+    *(Method(f"LiteRT int{bits}", "linear", bits, runtime="litert") for bits in (8, 4, 2)),
+)
 NBITS_BLOCK = 128
 
 
@@ -194,10 +201,11 @@ def _add_constant(graph: onnx.GraphProto, name: str, value: Array, weights, loca
     weights.write(value.tobytes())
 
 
-def open_model(path: Path, config: Mapping[str, str]) -> ort.InferenceSession:
-    """Returns a session of one thread."""
+def open_model(path: Path, config: Mapping[str, str], num_threads: int) -> ort.InferenceSession:
+    """Returns a session of so many threads."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = num_threads
     options.log_severity_level = 3
     options.register_custom_ops_library(str(library_path()))
     for key, value in config.items():
