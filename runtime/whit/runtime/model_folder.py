@@ -6,6 +6,7 @@ from pathlib import Path
 from whit.runtime.errors import ModelFileError, UnsupportedEngine
 from whit.runtime.model_info import ModelInfo, read_model_info
 from whit.runtime.onnx_file import OnnxFile, check_external_data, external_files, read_onnx
+from whit.runtime.onnx_graph import check_onnx
 
 GRAPHS = ("encoder", "decoder", "joiner")
 DIALECT_FOLDERS = ("onnx", "stock-float", "stock-int8")
@@ -59,6 +60,7 @@ def open_model_folder(path: Path) -> ModelFolder:
     info = read_model_info(graphs["encoder"].metadata, place=str(folder / "encoder.onnx"))
     _check_tokens(folder / "tokens.txt", info)
     for graph in graphs.values():
+        check_onnx(graph.path)
         check_external_data(graph)
     return ModelFolder(path=folder, info=info, graphs=graphs)
 
