@@ -167,14 +167,15 @@ def _check_constant(tensor: Record) -> None:
     if len(dims) > MAX_RANK or min(dims, default=1) < 0 or math.prod(dims) > MAX_ELEMENTS:
         raise GraphError(place, f"up to {MAX_RANK} lengths", dims[:8])
     num_bytes = math.prod(dims) * DATA_TYPES[kind][1] // 8
-    sources = {
-        "raw_data": (lambda content: content.num_bytes == num_bytes),
-        "float_data": (lambda content: kind == 1 and content.num_bytes == num_bytes),
-        "int32_data": (lambda values: kind in (2, 3, 6) and len(values) == math.prod(dims)),
-        "external_data": (lambda entries: tensor["data_location"] == 1),  # lengths: check_external_data
+    raw, floats, integers = tensor["raw_data"], tensor["float_data"], tensor["int32_data"]
+    is_right = {
+        "raw_data": raw is not None and raw.num_bytes == num_bytes,
+        "float_data": floats is not None and kind == 1 and floats.num_bytes == num_bytes,
+        "int32_data": kind in (2, 3, 6) and len(integers or []) == math.prod(dims),
+        "external_data": tensor["data_location"] == 1,  # its length: check_external_data
     }
-    present = [name for name in sources if tensor[name]]
-    if len(present) != 1 or not sources[present[0]](tensor[present[0]]):
+    present = [name for name in is_right if tensor[name]]
+    if len(present) != 1 or not is_right[present[0]]:
         raise GraphError(place, f"{num_bytes} bytes in one place", ", ".join(present) or "none")
     if kind == INT64 and "raw_data" not in present:
         raise GraphError(place, "shapes and axes inside the file", "others")
