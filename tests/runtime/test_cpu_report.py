@@ -58,7 +58,7 @@ def test_override_is_told() -> None:
     assert {choice["kernel"].rsplit("_", 1)[1] for choice in report["kernels"]} == {"plain"}
     refused = inspect_with("avx9")
     assert refused.returncode == 2
-    assert refused.stderr.startswith("whit: [WHIT_ISA] expected one of this processor's: plain")
+    assert refused.stderr.startswith("[WHIT_ISA] expected one of this processor's: plain")
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,11 @@ def isa_names() -> list[str]:
     Returns the instruction sets that this processor can run, the best last: the values of WHIT_ISA.
     """
 
+def cpu_features() -> list[tuple[str, bool, str | None]]:
+    """
+    Returns name, presence, and the instruction set that needs it (None where no kernel does), of what processors of this architecture may have; the least instruction set comes first.
+    """
+
 def chosen_isa() -> tuple[str, str]:
     """
     Returns the instruction set that kernels are chosen for, and why.
