@@ -20,7 +20,8 @@ def train(
     test: Annotated[
         Path | None, typer.Option(help="Manifest to score the finished checkpoint on; kept in its metrics.")
     ] = None,
-    threads: Annotated[int, typer.Option(help="Threads torch may use.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads torch may use in each process.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that share every batch.")] = 1,
 ) -> None:
     """Trains a model by a recipe; interrupt and repeat the command to continue where it stopped."""
     import torch
@@ -29,12 +30,14 @@ def train(
     from whit.models.evaluate import evaluate_manifest
     from whit.models.recipe import read_recipe
     from whit.models.tokens import Tokenizer
-    from whit.models.train import CHECKPOINT, Training
+    from whit.models.train import CHECKPOINT, train_recipe
 
     torch.set_num_threads(threads)
     parsed = read_recipe(recipe)
     folder = run or Path("runs") / parsed.name
-    Training(parsed, run=folder, data=data, cache=Path("runs") / "voices").fit()
+    train_recipe(
+        parsed, run=folder, data=data, cache=Path("runs") / "voices", processes=processes, threads=threads
+    )
     model, config = load_checkpoint(folder / CHECKPOINT)
     metrics = dict(config.metrics)
     if test is not None:
@@ -106,3 +109,44 @@ def quantize(
 
     quantize_checkpoint(checkpoint, out, scheme=scheme, bits=bits, init=init)
     Console().print(f"checkpoint: {out}")
+
+
+def allocate(
+    checkpoint: Annotated[Path, typer.Argument(help="Float checkpoint folder.")],
+    data: Annotated[Path, typer.Option(help="Manifest of development recordings.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Recipe to write.")],
+    size_mb: Annotated[
+        float | None, typer.Option(help="Budget of all packed matrices, in 10^6 bytes.")
+    ] = None,
+    wer_budget: Annotated[
+        float | None, typer.Option(help="Budget of added word error rate before training, in points.")
+    ] = None,
+    extends: Annotated[
+        str, typer.Option(help="Recipe beside the new one that it extends.")
+    ] = "rnnt-librispeech-gq.toml",
+    utterances: Annotated[int, typer.Option(min=1, help="Recordings to measure on.")] = 40,
+) -> None:
+    """Finds the bits of each layer that lose least under a budget; writes them as a recipe to train."""
+    from whit.models.allocate import Allocator, recipe_text
+    from whit.models.errors import RecipeError
+
+    if (size_mb is None) == (wer_budget is None):
+        raise RecipeError("[allocate] expected either --size-mb or --wer-budget, received both or none")
+    console = Console()
+    with console.status("measuring") as status:
+        allocator = Allocator(
+            checkpoint,
+            data,
+            utterances=utterances,
+            progress=lambda done, count: status.update(f"measured {done} of {count} widths of matrices"),
+        )
+        found = (
+            allocator.under_size(size_mb * 1e6)
+            if size_mb is not None
+            else allocator.under_wer(wer_budget or 0.0)
+        )
+    text = recipe_text(found, name=out.stem, extends=extends, init_from=str(checkpoint))
+    out.write_text(text, encoding="utf-8")
+    for name, bits in found.bits.items():
+        console.print(f"{bits} bits  {name}")
+    console.print(f"{found.num_bytes} bytes, predicted harm {found.harm:.4f} nats per token; recipe: {out}")

@@ -1,0 +1,144 @@
+"""Automatic bit allocation: from a float checkpoint and a budget to a recipe for the trainer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from whit.models.allocation import Allocation, frontier
+from whit.models.augment_features import Features
+from whit.models.batch import Batch, collate, utterance_features
+from whit.models.checkpoint import load_checkpoint
+from whit.models.clip import read_audio
+from whit.models.errors import RecipeError
+from whit.models.evaluate import evaluate
+from whit.models.quantizers import quantizers_of
+from whit.models.quantizers.rules import matrices
+from whit.models.sensitivity import Progress, fitted, replaced, scheme_of, sensitivities
+from whit.models.tokens import Tokenizer
+from whit.runtime.manifest import read_manifest
+
+WIDTHS = (1, 2, 3, 4, 5, 6, 8)
+BATCH_UTTERANCES = 8
+
+
+class Allocator:
+    """Sensitivities of one checkpoint on development speech, and the best bits under a budget.
+
+    Args:
+        checkpoint: float checkpoint folder.
+        manifest: development recordings; never those of the final report.
+        utterances: how many of them, evenly spread.
+        progress: told after every measurement.
+        widths: bits to try.
+
+    Raises:
+        RecipeError: the checkpoint is quantized already.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        manifest: Path,
+        *,
+        utterances: int,
+        progress: Progress,
+        widths: Sequence[int] = WIDTHS,
+    ) -> None:
+        self.model, config = load_checkpoint(checkpoint)
+        if any(True for _ in quantizers_of(self.model)):
+            raise RecipeError(f"[{checkpoint}] expected float weights, received quantized ones")
+        self.tokenizer = Tokenizer(config.tokens)
+        recordings = read_manifest(manifest)
+        recordings = recordings[:: max(len(recordings) // utterances, 1)][:utterances]
+        self.texts = [recording.text for recording in recordings]
+        self.features: list[Features] = [
+            utterance_features(
+                read_audio(recording.audio)[0],
+                tail_ms=config.streaming.tail_ms,
+                num_mels=config.model.num_mels,
+            )
+            for recording in recordings
+        ]
+        self.frontier = frontier(sensitivities(self.model, self._batches(), widths, progress))
+
+    def under_size(self, num_bytes: float) -> Allocation:
+        """Returns the allocation with the least predicted harm whose packed matrices fit.
+
+        Raises:
+            RecipeError: nothing fits.
+        """
+        for allocation in self.frontier:
+            if allocation.num_bytes <= num_bytes:
+                return allocation
+        smallest = self.frontier[-1].num_bytes
+        raise RecipeError(
+            f"[size] expected at least {smallest} bytes for these matrices, received {num_bytes:.0f}"
+        )
+
+    def under_wer(self, points: float) -> Allocation:
+        """Returns the smallest allocation found whose word error rate rises by at most `points` (percent).
+
+        Rates are measured with weights quantized after training, which is worse than what training reaches.
+        The search halves the frontier, so it takes the rate to grow along it.
+
+        Raises:
+            RecipeError: even the widest allocation loses more.
+        """
+        allowed = self._wer(None) + points
+        low, high = 0, len(self.frontier) - 1
+        if self._wer(self.frontier[0]) > allowed:
+            raise RecipeError(f"[wer budget] expected a rise the widest codes keep, received {points} points")
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._wer(self.frontier[middle]) <= allowed:
+                low = middle
+            else:
+                high = middle - 1
+        return self.frontier[low]
+
+    def _wer(self, allocation: Allocation | None) -> float:
+        values: dict[Tensor, Tensor] = {}
+        if allocation is not None:
+            with torch.no_grad():
+                for name, (module, attribute) in matrices(self.model).items():
+                    weight = module.get_parameter(attribute)
+                    values[weight] = fitted(weight, attribute, allocation.bits[name]).dequantize()
+        with replaced(values):
+            return evaluate(self.model, self.features, self.texts, self.tokenizer).wer
+
+    def _batches(self) -> list[Batch]:
+        order = sorted(range(len(self.features)), key=lambda i: len(self.features[i]))
+        return [
+            collate(
+                [self.features[i] for i in chosen],
+                [self.tokenizer.encode(self.texts[i]) for i in chosen],
+                multiple=self.model.config.subsampling_factor,
+            )
+            for chosen in _cut(order, BATCH_UTTERANCES)
+        ]
+
+
+def recipe_text(allocation: Allocation, *, name: str, extends: str, init_from: str) -> str:
+    """Returns a recipe that trains an allocation further from its float checkpoint."""
+    lines = [
+        f"# {allocation.num_bytes} bytes of packed matrices; predicted harm before training: "
+        f"{allocation.harm:.4f} nats per token.",
+        f'extends = "{extends}"',
+        f'name = "{name}"',
+        f'init_from = "{init_from}"',
+    ]
+    for tensor, bits in allocation.bits.items():
+        lines += [
+            "",
+            "[[quantization]]",
+            f'tensors = "{tensor}"',
+            f'scheme = "{scheme_of(bits)}"',
+            f"bits = {bits}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _cut(order: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [order[first : first + size] for first in range(0, len(order), size)]

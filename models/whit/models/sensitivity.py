@@ -1,0 +1,93 @@
+"""How much each matrix of a float model suffers at each width: the loss with that matrix alone quantized."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from whit.models.allocation import Choice
+from whit.models.batch import Batch
+from whit.models.quantizers import QuantizedTensor, WeightQuantizer, build
+from whit.models.quantizers.row_groups import RowOrder
+from whit.models.quantizers.rules import LSTM_ATTRIBUTES, matrices
+from whit.models.rnnt import Rnnt
+from whit.models.transducer_loss import transducer_loss
+
+Progress = Callable[[int, int], None]  # measurements done, of how many
+
+
+def scheme_of(bits: int) -> str:
+    """Returns the scheme a recipe uses at a width: GQ up to 6 bits, linear codes above."""
+    return "gq" if bits <= 6 else "linear"
+
+
+@torch.no_grad()
+def token_loss(model: Rnnt, batches: Sequence[Batch]) -> float:
+    """Returns the transducer loss, nats per reference token."""
+    factor = model.config.subsampling_factor
+    total = tokens = 0.0
+    for batch in batches:
+        lengths = (batch.num_frames + factor - 1) // factor
+        logits = model(batch.features, batch.targets)
+        losses = transducer_loss(logits, batch.targets, lengths, batch.num_targets, blank=model.blank)
+        total += float(losses.sum())
+        tokens += float(batch.num_targets.sum())
+    return total / tokens
+
+
+@torch.no_grad()
+def sensitivities(
+    model: Rnnt, batches: Sequence[Batch], widths: Sequence[int], progress: Progress
+) -> dict[str, list[Choice]]:
+    """Returns what each width of each matrix costs, in bytes and in loss.
+
+    Args:
+        model: float weights, in evaluation mode.
+        batches: of development speech.
+        widths: bits to try.
+        progress: told after every measurement.
+    """
+    candidates = matrices(model)
+    base = token_loss(model, batches)
+    choices: dict[str, list[Choice]] = {name: [] for name in candidates}
+    done, count = 0, len(candidates) * len(widths)
+    for name, (module, attribute) in candidates.items():
+        weight = module.get_parameter(attribute)
+        for bits in widths:
+            hard = fitted(weight, attribute, bits)
+            with replaced({weight: hard.dequantize()}):
+                harm = token_loss(model, batches) - base
+            choices[name].append(Choice(bits=bits, num_bytes=packed_bytes(hard), harm=harm))
+            done += 1
+            progress(done, count)
+    return choices
+
+
+def fitted(weight: Tensor, attribute: str, bits: int) -> QuantizedTensor:
+    """Returns the codes that a quantizer's first fit gives a weight, with no training."""
+    rows, cols = weight.shape
+    order: RowOrder = "lstm" if attribute in LSTM_ATTRIBUTES else "plain"
+    quantizer: WeightQuantizer = build(scheme_of(bits), bits, rows=rows, cols=cols, row_order=order)
+    quantizer.initialize(weight)
+    return quantizer.harden(weight)
+
+
+@contextmanager
+def replaced(values: Mapping[Tensor, Tensor]) -> Iterator[None]:
+    """The parameters hold other values inside this context."""
+    own = {parameter: parameter.detach().clone() for parameter in values}
+    try:
+        for parameter, value in values.items():
+            parameter.data.copy_(value)
+        yield
+    finally:
+        for parameter, value in own.items():
+            parameter.data.copy_(value)
+
+
+def packed_bytes(hard: QuantizedTensor) -> int:
+    """Returns what a matrix takes in a file in layout E: codes, row scales, codebooks (docs/format.md)."""
+    rows, cols = (-(-n // 32) * 32 for n in hard.index.shape)
+    codebook = 0 if hard.codebook is None else rows // 16 * max(16, 1 << hard.bits)
+    return rows * cols * hard.bits // 8 + 4 * rows + codebook

@@ -1,0 +1,78 @@
+"""Allocation on the bundled digit recogniser and the demo's recordings."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+from whit.models.allocate import Allocator, recipe_text
+from whit.models.errors import RecipeError
+from whit.models.quantizers.rules import matrices
+from whit.models.recipe import read_recipe
+from whit.models.sensitivity import fitted, packed_bytes, replaced, token_loss
+
+ROOT = Path(__file__).parents[2]
+WIDTHS = (1, 2, 4)
+DEMO = ROOT / "demo" / "digits.jsonl"
+
+
+@pytest.fixture(scope="module")
+def allocator() -> Allocator:
+    calls: list[tuple[int, int]] = []
+    made = Allocator(
+        ROOT / "checkpoints" / "rnnt-digits-float",
+        DEMO,
+        utterances=3,
+        progress=lambda *a: calls.append(a),
+        widths=WIDTHS,
+    )
+    assert calls[-1][0] == calls[-1][1] == len(calls) == len(matrices(made.model)) * len(WIDTHS)
+    return made
+
+
+def loss_with(allocator: Allocator, bits: dict[str, int]) -> tuple[int, float]:
+    """Returns bytes and loss with every matrix quantized after training."""
+    values, size = {}, 0
+    for name, (module, attribute) in matrices(allocator.model).items():
+        weight = module.get_parameter(attribute)
+        hard = fitted(weight.detach(), attribute, bits[name])
+        values[weight] = hard.dequantize()
+        size += packed_bytes(hard)
+    with replaced(values):
+        return size, token_loss(allocator.model, allocator._batches())
+
+
+@pytest.mark.parametrize("bits", [2])
+def test_beats_uniform_bits_of_the_same_size(allocator: Allocator, bits: int) -> None:
+    torch.manual_seed(0)
+    names = list(matrices(allocator.model))
+    size, uniform = loss_with(allocator, dict.fromkeys(names, bits))
+    found = allocator.under_size(size)
+    allocated_size, allocated = loss_with(allocator, dict(found.bits))
+    assert allocated_size == found.num_bytes <= size
+    assert len(Counter(found.bits.values())) > 1
+    assert allocated < uniform
+
+
+def test_a_word_error_budget_takes_the_smallest_that_keeps_it(allocator: Allocator) -> None:
+    found = allocator.under_wer(0.0)
+    assert found.num_bytes < allocator.frontier[0].num_bytes
+    assert allocator._wer(found) <= allocator._wer(None)
+    with pytest.raises(RecipeError, match="widest"):
+        allocator.under_wer(-1.0)
+
+
+def test_too_small_a_budget_is_an_error(allocator: Allocator) -> None:
+    with pytest.raises(RecipeError, match=r"at least \d+ bytes"):
+        allocator.under_size(1000)
+
+
+def test_the_recipe_can_be_read(allocator: Allocator, tmp_path: Path) -> None:
+    found = allocator.under_size(400_000)
+    text = recipe_text(found, name="mixed", extends="rnnt-digits-gq.toml", init_from="checkpoints/x")
+    (tmp_path / "rnnt-digits-gq.toml").write_text((ROOT / "models/recipes/rnnt-digits-gq.toml").read_text())
+    (tmp_path / "mixed.toml").write_text(text)
+    recipe = read_recipe(tmp_path / "mixed.toml")
+    assert {entry.tensors: entry.bits for entry in recipe.quantization} == dict(found.bits)
+    assert recipe.optimization.steps == 800
