@@ -1,4 +1,7 @@
-"""The native engine gives the bits of ONNX Runtime with our operators, from the same checkpoint."""
+"""The native engine gives the bits of ONNX Runtime and LiteRT with our operators, from the same checkpoint.
+
+Small models of odd shapes and every scheme; tests/same_bits has device-size ones.
+"""
 
 import numpy as np
 import pytest
@@ -18,18 +21,21 @@ KINDS = [
 
 @pytest.fixture(scope="module", params=KINDS, ids=str)
 def engines(request, export_random):
+    pytest.importorskip("ai_edge_litert")
     scheme, bits, layout, stateless = request.param
     folder = export_random(scheme, bits, layout, stateless=stateless)
-    return load_engine(folder, engine="native"), load_engine(folder, engine="onnxruntime")
+    paths = {"native": "model.tflite", "onnxruntime": "onnx", "litert": "model.tflite"}
+    return [load_engine(folder / path, engine=name) for name, path in paths.items()]
 
 
-def same_bits(a: np.ndarray, b: np.ndarray) -> None:
-    assert a.dtype == b.dtype == np.float32
-    np.testing.assert_array_equal(a.reshape(-1).view(np.uint32), b.reshape(-1).view(np.uint32))
+def same_bits(first: np.ndarray, *others: np.ndarray) -> None:
+    for other in others:
+        assert first.dtype == other.dtype == np.float32
+        np.testing.assert_array_equal(first.reshape(-1).view(np.uint32), other.reshape(-1).view(np.uint32))
 
 
 def test_encoder(engines) -> None:
-    native, _ = engines
+    native = engines[0]
     random = np.random.default_rng(1)
     states = [engine.initial_encoder_state() for engine in engines]
     for chunk in range(5):
@@ -41,12 +47,12 @@ def test_encoder(engines) -> None:
             encoded, states[i] = engine.encode(features, states[i])
             frames.append(encoded)
         same_bits(*frames)
-        for a, b in zip(*states, strict=True):
-            same_bits(a, b)
+        for arrays in zip(*states, strict=True):
+            same_bits(*arrays)
 
 
 def test_predictor_and_joint(engines) -> None:
-    native, _ = engines
+    native = engines[0]
     random = np.random.default_rng(2)
     states = [engine.initial_predictor_state() for engine in engines]
     for token in (native.info.blank, 0, 3, 2, 2, native.info.blank, 1):
@@ -55,8 +61,8 @@ def test_predictor_and_joint(engines) -> None:
             prediction, states[i] = engine.predict(token, states[i])
             predictions.append(prediction)
         same_bits(*predictions)
-        for a, b in zip(*states, strict=True):
-            same_bits(a, b)
+        for arrays in zip(*states, strict=True):
+            same_bits(*arrays)
         frame = random.normal(0, 1, native.info.joint_hidden).astype(np.float32)
         same_bits(*(engine.join(frame, predictions[0]) for engine in engines))
 
@@ -75,12 +81,12 @@ def test_tokens_and_times(engines, sample_rate_hz) -> None:
         stream.input_finished()
         recognizer.decode(stream)
         results.append(recognizer.get_result(stream))
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
     assert len(results[0].tokens) > 3
 
 
 def test_state_of_the_caller_is_not_changed(engines) -> None:
-    native, _ = engines
+    native = engines[0]
     state = native.initial_encoder_state()
     native.encode(np.ones((native.info.chunk_frames, 80), np.float32), state)
     assert not any(array.any() for array in state)
