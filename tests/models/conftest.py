@@ -1,10 +1,12 @@
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import cast
 
 import pytest
 import torch
+
+torch.set_num_threads(1)  # threads that wait for each other by spinning make small models slow on a busy machine
 
 
 @pytest.fixture
@@ -25,9 +27,5 @@ def need_module() -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture(autouse=True)
-def one_thread_one_seed() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def one_seed() -> None:
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
