@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 import torch
 
-torch.set_num_threads(1)  # threads that wait for each other by spinning make small models slow on a busy machine
+torch.set_num_threads(1)  # waiting threads spin: on a busy machine small models crawl
 
 
 @pytest.fixture
