@@ -143,5 +143,14 @@ class SpeechData:
 
 def tuning_half(recordings: Sequence[Recording]) -> list[Recording]:
     """Returns the recordings of every other speaker in order of name; the rest is for the report."""
+    return _of_parity(recordings, 0)
+
+
+def reporting_half(recordings: Sequence[Recording]) -> list[Recording]:
+    """Returns the recordings of the speakers that tune nothing."""
+    return _of_parity(recordings, 1)
+
+
+def _of_parity(recordings: Sequence[Recording], parity: int) -> list[Recording]:
     speakers = sorted({recording.speaker or "" for recording in recordings})
-    return [r for r in recordings if speakers.index(r.speaker or "") % 2 == 0]
+    return [r for r in recordings if speakers.index(r.speaker or "") % 2 == parity]
