@@ -1,5 +1,6 @@
 """Encoder outputs, tokens and times are the same bits in every engine at every instruction set."""
 
+import json
 import os
 import platform
 import subprocess
@@ -9,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cells import ENGINES, Cell, compute, explain, utterances
+from comparison import compare, markdown
 from compute import drop_unfinished_line, read_results
-from models import MODELS
+from models import BUNDLED, MODELS
 from utterance_bits import UtteranceBits, first_difference
 
 from whit.runtime import _core
@@ -61,6 +63,26 @@ def test_the_models_speak(name: str, models, minute, results) -> None:
     assert len({utterance.sha256 for utterance in heard.values()}) == NUM_VARIANTS
     assert sum(utterance.num_tokens for utterance in heard.values()) > 3 * NUM_VARIANTS
     assert sum(utterance.seconds for utterance in heard.values()) > 60
+
+
+def test_another_models_bits_are_explained(models, minute, tmp_path) -> None:
+    cell, other = (Cell(model=models[name], engine="native", level=BEST) for name in BUNDLED)
+    said = explain(cell, other, "variant-0.wav", minute, tmp_path)
+    assert said.startswith(f"{cell} against native at {BEST}, variant-0.wav: chunk 0, frame 0, value 0: ")
+
+
+def test_a_changed_digest_is_counted_and_stays(models, minute, tmp_path) -> None:
+    cells = [Cell(model=models[BUNDLED[0]], engine=engine, level=BEST) for engine in ("native", "litert")]
+    compute(cells, minute, tmp_path, limit=2)
+    assert [row.differing for row in compare(cells, BEST, minute, tmp_path)] == [(), ()]
+    file = cells[1].results(tmp_path)
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines[1]["sha256"] = "0" * 64
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    compute(cells, minute, tmp_path, limit=2)  # what is there is not computed again
+    rows = compare(cells, BEST, minute, tmp_path)
+    assert [row.differing for row in rows] == [(), ("variant-1.wav",)]
+    assert markdown(rows, BEST).splitlines()[-1].endswith("| 1 differ |")
 
 
 def random_bits() -> UtteranceBits:
