@@ -26,6 +26,26 @@ LSTM_MODEL = {
 }
 STATELESS_MODEL = {**LSTM_MODEL, "predictor": "stateless", "context": 3, "time_reduction": 1, "pre_layers": 2}
 NORM_MODEL = {**LSTM_MODEL, "post_layers": 3, "layer_norm": True, "residual": True}
+CONFORMER_MODEL = {
+    "num_mels": 13,
+    "conv_channels": 5,
+    "time_reduction": 1,
+    "layers": 2,
+    "d_model": 20,
+    "heads": 2,
+    "ff_expansion": 3,
+    "kernel_size": 5,
+    "norm": "layer_norm",
+    "left_context": 7,
+    "chunk": 3,
+    "predictor": "lstm",
+    "embedding": 9,
+    "predictor_layers": 1,
+    "predictor_hidden": 11,
+    "context": 1,
+    "joint_hidden": 17,
+}
+FLOAT = ("linear_pos.weight", "pos_bias_u", "pos_bias_v", "depthwise_conv.weight")
 TOKENS = ("\u2581zero", "\u2581one", "two", "\u00e9")
 
 
@@ -58,7 +78,11 @@ def shapes_of(model: Mapping[str, Any], num_tokens: int) -> dict[str, tuple[int,
     """The table of docs/format.md, section 5."""
     m, shapes = model, {}
     shapes["encoder.feature_mean"] = shapes["encoder.feature_std"] = (m["num_mels"],)
-    stacks = [("encoder", m["encoder_hidden"], m["pre_layers"] + m["post_layers"])]
+    stacks = []
+    if "d_model" in m:
+        shapes |= conformer_shapes(m)
+    else:
+        stacks.append(("encoder", m["encoder_hidden"], m["pre_layers"] + m["post_layers"]))
     if m["predictor"] == "lstm":
         stacks.append(("predictor", m["predictor_hidden"], m["predictor_layers"]))
     for prefix, hidden, layers in stacks:
@@ -79,11 +103,41 @@ def shapes_of(model: Mapping[str, Any], num_tokens: int) -> dict[str, tuple[int,
     if m["predictor"] == "stateless":
         shapes["predictor.linear.weight"] = (m["predictor_hidden"], m["context"] * m["embedding"])
         shapes["predictor.linear.bias"] = (m["predictor_hidden"],)
-    shapes["joint.encoder.weight"] = (m["joint_hidden"], m["encoder_hidden"])
+    shapes["joint.encoder.weight"] = (m["joint_hidden"], m.get("d_model") or m["encoder_hidden"])
     shapes["joint.encoder.bias"] = (m["joint_hidden"],)
     shapes["joint.predictor.weight"] = (m["joint_hidden"], m["predictor_hidden"])
     shapes["joint.output.weight"] = (num_tokens + 1, m["joint_hidden"])
     shapes["joint.output.bias"] = (num_tokens + 1,)
+    return shapes
+
+
+def conformer_shapes(m: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The table of docs/format.md, section 5, of a Conformer's encoder."""
+    d, channels, shapes = m["d_model"], m["conv_channels"], {}
+    frequencies = (m["num_mels"] // 2 + 1) // 2 + 1
+    linear = {
+        "encoder.pre_encode.conv.0": (channels, 1, 3, 3),
+        "encoder.pre_encode.conv.2": (channels, channels, 3, 3),
+        "encoder.pre_encode.out": (d, m["time_reduction"] * channels * frequencies),
+    }
+    for i in range(m["layers"]):
+        name = f"encoder.layers.{i}"
+        for part in ("feed_forward1", "feed_forward2"):
+            linear[f"{name}.norm_{part}"] = (d,)
+            linear[f"{name}.{part}.linear1"] = (m["ff_expansion"] * d, d)
+            linear[f"{name}.{part}.linear2"] = (d, m["ff_expansion"] * d)
+        linear |= {f"{name}.{norm}": (d,) for norm in ("norm_self_att", "norm_conv", "conv.norm", "norm_out")}
+        linear |= {f"{name}.self_attn.linear_{part}": (d, d) for part in ("q", "k", "v", "out")}
+        linear[f"{name}.conv.pointwise_conv1"] = (2 * d, d)
+        linear[f"{name}.conv.pointwise_conv2"] = (d, d)
+        linear[f"{name}.conv.depthwise_conv"] = (d, 1, m["kernel_size"])
+        shapes[f"{name}.self_attn.linear_pos.weight"] = (d, d)
+        for part in ("u", "v"):
+            shapes[f"{name}.self_attn.pos_bias_{part}"] = (m["heads"], d // m["heads"])
+        if m["norm"] == "batch_norm":
+            shapes |= {f"{name}.conv.norm.running_{part}": (d,) for part in ("mean", "var")}
+    for name, shape in linear.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
     return shapes
 
 
@@ -97,15 +151,16 @@ def random_checkpoint(
 ) -> CheckpointData:
     """A checkpoint with random weights; one scheme for all matrices, one each (absent: float), or None."""
     random = np.random.default_rng(seed)
-    frame_ms = 10 * model["stack"] * model["time_reduction"]
+    conformer = "d_model" in model
+    frame_ms = 10 * (4 if conformer else model["stack"]) * model["time_reduction"]
     config: dict[str, Any] = {
         "format": "whit-checkpoint",
         "version": 1,
-        "architecture": "rnnt",
+        "architecture": "conformer" if conformer else "rnnt",
         "name": "random",
         "model": dict(model),
         "frontend": {"flavour": "nemo", "sample_rate_hz": 16000, "num_mels": model["num_mels"]},
-        "streaming": {"chunk_ms": 2 * frame_ms, "lookahead_ms": 0, "tail_ms": 480},
+        "streaming": {"chunk_ms": model.get("chunk", 2) * frame_ms, "lookahead_ms": 0, "tail_ms": 480},
         "tokens": list(tokens),
         "quantization": {},
         "metrics": {},
@@ -113,15 +168,18 @@ def random_checkpoint(
     data = CheckpointData(config)
     for name, shape in shapes_of(model, len(tokens)).items():
         scheme = schemes if isinstance(schemes, Scheme) else (schemes or {}).get(name)
-        if len(shape) == 2 and scheme is not None:
+        if len(shape) in (2, 4) and not name.endswith(FLOAT) and scheme is not None:
             config["quantization"][name] = {"scheme": scheme.scheme, "bits": scheme.bits}
             add_quantized(data, name, shape, scheme, random, gain)
         elif name == "encoder.feature_mean":
             data.tensors[name] = random.normal(-6, 2, shape).astype(np.float16)
         elif name == "encoder.feature_std":
             data.tensors[name] = random.uniform(2, 5, shape).astype(np.float32)
-        elif len(shape) == 2:
-            data.tensors[name] = (random.normal(0, gain, shape) / np.sqrt(shape[1])).astype(np.float16)
+        elif name.endswith("running_var"):
+            data.tensors[name] = random.uniform(0.2, 2, shape).astype(np.float32)
+        elif len(shape) > 1:
+            inputs = int(np.prod(shape[1:]))
+            data.tensors[name] = (random.normal(0, gain, shape) / np.sqrt(inputs)).astype(np.float16)
         else:
             data.tensors[name] = random.normal(0, 0.3, shape).astype(np.float32)
     return data
@@ -135,7 +193,7 @@ def add_quantized(
     random: np.random.Generator,
     gain: float,
 ) -> None:
-    rows, cols = shape
+    rows, cols = shape[0], int(np.prod(shape[1:]))
     bits = scheme.bits
     lstm = name.endswith(("weight_ih", "weight_hh"))
     packed_rows = 16 * -(-rows // 16) if lstm else rows  # 4 units x 4 gates per tile: hidden rounded up to 4

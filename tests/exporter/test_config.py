@@ -95,5 +95,5 @@ def test_a_wrong_field_is_named(path, value, place):
 def test_all_wrong_sizes_are_named_at_once():
     config = random_checkpoint().config
     config["model"] |= {"stack": -1, "joint_hidden": "x"}
-    with pytest.raises(ConfigError, match=r"model\.stack.*model\.joint_hidden"):
+    with pytest.raises(ConfigError, match=r"model\.joint_hidden.*model\.stack"):
         parse_config(json.dumps(config))

@@ -188,7 +188,9 @@ def test_strange_folders_are_replaced_by_force_only(tmp_path):
     assert (tmp_path / "out" / "other.txt").is_file()
 
 
-@pytest.mark.parametrize("wrong", [{"dialect": "tflite"}, {"layout": "Q"}, {"target": "arm"}, {"format": "whit"}])
+@pytest.mark.parametrize(
+    "wrong", [{"dialect": "tflite"}, {"layout": "Q"}, {"target": "arm"}, {"format": "whit"}]
+)
 def test_unknown_choices(tmp_path, wrong):
     with pytest.raises(ExportError, match=next(iter(wrong.values()))):
         ExportRequest(checkpoint=tmp_path, output=tmp_path, **wrong)

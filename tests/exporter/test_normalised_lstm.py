@@ -15,6 +15,8 @@ from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.float_arithmetic import FloatArithmetic
 from whit.exporter.interpreter import Interpreter
+from whit.exporter.litert_graph import has_litert
+from whit.runtime.engines import load_engine
 
 MODELS = {
     "both": NORM_MODEL,
@@ -67,14 +69,14 @@ def test_every_dialect_passes_its_self_check(tmp_path, model):
     report = run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out"))
     kept = {d.dialect: d.self_check.promise for d in report.dialects}
     assert kept["whit"] == "bit for bit" and kept["stock-float"] == "within rounding"
+    for engine in ("onnxruntime", "litert") if has_litert() else ("onnxruntime",):
+        load_engine(tmp_path / "out" / "stock-float", engine=engine)  # its loader knows every operator
 
 
 @pytest.mark.parametrize("engine", ["native", "litert"])
 def test_engines_give_the_bits_of_onnx_runtime(tmp_path, engine):
     if engine == "litert":
         pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
-    from whit.runtime.engines import load_engine
-
     checkpoint = random_checkpoint(NORM_MODEL, Scheme("linear", 4)).write(tmp_path / "checkpoint")
     output = tmp_path / "out"
     run_export(ExportRequest(checkpoint=checkpoint, output=output, dialect="whit"))

@@ -10,7 +10,7 @@ TOKENS = ("\u2581zero", "\u2581one", "ty", "teen", "\u2581\u00fcber")
 def fake_info(**changes) -> ModelInfo:
     values = dict(
         name="fake", dialect="whit", flavour="nemo", num_mels=80, chunk_frames=6, subsampling=3,
-        lookahead_ms=0, tail_ms=130, tokens=TOKENS, encoder_layers=1, encoder_hidden=4,
+        lookahead_ms=0, tail_ms=130, tokens=TOKENS, encoder_states=(("h", (1, 4)), ("c", (1, 4))),
         joint_hidden=4, predictor_layers=1, predictor_hidden=4,
         predictor_state_h=(1, 1, 4), predictor_state_c=(1, 1, 4),
     )  # fmt: skip

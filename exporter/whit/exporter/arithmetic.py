@@ -50,6 +50,31 @@ class Arithmetic(Protocol):
         """Returns the rows of x (M, N) with mean 0 and variance 1, times gain, plus bias (N,)."""
         ...
 
+    def swish(self, x: Array) -> Result:
+        """Returns x * sigmoid(x)."""
+        ...
+
+    def glu(self, a: Array, b: Array) -> Result:
+        """Returns a * sigmoid(b)."""
+        ...
+
+    def depthwise_conv(self, window: Array, weight: Vector, bias: Vector) -> Result:
+        """Returns (T, C) of a window (k - 1 + T, C): weights (k, C) over each channel's past, plus bias."""
+        ...
+
+    def relative_attention(
+        self,
+        q: Array,
+        window: Array,
+        *,
+        positions: Vector,
+        content_bias: Vector,
+        position_bias: Vector,
+        heads: int,
+    ) -> Result:
+        """Returns (T, d): q (T, d) attending to a window (left + T, 2d + 1) of rows [k | v | valid]."""
+        ...
+
     def lstm(
         self, x: Array, h: Array, c: Array, *, w: Matrix, r: Matrix, bias_ih: Vector, bias_hh: Vector
     ) -> tuple[Result, Result, Result]:

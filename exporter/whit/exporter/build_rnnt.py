@@ -1,16 +1,19 @@
-"""An RNN-T checkpoint as the three graphs of a streaming transducer: encode, predict, join."""
+"""A checkpoint as the three graphs of a streaming transducer: encode, predict, join."""
 
+from whit.exporter.build_conformer import build_conformer_encoder
 from whit.exporter.checkpoint import Checkpoint
 from whit.exporter.config import CheckpointConfig, ModelConfig
+from whit.exporter.conformer_config import ConformerConfig
+from whit.exporter.errors import GraphError
 from whit.exporter.graph_builder import GraphBuilder
 from whit.exporter.ir import ElementType, Graph, Model, Value
 
 
 def build_rnnt(checkpoint: Checkpoint) -> Model:
-    """Returns the graphs of an RNN-T with the weights as the checkpoint holds them.
+    """Returns the graphs of a transducer with the weights as the checkpoint holds them.
 
     encode: features (T, num_mels), encoder.h and encoder.c (layers, hidden)
-        -> encoder.projected (T', joint_hidden), encoder.h_next, encoder.c_next
+        -> encoder.projected (T', joint_hidden), encoder.h_next, encoder.c_next; or build_conformer.py's
     predict: predictor.token int32 (1,), predictor.h and predictor.c
         -> predictor.projected (1, joint_hidden), predictor.h_next, predictor.c_next
     join: joint.encoder, joint.predictor (1, joint_hidden) -> joint.logits (1, tokens + 1)
@@ -22,6 +25,16 @@ def build_rnnt(checkpoint: Checkpoint) -> Model:
 
 def _encode(checkpoint: Checkpoint) -> Graph:
     model = checkpoint.config.model
+    if isinstance(model, ConformerConfig):
+        return build_conformer_encoder(checkpoint, model)
+    if not isinstance(model, ModelConfig):
+        raise GraphError(
+            f"[encode] expected an encoder of rnnt or conformer, received {type(model).__name__}"
+        )
+    return _encode_lstm(checkpoint, model)
+
+
+def _encode_lstm(checkpoint: Checkpoint, model: ModelConfig) -> Graph:
     layers, hidden = model.encoder_layers, model.encoder_hidden
     stacked, reduced = f"T/{model.stack}", f"T/{model.subsampling_factor}"
     state = (Value("encoder.h", (layers, hidden)), Value("encoder.c", (layers, hidden)))
@@ -142,9 +155,10 @@ def _metadata(config: CheckpointConfig) -> dict[str, str]:
         "pred_rnn_layers": model.predictor_layers if lstm else 1,
         "pred_hidden": model.predictor_hidden if lstm else max(model.context - 1, 1),
     }
-    for cache in ("cache_last_channel", "cache_last_time"):
-        for axis, length in enumerate((model.encoder_layers, 1, model.encoder_hidden), start=1):
-            values[f"{cache}_dim{axis}"] = length
+    if isinstance(model, ModelConfig):
+        for cache in ("cache_last_channel", "cache_last_time"):
+            for axis, length in enumerate((model.encoder_layers, 1, model.encoder_hidden), start=1):
+                values[f"{cache}_dim{axis}"] = length
     return {
         **{key: str(value) for key, value in values.items()},
         "whit.format_version": "1",

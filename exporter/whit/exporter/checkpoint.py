@@ -1,7 +1,7 @@
 """A checkpoint folder, read and checked: nothing behind this file needs to doubt a tensor."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from whit.exporter.config import CheckpointConfig, ModelConfig, QuantizationEntry, parse_config
+from whit.exporter.conformer_config import ConformerConfig
+from whit.exporter.conformer_tensors import (
+    FLOAT_SUFFIXES,
+    PRE_ENCODE_OUT,
+    conformer_encoder_shapes,
+    memory_order,
+)
 from whit.exporter.errors import (
     CheckpointFileError,
     CodebookError,
@@ -18,6 +25,7 @@ from whit.exporter.errors import (
     TensorValueError,
 )
 from whit.exporter.quantized_matrix import WIDEST_CODEBOOK_BITS, QuantizedMatrix, group_of_rows, num_tiles
+from whit.exporter.transducer_config import TransducerConfig
 
 Matrix = NDArray[np.float32] | QuantizedMatrix
 FLOATS = ("float16", "float32")
@@ -29,8 +37,9 @@ class Checkpoint:
 
     Attributes:
         config: what config.json says.
-        matrices: every 2-D tensor, float32 or quantized.
-        vectors: every 1-D tensor, float32.
+        matrices: what activations are multiplied by, float32 or quantized, (rows, cols); columns in the order
+            of the activations.
+        vectors: every other tensor, float32 in its own shape.
     """
 
     config: CheckpointConfig
@@ -64,7 +73,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         ) from error
     config = parse_config(text)
     shapes = tensor_shapes(config.model, len(config.tokens))
-    unknown = [name for name in config.quantization if len(shapes.get(name, ())) != 2]
+    unknown = [name for name in config.quantization if not is_matrix(name, shapes.get(name, ()))]
     if unknown:
         raise ConfigError(
             f"[quantization] expected names of matrices, received {', '.join(map(repr, unknown))}"
@@ -75,18 +84,38 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     if not (std >= np.finfo(np.float32).tiny).all():
         at = int(np.argmin(std))
         raise TensorValueError(f"[encoder.feature_std] expected positive numbers, received {std[at]} at {at}")
+    for name in (name for name in shapes if name.endswith(".running_var")):
+        least = tensors[name].astype(np.float32).min()
+        if least < 0:
+            raise TensorValueError(f"[{name}] expected no negative variance, received {least}")
     matrices: dict[str, Matrix] = {}
     for name, shape in shapes.items():
         if name in config.quantization:
             matrices[name] = _quantized(name, config.quantization[name], tensors)
-        elif len(shape) == 2:
-            matrices[name] = tensors[name].astype(np.float32)
-    vectors = {name: tensors[name].astype(np.float32) for name, shape in shapes.items() if len(shape) == 1}
+        elif is_matrix(name, shape):
+            matrices[name] = tensors[name].astype(np.float32).reshape(shape[0], -1)
+    if isinstance(config.model, ConformerConfig):
+        matrices[PRE_ENCODE_OUT] = take_columns(matrices[PRE_ENCODE_OUT], memory_order(config.model))
+    vectors = {
+        name: tensors[name].astype(np.float32) for name, shape in shapes.items() if not is_matrix(name, shape)
+    }
     return Checkpoint(config=config, matrices=matrices, vectors=vectors)
 
 
-def tensor_shapes(model: ModelConfig, num_tokens: int) -> dict[str, tuple[int, ...]]:
-    """Returns the shape of every tensor of an RNN-T, by name, in execution order."""
+def is_matrix(name: str, shape: tuple[int, ...]) -> bool:
+    """Tells whether a tensor is multiplied by activations, so that it can be quantized."""
+    return len(shape) in (2, 4) and not name.endswith(FLOAT_SUFFIXES)
+
+
+def take_columns(matrix: Matrix, columns: NDArray[np.int64]) -> Matrix:
+    """Returns the matrix of these columns."""
+    if isinstance(matrix, QuantizedMatrix):
+        return replace(matrix, index=matrix.index[:, columns])
+    return np.ascontiguousarray(matrix[:, columns])
+
+
+def tensor_shapes(model: TransducerConfig, num_tokens: int) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of every tensor of a transducer, by name, in execution order."""
     shapes: dict[str, tuple[int, ...]] = {
         "encoder.feature_mean": (model.num_mels,),
         "encoder.feature_std": (model.num_mels,),
@@ -97,15 +126,18 @@ def tensor_shapes(model: ModelConfig, num_tokens: int) -> dict[str, tuple[int, .
         shapes[f"{name}.weight_hh"] = (4 * hidden, hidden)
         shapes[f"{name}.bias_ih"] = shapes[f"{name}.bias_hh"] = (4 * hidden,)
 
-    for layer in range(model.encoder_layers):
-        inputs = model.encoder_inputs(layer)
-        if model.layer_norm and layer > 0:
-            norm = f"encoder.norm.{layer}"
-            shapes[f"{norm}.weight"] = shapes[f"{norm}.bias"] = (inputs,)
-        lstm(f"encoder.lstm.{layer}", inputs, model.encoder_hidden)
-    if model.layer_norm:
-        shapes["encoder.norm_out.weight"] = shapes["encoder.norm_out.bias"] = (model.encoder_hidden,)
-    shapes["joint.encoder.weight"] = (model.joint_hidden, model.encoder_hidden)
+    if isinstance(model, ConformerConfig):
+        shapes |= conformer_encoder_shapes(model)
+    if isinstance(model, ModelConfig):
+        for layer in range(model.encoder_layers):
+            inputs = model.encoder_inputs(layer)
+            if model.layer_norm and layer > 0:
+                norm = f"encoder.norm.{layer}"
+                shapes[f"{norm}.weight"] = shapes[f"{norm}.bias"] = (inputs,)
+            lstm(f"encoder.lstm.{layer}", inputs, model.encoder_hidden)
+        if model.layer_norm:
+            shapes["encoder.norm_out.weight"] = shapes["encoder.norm_out.bias"] = (model.encoder_hidden,)
+    shapes["joint.encoder.weight"] = (model.joint_hidden, model.encoder_width)
     shapes["joint.encoder.bias"] = (model.joint_hidden,)
     shapes["predictor.embedding.weight"] = (num_tokens, model.embedding)
     if model.predictor == "stateless":
@@ -198,6 +230,7 @@ def _quantized(
 ) -> QuantizedMatrix:
     """Joins the parts of a quantized tensor and checks their values."""
     index = tensors[f"{name}.index"].astype(np.uint8)
+    index = index.reshape(len(index), -1)
     lowest = 1 if entry.bits > WIDEST_CODEBOOK_BITS else 0  # linear codes leave index 0 unused
     outside = np.argwhere((index.astype(np.int16) >= 1 << entry.bits) | (index < lowest))
     if len(outside):

@@ -3,25 +3,24 @@
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from whit.exporter.conformer_config import ConformerConfig
 from whit.exporter.errors import CheckpointFileError, CheckpointVersionError, ConfigError
+from whit.exporter.transducer_config import LARGEST, StateShapes, TransducerConfig
 
-FORMAT, VERSION, ARCHITECTURES = "whit-checkpoint", 1, ("rnnt",)
+FORMAT, VERSION = "whit-checkpoint", 1
 FRAME_SHIFT_MS = 10
 BLANK = "<blk>"
-LARGEST = 1 << 16
-"""No width is greater, so that sums of products stay within int32 and sizes within int64."""
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-SWITCHES = ("layer_norm", "residual")
-LAYER_NORM_EPSILON = 1e-5
-
-Config = TypeVar("Config")
+Config = TypeVar("Config", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
+class ModelConfig(TransducerConfig):
     """Sizes of an LSTM RNN-T.
 
     Attributes:
@@ -29,41 +28,30 @@ class ModelConfig:
         residual: encoder layers but the first add their output to an input of the same size.
     """
 
-    num_mels: int
+    switches = ("layer_norm", "residual")
+
     stack: int
     pre_layers: int
     time_reduction: int
     post_layers: int
     encoder_hidden: int
-    predictor: str
-    embedding: int
-    predictor_layers: int
-    predictor_hidden: int
-    context: int
-    joint_hidden: int
     layer_norm: bool = False
     residual: bool = False
 
-    def __post_init__(self) -> None:
-        problems = [
-            f"[model.{name}] expected a whole number from 1 to {LARGEST}, received {value!r}"
-            for name, value in vars(self).items()
-            if name not in ("predictor", *SWITCHES) and not (type(value) is int and 1 <= value <= LARGEST)
-        ]
-        problems += [
-            f"[model.{name}] expected true or false, received {getattr(self, name)!r}"
-            for name in SWITCHES
-            if type(getattr(self, name)) is not bool
-        ]
-        if self.predictor not in ("lstm", "stateless"):
-            problems.append(f"[model.predictor] expected 'lstm' or 'stateless', received {self.predictor!r}")
-        if not problems:
-            widest = max(self.num_mels * self.stack, self.encoder_hidden * self.time_reduction)
-            widest = max(widest, self.context * self.embedding)
-            if widest > LARGEST:
-                problems.append(f"[model] expected rows of at most {LARGEST} values, received {widest}")
-        if problems:
-            raise ConfigError("; ".join(problems))
+    @property
+    def widest_encoder_row(self) -> int:
+        """Columns of the widest matrix of the encoder."""
+        return max(self.num_mels * self.stack, self.encoder_hidden * self.time_reduction)
+
+    @property
+    def encoder_width(self) -> int:
+        """Channels of an encoder frame before the joint."""
+        return self.encoder_hidden
+
+    def encoder_states(self) -> StateShapes:
+        """Returns h and c, a row per layer."""
+        shape = (self.encoder_layers, self.encoder_hidden)
+        return {"h": shape, "c": shape}
 
     @property
     def encoder_layers(self) -> int:
@@ -84,6 +72,9 @@ class ModelConfig:
         if layer == 0:
             return self.num_mels * self.stack
         return self.encoder_hidden * (self.time_reduction if layer == self.pre_layers else 1)
+
+
+ARCHITECTURES: dict[str, type[TransducerConfig]] = {"rnnt": ModelConfig, "conformer": ConformerConfig}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +134,7 @@ class CheckpointConfig:
     """
 
     name: str
-    model: ModelConfig
+    model: TransducerConfig
     frontend: FrontendConfig
     streaming: StreamingConfig
     tokens: tuple[str, ...]
@@ -161,6 +152,11 @@ class CheckpointConfig:
             raise ConfigError(
                 f"[streaming.chunk_ms] expected a multiple of {encoder_frame_ms} (one encoder frame), "
                 f"received {self.streaming.chunk_ms}"
+            )
+        if isinstance(self.model, ConformerConfig) and self.chunk_frames != self.model.chunk_frames:
+            raise ConfigError(
+                f"[streaming.chunk_ms] expected {self.model.chunk_frames * FRAME_SHIFT_MS} "
+                f"(model.chunk={self.model.chunk}), received {self.streaming.chunk_ms}"
             )
         _check_tokens(self.tokens)
 
@@ -191,7 +187,11 @@ def parse_config(text: str) -> CheckpointConfig:
         ) from error
     if not isinstance(raw, dict):
         raise CheckpointFileError(f"[config.json] expected a JSON object, received {type(raw).__name__}")
-    for key, accepted in (("format", (FORMAT,)), ("version", (VERSION,)), ("architecture", ARCHITECTURES)):
+    for key, accepted in (
+        ("format", (FORMAT,)),
+        ("version", (VERSION,)),
+        ("architecture", tuple(ARCHITECTURES)),
+    ):
         if raw.get(key) not in accepted or isinstance(raw.get(key), bool):
             expected = " or ".join(map(repr, accepted))
             raise CheckpointVersionError(
@@ -213,7 +213,7 @@ def parse_config(text: str) -> CheckpointConfig:
             raise ConfigError(f"[quantization: {tensor!r}] {error}") from error
     return CheckpointConfig(
         name=name,
-        model=_section(ModelConfig, raw, "model"),
+        model=_section(ARCHITECTURES[raw["architecture"]], raw, "model"),
         frontend=_section(FrontendConfig, raw, "frontend"),
         streaming=_section(StreamingConfig, raw, "streaming"),
         tokens=tuple(tokens),
@@ -232,8 +232,9 @@ def _object(raw: Mapping[str, Any], key: str) -> dict[str, Any]:
 def _section(config: type[Config], raw: Mapping[str, Any], key: str) -> Config:
     """Makes a configuration from one object of the file: every field without a default present, no other."""
     values = _object(raw, key)
-    expected = list(config.__annotations__)
-    missing = [name for name in expected if name not in values and not hasattr(config, name)]
+    needed = {field.name: field.default is MISSING for field in fields(config)}
+    expected = list(needed)
+    missing = [name for name in expected if name not in values and needed[name]]
     unknown = [name for name in values if name not in expected]
     problems = [f"no {name}" for name in missing] + [f"unknown {name!r}" for name in unknown]
     if problems:

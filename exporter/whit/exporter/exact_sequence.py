@@ -1,9 +1,9 @@
-"""What works on float rows between products (docs/format.md, section 3), each operation rounded as written."""
+"""What works on float rows between products (docs/format.md, section 3), rounded as written."""
 
 import numpy as np
 
 from whit.exporter.arithmetic import Array, Result, Vector
-from whit.exporter.exact_functions import Floats
+from whit.exporter.exact_functions import Floats, exp, sigmoid
 
 LANES = 16
 _ONE = np.float32(1)
@@ -35,3 +35,51 @@ class ExactSequence:
         variance = lane_sum(d * d) * inverse_count
         factor = _ONE / np.sqrt(variance + np.float32(epsilon))
         return Result((d * factor[:, None]) * gain + bias)
+
+    def swish(self, x: Array) -> Result:
+        """Returns x * sigmoid(x)."""
+        return Result(x * sigmoid(x))
+
+    def glu(self, a: Array, b: Array) -> Result:
+        """Returns a * sigmoid(b)."""
+        return Result(a * sigmoid(b))
+
+    def depthwise_conv(self, window: Array, weight: Vector, bias: Vector) -> Result:
+        """Returns the bias, then each tap's product added, the oldest first."""
+        num_frames = len(window) - len(weight) + 1
+        y = np.repeat(bias[None], num_frames, axis=0)
+        for j, row in enumerate(weight):
+            y = y + row * window[j : j + num_frames]
+        return Result(y)
+
+    def relative_attention(
+        self,
+        q: Array,
+        window: Array,
+        *,
+        positions: Vector,
+        content_bias: Vector,
+        position_bias: Vector,
+        heads: int,
+    ) -> Result:
+        """Returns the values of the valid rows, weighted by a softmax over content and distance."""
+        num_frames, width = q.shape
+        key, value = (_by_head(part, heads) for part in (window[:, :width], window[:, width:-1]))
+        valid = window[:, -1] != 0
+        rows = num_frames - 1 - np.arange(num_frames)[:, None] + np.arange(len(window))
+        distance = _by_head(positions, heads)[:, rows]  # (heads, T, keys, channels)
+        content, position = (_by_head(q + bias, heads)[:, :, None] for bias in (content_bias, position_bias))
+        score = lane_sum(content * key[:, None]) + lane_sum(position * distance)
+        score = score * (_ONE / np.sqrt(np.float32(width // heads)))
+        greatest = score[..., valid].max(axis=-1, keepdims=True)
+        e = np.where(valid, exp(np.where(valid, score, greatest) - greatest), np.float32(0))
+        weight = e * (_ONE / lane_sum(e))[..., None]
+        y = np.zeros((heads, num_frames, width // heads), np.float32)
+        for j in np.flatnonzero(valid):
+            y = y + weight[..., j, None] * value[:, None, j]
+        return Result(y.transpose(1, 0, 2).reshape(num_frames, width))
+
+
+def _by_head(x: Floats, heads: int) -> Floats:
+    """Returns (rows, d) as (heads, rows, d / heads)."""
+    return np.ascontiguousarray(x.reshape(len(x), heads, -1).transpose(1, 0, 2))

@@ -7,6 +7,7 @@ from typing import Literal
 
 from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import Checkpoint, read_checkpoint
+from whit.exporter.conformer_config import ConformerConfig
 from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
 from whit.exporter.golden import write_golden
 from whit.exporter.ir import Model
@@ -136,6 +137,9 @@ def _list_jobs(
             jobs += packed_jobs(packed, checkpoint, each)
     if floats:
         for each in formats:
+            if each == "tflite" and isinstance(checkpoint.config.model, ConformerConfig):
+                notes.append("a Conformer has no stock model.tflite: its baseline is stock-float")
+                continue
             if each == "tflite" and not has_litert():
                 notes.append("ai-edge-litert is not installed: no stock model.tflite")
                 continue

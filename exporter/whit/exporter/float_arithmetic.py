@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 
 from whit.exporter.arithmetic import Array, Result, Vector
 from whit.exporter.checkpoint import Matrix
-from whit.exporter.float_sequence import TINY, FloatSequence, gamma
+from whit.exporter.float_sequence import ACTIVATION_ERROR, TINY, FloatSequence, gamma
 from whit.exporter.quantized_matrix import QuantizedMatrix
 
 Doubles = NDArray[np.float64]
-
-ACTIVATION_ERROR = 1e-6
-"""Absolute error granted to another engine's sigmoid and tanh; ONNX Runtime 1.31 measured 2.7e-7."""
 
 
 class FloatArithmetic(FloatSequence):

@@ -16,8 +16,9 @@ def golden_chunks(checkpoint: Checkpoint) -> dict[str, Array]:
     vectors = golden_vectors(checkpoint, num_frames=chunks * chunk)
     for name in ("features", "encoder_outputs"):
         vectors[name] = vectors[name][0].T  # (1, width, frames)
-    for name in ("h", "c", "h_next", "c_next"):
-        vectors[name] = vectors[name][0, :, 0]  # (1, layers, 1, hidden)
+    for name, shape in config.model.encoder_states().items():
+        for key in (name, f"{name}_next"):
+            vectors[key] = vectors[key].reshape(shape)  # from (1, layers, 1, hidden) or (1, rows, columns)
     for name in ("decoder_h", "decoder_c"):
         vectors[name] = vectors[name][:, 0]  # (layers, 1, hidden)
     return vectors

@@ -1,8 +1,8 @@
 """What builders of graphs share: nodes in execution order, constants by their names in the checkpoint."""
 
 from whit.exporter.checkpoint import Checkpoint
-from whit.exporter.config import LAYER_NORM_EPSILON
 from whit.exporter.ir import Attribute, Constant, ElementType, Graph, Node, Shape, Value
+from whit.exporter.transducer_config import LAYER_NORM_EPSILON
 
 
 class GraphBuilder:
@@ -32,14 +32,21 @@ class GraphBuilder:
         self.nodes.append(Node(op, inputs, (Value(output, shape, type),), attributes))
         return output
 
+    def add_several(
+        self, op: str, inputs: tuple[str, ...], outputs: tuple[Value, ...], **attributes: Attribute
+    ) -> list[str]:
+        """Adds a node with several outputs and returns their names."""
+        self.nodes.append(Node(op, inputs, outputs, attributes))
+        return [value.name for value in outputs]
+
     def layer_norm(self, name: str, x: str, shape: Shape) -> str:
         """Adds a norm whose gain and bias are `name`.weight and `name`.bias."""
         weights = (self.constant(f"{name}.weight"), self.constant(f"{name}.bias"))
         return self.add("LayerNorm", (x, *weights), f"{name}.output", shape, epsilon=LAYER_NORM_EPSILON)
 
-    def rows(self, state: str, names: list[str], width: int) -> list[str]:
-        """Cuts a state (layers, width) into rows."""
-        self.nodes.append(Node("Rows", (state,), tuple(Value(name, (1, width)) for name in names)))
+    def rows(self, state: str, names: list[str], width: int, *, num_rows: int = 1) -> list[str]:
+        """Cuts a state (parts * num_rows, width) into its parts."""
+        self.nodes.append(Node("Rows", (state,), tuple(Value(name, (num_rows, width)) for name in names)))
         return names
 
     def lstm(

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from whit.exporter.arithmetic import Arithmetic, Array, Result
 from whit.exporter.checkpoint import Checkpoint
-from whit.exporter.config import LAYER_NORM_EPSILON
+from whit.exporter.config import ModelConfig
+from whit.exporter.conformer_config import ConformerConfig
+from whit.exporter.interpret_conformer import ConformerInterpreter
+from whit.exporter.transducer_config import LAYER_NORM_EPSILON
 
 Observer = Callable[[str, Result], Array]
 """Sees a value under its name and returns the array to go on with."""
@@ -22,7 +25,7 @@ def take_value(name: str, result: Result) -> Array:
 
 
 class Interpreter:
-    """An RNN-T of docs/format.md, section 5, for one stream."""
+    """A transducer of docs/format.md, section 5, for one stream."""
 
     def __init__(
         self, checkpoint: Checkpoint, arithmetic: Arithmetic, observe: Observer = take_value
@@ -31,31 +34,41 @@ class Interpreter:
         self.model = checkpoint.config.model
         self.blank = checkpoint.config.blank
 
-    def encoder_state(self) -> tuple[Array, Array]:
-        """Returns h and c of a new stream, float32 (layers, hidden)."""
-        shape = (self.model.encoder_layers, self.model.encoder_hidden)
-        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    def encoder_state(self) -> tuple[Array, ...]:
+        """Returns the encoder's states of a new stream: zeros, float32."""
+        return tuple(np.zeros(shape, np.float32) for shape in self.model.encoder_states().values())
 
     def predictor_state(self) -> tuple[Array, Array]:
-        """Returns h and c before the start symbol, float32."""
-        if self.model.predictor == "stateless":
-            shape = (1, max(self.model.context - 1, 1))
-        else:
-            shape = (self.model.predictor_layers, self.model.predictor_hidden)
-        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        """Returns h and c before the start symbol: zeros, float32."""
+        h, c = (np.zeros(shape, np.float32) for shape in self.model.predictor_states().values())
+        return h, c
 
-    def encode(self, features: Array, h: Array, c: Array) -> tuple[Array, Array, Array]:
+    def encode(self, features: Array, *state: Array) -> tuple[Array, ...]:
         """Returns the encoder's frames projected for the joint, and the next states.
 
         Args:
-            features: float32 (T, num_mels), T a multiple of stack * time_reduction.
-            h: float32 (layers, hidden).
-            c: float32 (layers, hidden).
+            features: float32 (T, num_mels), T a multiple of the subsampling factor, or whole chunks.
+            state: float32, in the order and of the shapes of model.encoder_states().
 
         Returns:
-            (T', joint_hidden), h, c.
+            (T', joint_hidden) and the next states.
         """
         model, vectors = self.model, self.checkpoint.vectors
+        if isinstance(model, ConformerConfig):
+            conformer = ConformerInterpreter(self.checkpoint, model, self.arithmetic, self.observe)
+            x, next_states = conformer.encode(features, list(state))
+        elif isinstance(model, ModelConfig):
+            h, c = state
+            x, *next_states = self._encode_lstm(model, features, h, c)
+        weight, bias = self.checkpoint.matrices["joint.encoder.weight"], vectors["joint.encoder.bias"]
+        x = self.observe("encoder.projected", self.arithmetic.linear(x, weight, bias))
+        return x, *next_states
+
+    def _encode_lstm(
+        self, model: ModelConfig, features: Array, h: Array, c: Array
+    ) -> tuple[Array, Array, Array]:
+        """Returns the frames of the last layer and the next states."""
+        vectors = self.checkpoint.vectors
         mean, std = vectors["encoder.feature_mean"], vectors["encoder.feature_std"]
         x = self.observe("encoder.normalised", self.arithmetic.normalise(features, mean, std))
         x = self._moved("encoder.stacked", stack(x, model.stack))
@@ -72,8 +85,6 @@ class Interpreter:
             next_states.append(state)
         if model.layer_norm:
             x = self._layer_norm("encoder.norm_out", x)
-        weight, bias = self.checkpoint.matrices["joint.encoder.weight"], vectors["joint.encoder.bias"]
-        x = self.observe("encoder.projected", self.arithmetic.linear(x, weight, bias))
         return x, *self._next_states("encoder", next_states)
 
     def predict(self, token: int, h: Array, c: Array) -> tuple[Array, Array, Array]:

@@ -10,7 +10,8 @@
     AddRelu        a (M, N), b (1, N)                         (M, N)
     Add            a (M, N), b (M, N)                         (M, N)           scale: a + scale * b
     LayerNorm      x (M, N), gain (N,), bias (N,)             (M, N)           epsilon
-    Rows           x (L, N)                                   L times (1, N)
+    Swish, Glu, DepthwiseConv1d, RelativeAttention, Unfold2d: as docs/format.md, section 3
+    Rows           x (L k, N)                                 L times (k, N)
     Concat         several, along axis 0                      joined
     Tail           x (M,)                                     (M - 1,)         without the oldest
     HistoryTokens  h (1, M) float                             (M,) int32       blank: token = blank - h

@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from whit.exporter.arithmetic import Array
 from whit.exporter.errors import SelfCheckError
 from whit.exporter.ir import Graph
-from whit.exporter.writers.tflite_signature import FILE, SIGNATURES
+from whit.exporter.writers.tflite_signature import FILE, GRAPHS, signature_of
 
 
 def has_litert() -> bool:
@@ -42,7 +40,7 @@ class LitertGraph:
         """
         from ai_edge_litert import interpreter as litert
 
-        self.graph, self.file, self.signature = graph, FILE, SIGNATURES[graph.name]
+        self.graph, self.file, self.signature = graph, FILE, signature_of(graph)
         kinds = litert.OpResolverType
         try:
             self._interpreter = litert.Interpreter(
@@ -69,7 +67,7 @@ class LitertGraph:
         outputs = self._call(feeds)
         values = {value: outputs[name] for name, value in self.signature.outputs.items()}
         if self._names:
-            index = list(SIGNATURES).index(self.graph.name)  # subgraphs are written in this order
+            index = GRAPHS.index(self.graph.name)  # subgraphs are written in this order
             for tensor in self._interpreter.get_tensor_details(index):
                 if tensor["name"] in self._names:
                     values[tensor["name"]] = self._interpreter.get_tensor(tensor["index"], index)
@@ -80,25 +78,3 @@ class LitertGraph:
             return dict(self._runner(**feeds))
         except (RuntimeError, ValueError) as error:
             raise SelfCheckError(f"[{FILE}] expected a graph that runs, received: {error}") from error
-
-
-class ChunkedEncoder:
-    """The encoder of a file with static shapes, for any number of encoder frames."""
-
-    def __init__(self, encoder: LitertGraph, *, chunk_frames: int, subsampling_factor: int) -> None:
-        self.encoder, self.chunk_frames, self.subsampling_factor = encoder, chunk_frames, subsampling_factor
-        self.file, self.graph = encoder.file, encoder.graph
-
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Returns encoder.projected of all frames; the last chunk is completed with zeros."""
-        features = inputs["features"]
-        num_frames = len(features)
-        features = np.pad(features, ((0, -num_frames % self.chunk_frames), (0, 0)))
-        h, c = inputs["encoder.h"], inputs["encoder.c"]
-        outputs = []
-        for begin in range(0, num_frames, self.chunk_frames):
-            chunk = features[begin : begin + self.chunk_frames]
-            values = self.encoder.run({"features": chunk, "encoder.h": h, "encoder.c": c})
-            h, c = values["encoder.h_next"], values["encoder.c_next"]
-            outputs.append(values["encoder.projected"])
-        return {"encoder.projected": np.concatenate(outputs)[: num_frames // self.subsampling_factor]}

@@ -12,7 +12,7 @@ from whit.exporter.errors import SelfCheckError
 from whit.exporter.ir import Graph
 from whit.exporter.same_bits import same_bits
 from whit.exporter.writers.onnx_proto import ELEMENT_TYPES
-from whit.exporter.writers.onnx_signature import FILES, SIGNATURES, PassThrough, Port
+from whit.exporter.writers.onnx_signature import FILES, PassThrough, Port, signature_of
 
 
 def open_session(path: Path, *, packed: bool) -> onnxruntime.InferenceSession:
@@ -47,7 +47,7 @@ class TracedGraph:
     def __init__(self, folder: Path, graph: Graph, *, subsampling_factor: int, packed: bool) -> None:
         self.graph, self.packed, self.subsampling_factor = graph, packed, subsampling_factor
         self.file = f"{FILES[graph.name]}.onnx"
-        self.signature = SIGNATURES[graph.name]
+        self.signature = signature_of(graph)
         proto = onnx.load(folder / self.file, load_external_data=False)
         made = {value.name: value for node in graph.nodes for value in node.outputs}
         for value in made.values():

@@ -6,9 +6,11 @@ import numpy as np
 
 from whit.exporter.arithmetic import Array
 from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.conformer_config import ConformerConfig
 
 NUM_STATES = 16
 MIN_PREDICTIONS = 48
+PART_VALID = 0.7  # of the frames in a Conformer's cache
 NUM_PAIRS = 16
 """Enough that even the last bit of one scale shows through the rounding of an LSTM's gates somewhere."""
 
@@ -26,24 +28,30 @@ class Probes:
         noise = self.random.standard_normal((frames, self.model.num_mels))
         return (mean + std * noise).astype(np.float32)
 
-    def encoder_state(self) -> tuple[Array, Array]:
-        """Returns h in (-1, 1) and c, dense, float32 (layers, hidden)."""
-        return self._state(self.model.encoder_layers, self.model.encoder_hidden)
+    def encoder_state(self) -> tuple[Array, ...]:
+        """Returns dense states in the order and of the shapes of model.encoder_states(), float32."""
+        shapes = self.model.encoder_states()
+        if isinstance(self.model, ConformerConfig):
+            states = {name: self.random.standard_normal(shape) for name, shape in shapes.items()}
+            cache = states["attention_cache"]
+            cache[:, -1] = self.random.random(len(cache)) < PART_VALID
+            return tuple(state.astype(np.float32) for state in states.values())
+        return self._state(*shapes["h"])
 
     def predictor_state(self) -> tuple[Array, Array]:
         """Returns a state of the prediction network, dense, or a random history of tokens."""
         if self.model.predictor == "lstm":
-            return self._state(self.model.predictor_layers, self.model.predictor_hidden)
+            return self._state(*self.model.predictor_states()["h"])
         length = max(self.model.context - 1, 1)
         h = self.random.integers(0, self.checkpoint.config.blank + 1, (1, length)).astype(np.float32)
         return h, np.zeros_like(h)
 
-    def encode(self, frames: int) -> Iterator[tuple[Array, Array, Array]]:
-        """Yields features, h and c: dense states, and the zero state of a new stream."""
+    def encode(self, frames: int) -> Iterator[tuple[Array, ...]]:
+        """Yields features and states: dense ones, and the zero states of a new stream."""
         for _ in range(NUM_STATES):
             yield self.features(frames), *self.encoder_state()
-        zero = np.zeros((self.model.encoder_layers, self.model.encoder_hidden), np.float32)
-        yield self.features(frames), zero, zero
+        zero = [np.zeros(shape, np.float32) for shape in self.model.encoder_states().values()]
+        yield self.features(frames), *zero
 
     def predict(self) -> Iterator[tuple[int, Array, Array]]:
         """Yields every token and the blank, few of them several times, each with a state of its own."""

@@ -15,7 +15,7 @@ from whit.exporter.errors import SelfCheckError
 from whit.exporter.ir import Graph
 from whit.exporter.quantized_matrix import QuantizedMatrix
 from whit.exporter.tflite_kernels import KERNELS
-from whit.exporter.writers.tflite_signature import FILE, SIGNATURES
+from whit.exporter.writers.tflite_signature import FILE, signature_of
 
 ELEMENT_TYPES = {
     tflite.TensorType.FLOAT32: np.float32,
@@ -30,7 +30,7 @@ class TfliteGraph:
     """One signature of a file, of which every value can be seen."""
 
     def __init__(self, folder: Path, graph: Graph) -> None:
-        self.graph, self.file, self.signature = graph, FILE, SIGNATURES[graph.name]
+        self.graph, self.file, self.signature = graph, FILE, signature_of(graph)
         self._content = (folder / FILE).read_bytes()
         self._model = tflite.Model.GetRootAs(self._content)
         signatures = [self._model.SignatureDefs(i) for i in range(self._model.SignatureDefsLength())]

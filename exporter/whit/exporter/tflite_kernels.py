@@ -48,6 +48,16 @@ def _layer_norm(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Arra
     return (_core.layer_norm(*inputs, epsilon=_float(options)),)
 
 
+def _relative_attention(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...]:
+    (heads,) = _ints(options, 1)
+    return _core.relative_attention(*inputs, heads=heads)
+
+
+def _unfold2d(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...]:
+    (channels,) = _ints(options, 1)
+    return _core.unfold2d(*inputs, channels=channels)
+
+
 def _split(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...]:
     axis, x = inputs
     return tuple(np.split(x, len(shapes), axis=int(axis)))
@@ -70,6 +80,11 @@ KERNELS: dict[str, Kernel] = {
     "whit.Affine": lambda inputs, options, shapes: (_core.affine(*inputs),),
     "whit.Add": _add,
     "whit.LayerNorm": _layer_norm,
+    "whit.Swish": lambda inputs, options, shapes: (_core.swish(*inputs),),
+    "whit.Glu": lambda inputs, options, shapes: (_core.glu(*inputs),),
+    "whit.DepthwiseConv1d": lambda inputs, options, shapes: _core.depthwise_conv(*inputs),
+    "whit.RelativeAttention": _relative_attention,
+    "whit.Unfold2d": _unfold2d,
     "whit.AddRelu": lambda inputs, options, shapes: (_core.add_relu(*inputs),),
     "RESHAPE": lambda inputs, options, shapes: (inputs[0].reshape(shapes[0]),),
     "SPLIT": _split,

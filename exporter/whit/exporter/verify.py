@@ -1,6 +1,6 @@
 """Whether exported files compute what their checkpoint says, node by node."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -117,9 +117,9 @@ def compare_values(
     comparisons = {name: _Comparison(graph) for name, graph in traced.items()}
 
     encode = comparisons["encode"]
-    for features, h, c in probes.encode(frames):
-        encode.run({"features": features, "encoder.h": h, "encoder.c": c})
-        Interpreter(checkpoint, arithmetic, encode).encode(features, h, c)
+    for features, *state in probes.encode(frames):
+        encode.run({"features": features, **named_states(encode.traced.graph, state)})
+        Interpreter(checkpoint, arithmetic, encode).encode(features, *state)
         encode.finish()
     predict = comparisons["predict"]
     for token, h, c in probes.predict():
@@ -136,6 +136,17 @@ def compare_values(
     return CheckResult(promise, compared)
 
 
+def chunk_frames(graph: Graph) -> int | None:
+    """Returns the feature frames that a graph takes at a time, or None where it takes any number."""
+    length = graph.inputs[0].shape[0]
+    return length if isinstance(length, int) else None
+
+
+def named_states(graph: Graph, state: Sequence[Array]) -> dict[str, Array]:
+    """Returns the states of `encode` under their names in the graph: all its inputs but the features."""
+    return dict(zip([value.name for value in graph.inputs[1:]], state, strict=True))
+
+
 def count_differing(traced: Mapping[str, Traced], checkpoint: Checkpoint) -> CheckResult:
     """Counts the decisions in which graphs differ from the dequantized checkpoint.
 
@@ -143,9 +154,10 @@ def count_differing(traced: Mapping[str, Traced], checkpoint: Checkpoint) -> Che
     """
     subsampling_factor = checkpoint.config.model.subsampling_factor
     interpreter = Interpreter(checkpoint, FloatArithmetic(bounds=False))
-    features = Probes(checkpoint).features(AGREEMENT_FRAMES * subsampling_factor)
-    h, c = interpreter.encoder_state()
-    frames, _, _ = interpreter.encode(features, h, c)
+    multiple = chunk_frames(traced["encode"].graph) or subsampling_factor
+    features = Probes(checkpoint).features(-(-AGREEMENT_FRAMES * subsampling_factor // multiple) * multiple)
+    state = interpreter.encoder_state()
+    frames, *_ = interpreter.encode(features, *state)
     expected = greedy(
         frames,
         predict=interpreter.predict,
@@ -153,19 +165,20 @@ def count_differing(traced: Mapping[str, Traced], checkpoint: Checkpoint) -> Che
         state=interpreter.predictor_state(),
         blank=interpreter.blank,
     )
-    return _ask_same_questions(traced, expected, features, (h, c), interpreter)
+    return _ask_same_questions(traced, expected, features, state, interpreter)
 
 
 def _ask_same_questions(
     traced: Mapping[str, Traced],
     expected: list[Decision],
     features: Array,
-    encoder_state: tuple[Array, Array],
+    encoder_state: Sequence[Array],
     interpreter: Interpreter,
 ) -> CheckResult:
     """Asks the files the questions that led to the expected decisions."""
-    h, c = encoder_state
-    frames = traced["encode"].run({"features": features, "encoder.h": h, "encoder.c": c})["encoder.projected"]
+    encode = traced["encode"]
+    states = named_states(encode.graph, encoder_state)
+    frames = encode.run({"features": features, **states})["encoder.projected"]
 
     def predict(token: int, h: Array, c: Array) -> tuple[Array, Array, Array]:
         tokens = np.array([token], np.int32)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.chunked_encoder import ChunkedEncoder
 from whit.exporter.float_arithmetic import FloatArithmetic
 from whit.exporter.ir import Model
-from whit.exporter.litert_graph import ChunkedEncoder, LitertGraph
+from whit.exporter.litert_graph import LitertGraph
 from whit.exporter.verify import CheckResult, Traced, compare_values, count_differing
 
 

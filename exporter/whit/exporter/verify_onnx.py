@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.chunked_encoder import ChunkedEncoder
 from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.float_arithmetic import FloatArithmetic
 from whit.exporter.ir import Model
 from whit.exporter.onnx_session import TracedGraph
-from whit.exporter.verify import CheckResult, compare_values, count_differing
+from whit.exporter.verify import CheckResult, Traced, chunk_frames, compare_values, count_differing
 
 
 def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
@@ -21,7 +22,7 @@ def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRe
     Raises:
         SelfCheckError: something differs; the first node, position and both values are named.
     """
-    frames = 4 * checkpoint.config.model.subsampling_factor
+    frames = chunk_frames(model.graph("encode")) or 4 * checkpoint.config.model.subsampling_factor
     traced = _trace(folder, model, checkpoint, packed=True)
     return compare_values(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
 
@@ -35,14 +36,19 @@ def verify_float(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRes
     Raises:
         SelfCheckError: something differs by more than rounding can explain.
     """
-    frames = checkpoint.config.model.subsampling_factor
+    frames = chunk_frames(model.graph("encode")) or checkpoint.config.model.subsampling_factor
     traced = _trace(folder, model, checkpoint, packed=False)
     return compare_values(traced, checkpoint, FloatArithmetic(), frames=frames, promise="within rounding")
 
 
 def measure_agreement(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
     """Counts the decisions in which ONNX files without promised bits differ from their checkpoint."""
-    return count_differing(_trace(folder, model, checkpoint, packed=False), checkpoint)
+    traced: dict[str, Traced] = {**_trace(folder, model, checkpoint, packed=False)}
+    frames = chunk_frames(model.graph("encode"))
+    if frames:
+        factor = checkpoint.config.model.subsampling_factor
+        traced["encode"] = ChunkedEncoder(traced["encode"], chunk_frames=frames, subsampling_factor=factor)
+    return count_differing(traced, checkpoint)
 
 
 def _trace(folder: Path, model: Model, checkpoint: Checkpoint, *, packed: bool) -> dict[str, TracedGraph]:

@@ -1,5 +1,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <array>
@@ -38,27 +39,44 @@ class NativeModel {
     workspace_ = std::make_unique<Workspace>(model_);
   }
 
-  std::tuple<Matrix, Matrix, Matrix> encode(const FloatMatrix& features, const FloatMatrix& h,
-                                            const FloatMatrix& c) {
+  std::tuple<Matrix, std::vector<Matrix>> encode(const FloatMatrix& features,
+                                                 const std::vector<FloatMatrix>& state) {
     const Graph& graph = model_->encode();
     check("encode", "features", features, graph.input(0));
-    auto [h_next, c_next] = copy_state("encode", graph, 1, h, c);
+    std::vector<float> next = gather("encode", 1, state);
     Buffer<float> encoded = buffer(graph.output(0), 1);
-    encode(1, features.data(), h_next.data(), c_next.data(), encoded.data());
-    return {matrix(encoded, graph.output(0)), matrix(h_next, graph.output(1)),
-            matrix(c_next, graph.output(2))};
+    encode(1, features.data(), next.data(), encoded.data());
+    std::vector<Matrix> states;
+    const float* part = next.data();
+    for (size_t i = 1; i < graph.num_inputs(); ++i) {
+      Buffer<float> values = buffer(graph.output(i), 1);
+      std::copy_n(part, count(graph.output(i)), values.data());
+      part += count(graph.output(i));
+      states.push_back(matrix(values, graph.output(i)));
+    }
+    return {matrix(encoded, graph.output(0)), std::move(states)};
   }
 
-  std::tuple<Tensor, Tensor, Tensor> encode_batch(const FloatTensor& features, const FloatTensor& h,
-                                                  const FloatTensor& c) {
+  std::tuple<Tensor, std::vector<Tensor>> encode_batch(const FloatTensor& features,
+                                                       const std::vector<FloatTensor>& state) {
     const Graph& graph = model_->encode();
-    const size_t num_streams = features.shape(0);
+    const size_t num_streams = features.shape(0), stream_floats = model_->encoder_state_floats();
     check("encode_batch", "features", features, num_streams, graph.input(0));
-    auto [h_next, c_next] = copy_state("encode_batch", graph, num_streams, h, c);
+    std::vector<float> next = gather("encode_batch", num_streams, state);
     Buffer<float> encoded = buffer(graph.output(0), num_streams);
-    encode(num_streams, features.data(), h_next.data(), c_next.data(), encoded.data());
-    return {tensor(encoded, num_streams, graph.output(0)), tensor(h_next, num_streams, graph.output(1)),
-            tensor(c_next, num_streams, graph.output(2))};
+    encode(num_streams, features.data(), next.data(), encoded.data());
+    std::vector<Tensor> states;
+    size_t offset = 0;  // of a state among those of its stream
+    for (size_t i = 1; i < graph.num_inputs(); ++i) {
+      Buffer<float> values = buffer(graph.output(i), num_streams);
+      const size_t size = count(graph.output(i));
+      for (size_t stream = 0; stream < num_streams; ++stream) {
+        std::copy_n(next.data() + stream * stream_floats + offset, size, values.data() + stream * size);
+      }
+      offset += size;
+      states.push_back(tensor(values, num_streams, graph.output(i)));
+    }
+    return {tensor(encoded, num_streams, graph.output(0)), std::move(states)};
   }
 
   std::tuple<Vector, Matrix, Matrix> predict(int32_t token, const FloatMatrix& h, const FloatMatrix& c) {
@@ -125,6 +143,27 @@ class NativeModel {
                     const Graph::Port& port) {
     check(place, name, a, port);
   }
+  // Returns the states of each stream, one behind the other.
+  template <typename Array>
+  std::vector<float> gather(const char* place, size_t num_streams, const std::vector<Array>& state) const {
+    const std::vector<whit::StateShape>& shapes = model_->config().encoder_states;
+    if (state.size() != shapes.size()) {
+      whit::fail(place, whit::text(shapes.size(), " states"), whit::text(state.size()));
+    }
+    const size_t stream_floats = model_->encoder_state_floats();
+    std::vector<float> values(num_streams * stream_floats);
+    size_t offset = 0;  // of a state among those of its stream
+    for (size_t i = 0; i < state.size(); ++i) {
+      const Graph::Port& port = model_->encode().input(1 + i);
+      check(place, shapes[i].name.c_str(), state[i], num_streams, port);
+      for (size_t stream = 0; stream < num_streams; ++stream) {
+        std::copy_n(state[i].data() + stream * count(port), count(port),
+                    values.data() + stream * stream_floats + offset);
+      }
+      offset += count(port);
+    }
+    return values;
+  }
   // The caller's state stays as it is: the engine works on a copy.
   template <typename Array>
   static std::tuple<Buffer<float>, Buffer<float>> copy_state(const char* place, const Graph& graph,
@@ -152,14 +191,15 @@ class NativeModel {
     }
   }
 
-  void encode(size_t num_streams, const float* features, float* h, float* c, float* encoded) {
+  void encode(size_t num_streams, const float* features, float* state, float* encoded) {
     const Graph& graph = model_->encode();
+    const size_t stream_floats = model_->encoder_state_floats();
     in_groups(num_streams, [&](Workspace& workspace, size_t first, size_t group) {
       std::array<whit::EncodeCall, Workspace::kMaxStreams> calls;
       for (size_t i = 0; i < group; ++i) {
         const size_t stream = first + i;
-        calls[i] = {features + stream * count(graph.input(0)), h + stream * count(graph.input(1)),
-                    c + stream * count(graph.input(2)), encoded + stream * count(graph.output(0))};
+        calls[i] = {features + stream * count(graph.input(0)), state + stream * stream_floats,
+                    encoded + stream * count(graph.output(0))};
       }
       workspace.encode(std::span(calls).first(group));
     });
@@ -201,8 +241,8 @@ class NativeModel {
 
 void bind_native(nb::module_& m) {
   const auto strict = [](const char* name) { return nb::arg(name).noconvert(); };
-  using EncodeOne = std::tuple<Matrix, Matrix, Matrix> (NativeModel::*)(
-      const FloatMatrix&, const FloatMatrix&, const FloatMatrix&);
+  using EncodeOne = std::tuple<Matrix, std::vector<Matrix>> (NativeModel::*)(const FloatMatrix&,
+                                                                             const std::vector<FloatMatrix>&);
   using PredictOne =
       std::tuple<Vector, Matrix, Matrix> (NativeModel::*)(int32_t, const FloatMatrix&, const FloatMatrix&);
   using JoinOne = Vector (NativeModel::*)(const FloatVector&, const FloatVector&);
@@ -215,10 +255,11 @@ void bind_native(nb::module_& m) {
            "Maps and checks a file and, with self_test, computes its golden vectors. With num_threads above "
            "1, others sleep until a call shares its work with them; results do not depend on it. Raises "
            "ValueError with one sentence for the first defect.")
-      .def("encode", EncodeOne(&NativeModel::encode), strict("features"), strict("h"), strict("c"),
-           "One chunk: features (chunk_frames, num_mels), h and c (layers, hidden) give encoder frames "
-           "(T', joint_hidden) and the next h and c. Raises ValueError for other shapes.")
-      .def("encode_batch", &NativeModel::encode_batch, strict("features"), strict("h"), strict("c"),
+      .def("encode", EncodeOne(&NativeModel::encode), strict("features"), strict("state"),
+           "One chunk: features (chunk_frames, num_mels) and the states in the order of the signature give "
+           "encoder "
+           "frames (T', joint_hidden) and the next states. Raises ValueError for other shapes.")
+      .def("encode_batch", &NativeModel::encode_batch, strict("features"), strict("state"),
            "One chunk of each of n streams: as encode, every array with a first axis of n.")
       .def("predict", PredictOne(&NativeModel::predict), "token"_a, strict("h"), strict("c"),
            "One token and the predictor's state give the prediction (joint_hidden,) and the next state. "

@@ -1,5 +1,7 @@
 #include "whit/elementwise.h"
 
+#include "kernels/sequence_functions.h"
+
 namespace whit {
 
 void affine(FloatView x, FloatView scale, FloatView offset, size_t num_rows, size_t num_cols, float* y) {
@@ -18,6 +20,15 @@ void add_relu(FloatView a, FloatView b, size_t num_rows, size_t num_cols, float*
       const float sum = row[n] + b[n];
       out[n] = sum <= 0.0f ? 0.0f : sum;  // written so that a NaN, which compares false, stays
     }
+  }
+}
+
+void swish(FloatView x, size_t num_values, float* y) { sequence_functions().swish(x, num_values, y); }
+
+void glu(FloatView x, size_t num_rows, size_t num_cols, float* y) {
+  for (size_t m = 0; m < num_rows; ++m) {
+    const FloatView row = x + m * 2 * num_cols;
+    sequence_functions().glu(row, row + num_cols, num_cols, y + m * num_cols);
   }
 }
 

@@ -210,6 +210,72 @@ def add(
     Returns a + scale * b (M, N): operator Add of docs/format.md, section 3.
     """
 
+def swish(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns x * sigmoid(x) (M, N): operator Swish of docs/format.md, section 3.
+    """
+
+def glu(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns (M, N) of x (M, 2N): operator Glu of docs/format.md, section 3.
+    """
+
+def depthwise_conv(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    cache: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    weight: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+) -> tuple[
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+]:
+    """
+    Returns y (T, C) and the next cache (k-1, C): operator DepthwiseConv1d of docs/format.md, section 3.
+    """
+
+def relative_attention(
+    q: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    k: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    v: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    cache: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    p: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    u: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    w: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    *,
+    heads: int,
+) -> tuple[
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+]:
+    """
+    Returns y (T, d) and the next cache (left, 2d + 1): operator RelativeAttention of docs/format.md, section 3.
+    """
+
+def unfold2d(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    cache: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    *,
+    channels: int,
+) -> tuple[
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+]:
+    """
+    Returns the patches (T/2 * F', 9C) and the next cache (2, FC): operator Unfold2d of docs/format.md, section 3.
+    """
+
 class Fbank:
     """
     Streaming log-mel features of 16 kHz audio, 25 ms windows every 10 ms (docs/format.md, section 7). The same bits for every cut of the audio into calls.
@@ -389,19 +455,17 @@ class NativeModel:
         features: Annotated[
             NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
         ],
-        h: Annotated[
-            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
-        ],
-        c: Annotated[
-            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        state: Sequence[
+            Annotated[
+                NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+            ]
         ],
     ) -> tuple[
         Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
-        Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
-        Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+        list[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]],
     ]:
         """
-        One chunk: features (chunk_frames, num_mels), h and c (layers, hidden) give encoder frames (T', joint_hidden) and the next h and c. Raises ValueError for other shapes.
+        One chunk: features (chunk_frames, num_mels) and the states in the order of the signature give encoder frames (T', joint_hidden) and the next states. Raises ValueError for other shapes.
         """
 
     def encode_batch(
@@ -409,16 +473,15 @@ class NativeModel:
         features: Annotated[
             NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
         ],
-        h: Annotated[
-            NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
-        ],
-        c: Annotated[
-            NDArray[numpy.float32], dict(shape=(None, None, None), order="C", device="cpu", writable=False)
+        state: Sequence[
+            Annotated[
+                NDArray[numpy.float32],
+                dict(shape=(None, None, None), order="C", device="cpu", writable=False),
+            ]
         ],
     ) -> tuple[
         Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")],
-        Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")],
-        Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")],
+        list[Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order="C")]],
     ]:
         """
         One chunk of each of n streams: as encode, every array with a first axis of n.

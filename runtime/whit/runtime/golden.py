@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,24 @@ import numpy as np
 from whit.runtime.engine import Engine, Floats, State
 from whit.runtime.errors import ModelFileError
 
-KEYS = (
-    "features", "h", "c", "encoder_outputs", "h_next", "c_next",
-    "targets", "decoder_h", "decoder_c", "decoder_outputs", "logits",
-)  # fmt: skip
 MAX_SIZE_BYTES = 64 << 20  # a stored chunk is far smaller: refuses archives made to fill the memory
 
 
-def read_golden(path: Path) -> dict[str, np.ndarray]:
+def golden_keys(states: Iterable[str]) -> tuple[str, ...]:
+    """Returns the names of the arrays for an encoder with states of these names."""
+    states = tuple(states)
+    return (
+        "features", *states, "encoder_outputs", *(f"{name}_next" for name in states),
+        "targets", "decoder_h", "decoder_c", "decoder_outputs", "logits",
+    )  # fmt: skip
+
+
+def read_golden(path: Path, states: Iterable[str]) -> dict[str, np.ndarray]:
     """Returns the arrays of `golden.npz` (docs/format.md, section 6).
+
+    Args:
+        path: of the file.
+        states: names of the encoder's.
 
     Raises:
         ModelFileError: missing or damaged, or an array is absent or not of numbers.
@@ -30,7 +40,7 @@ def read_golden(path: Path) -> dict[str, np.ndarray]:
         if size_bytes > MAX_SIZE_BYTES:
             raise ModelFileError(f"[{path}] expected at most {MAX_SIZE_BYTES} bytes, received {size_bytes}")
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: np.asarray(archive[key]) for key in KEYS}
+            arrays = {key: np.asarray(archive[key]) for key in golden_keys(states)}
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError) as error:
         raise ModelFileError(f"[{path}] expected golden vectors, received a damaged file: {error}") from error
     for key, array in arrays.items():
@@ -46,7 +56,8 @@ def check_golden(engine: Engine, path: Path) -> None:
     Raises:
         ModelFileError: the file is damaged, or a bit differs; the message names the first difference.
     """
-    check_vectors(engine, read_golden(path), path)
+    states = [name for name, _ in engine.info.encoder_states]
+    check_vectors(engine, read_golden(path, states), path)
 
 
 def check_vectors(engine: Engine, golden: dict[str, np.ndarray], path: Path) -> None:
@@ -57,16 +68,18 @@ def check_vectors(engine: Engine, golden: dict[str, np.ndarray], path: Path) -> 
     """
     features = golden["features"]
     info = engine.info
-    if features.ndim != 3 or features.shape[:2] != (1, info.num_mels) or features.shape[2] % info.subsampling:
+    multiple = info.chunk_frames if info.fixed_chunk else info.subsampling
+    if features.ndim != 3 or features.shape[:2] != (1, info.num_mels) or features.shape[2] % multiple:
         raise ModelFileError(
-            f"[{path}: features] expected (1, {info.num_mels}, multiple of {info.subsampling}), "
+            f"[{path}: features] expected (1, {info.num_mels}, multiple of {multiple}), "
             f"received {features.shape}"
         )
-    state = _state(golden, ("h", "c"), engine.initial_encoder_state(), path)
-    frames, (h, c) = engine.encode(np.ascontiguousarray(features[0].T), state)
+    names = [name for name, _ in info.encoder_states]
+    state = _state(golden, names, engine.initial_encoder_state(), path)
+    frames, next_state = engine.encode(np.ascontiguousarray(features[0].T), state)
     _compare(path, "encoder_outputs", frames.T[None], golden)
-    _compare(path, "h_next", h, golden)
-    _compare(path, "c_next", c, golden)
+    for name, array in zip(names, next_state, strict=True):
+        _compare(path, f"{name}_next", array, golden)
 
     state = _state(golden, ("decoder_h", "decoder_c"), engine.initial_predictor_state(), path)
     targets = golden["targets"].reshape(-1)
@@ -81,11 +94,11 @@ def check_vectors(engine: Engine, golden: dict[str, np.ndarray], path: Path) -> 
     _compare(path, "logits", np.array(logits, np.float32), golden)
 
 
-def _state(golden: dict[str, np.ndarray], keys: tuple[str, str], zero: State, path: Path) -> State:
+def _state(golden: dict[str, np.ndarray], keys: Sequence[str], zero: State, path: Path) -> State:
     for key, array in zip(keys, zero, strict=True):
         if golden[key].shape != array.shape:
             raise ModelFileError(f"[{path}: {key}] expected {array.shape}, received {golden[key].shape}")
-    return golden[keys[0]], golden[keys[1]]
+    return tuple(golden[key] for key in keys)
 
 
 def _compare(path: Path, key: str, computed: Floats, golden: dict[str, np.ndarray]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from whit.runtime.errors import ModelFileError
-from whit.runtime.golden import KEYS
+from whit.runtime.golden import golden_keys
 from whit.runtime.model_info import ModelInfo
 
 PREFIX = "whit.golden."
@@ -23,18 +23,19 @@ def golden_arrays(metadata: Mapping[str, bytes], info: ModelInfo, path: Path) ->
     Raises:
         ModelFileError: an array is absent or of no possible size.
     """
-    encoder = (info.encoder_layers, info.encoder_hidden)
+    states = dict(info.encoder_states)
     shapes = {
         "features": (-1, info.num_mels),
         "encoder_outputs": (-1, info.joint_hidden),
-        **dict.fromkeys(("h", "c", "h_next", "c_next"), encoder),
+        **states,
+        **{f"{name}_next": shape for name, shape in states.items()},
         "targets": (-1,),
         "decoder_h": predictor_shape(info.predictor_state_h),
         "decoder_c": predictor_shape(info.predictor_state_c),
         "decoder_outputs": (-1, info.joint_hidden),
         "logits": (-1, info.blank + 1),
     }
-    arrays = {key: _array(metadata, key, shapes[key], path) for key in KEYS}
+    arrays = {key: _array(metadata, key, shapes[key], path) for key in golden_keys(states)}
     for key in ("features", "encoder_outputs"):
         arrays[key] = arrays[key].T[None]  # (1, width, frames), as in golden.npz
     return arrays

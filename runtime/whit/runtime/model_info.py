@@ -15,6 +15,7 @@ FRAME_SHIFT_MS = 10
 FLOOR = np.float32(np.log(1.1920929e-7))  # log-mel energy of silence (docs/format.md, section 7)
 SAMPLE_RATE_HZ = 16000
 MAX_LAYERS = 64  # also of stacking factors: state is allocated before a graph is asked for its shape
+MAX_STATE_VALUES = 1 << 24  # of one state: it is allocated before a graph is asked for its shape
 WORD_START = "\u2581"  # SentencePiece's mark for a space before the token
 
 
@@ -28,11 +29,11 @@ class ModelInfo:
     num_mels: int
     chunk_frames: int  # feature frames of 10 ms
     subsampling: int  # feature frames per encoder frame
+    fixed_chunk: bool = False  # the encoder takes one chunk at a time, whatever the engine
     lookahead_ms: int
     tail_ms: int
     tokens: tuple[str, ...]  # without the blank, whose id is len(tokens)
-    encoder_layers: int
-    encoder_hidden: int
+    encoder_states: tuple[tuple[str, tuple[int, int]], ...]  # names and shapes, in the signature's order
     joint_hidden: int
     predictor_layers: int
     predictor_hidden: int
@@ -91,10 +92,6 @@ def read_model_info(metadata: Mapping[str, str], *, place: str) -> ModelInfo:
     if not isinstance(config, dict):
         raise ModelFileError(f"[{place}] expected an object in whit.config, received {type(config).__name__}")
     reader = _Section(config, f"{place}: whit.config")
-    if reader.text("architecture") != "rnnt":
-        raise ModelFileError(
-            f"[{place}] expected the architecture 'rnnt', received {reader.text('architecture')!r}"
-        )
     return _info(reader, dialect, metadata.get("whit.weights_sha256"))
 
 
@@ -109,6 +106,7 @@ def _info(config: "_Section", dialect: str, sha256: str | None) -> ModelInfo:
         raise ModelFileError(
             f"[{frontend.place}] expected the flavour nemo or kaldi, received {frontend.text('flavour')!r}"
         )
+    encoder = _encoder(config.text("architecture"), model, config.place)
     predictor_hidden = model.number("predictor_hidden")
     state_h = state_c = (model.count("predictor_layers"), 1, predictor_hidden)
     if model.text("predictor") == "stateless":
@@ -119,12 +117,12 @@ def _info(config: "_Section", dialect: str, sha256: str | None) -> ModelInfo:
         flavour=frontend.text("flavour"),
         num_mels=frontend.number("num_mels"),
         chunk_frames=max(1, streaming.number("chunk_ms") // FRAME_SHIFT_MS),
-        subsampling=model.count("stack") * model.count("time_reduction"),
+        subsampling=encoder.subsampling,
+        fixed_chunk=encoder.fixed_chunk,
         lookahead_ms=streaming.number("lookahead_ms", least=0),
         tail_ms=streaming.number("tail_ms", least=0),
         tokens=config.texts("tokens"),
-        encoder_layers=model.count("pre_layers") + model.count("post_layers", least=0),
-        encoder_hidden=model.number("encoder_hidden"),
+        encoder_states=tuple(encoder.states.items()),
         joint_hidden=model.number("joint_hidden"),
         predictor_layers=model.count("predictor_layers", least=0),
         predictor_hidden=predictor_hidden,
@@ -132,6 +130,37 @@ def _info(config: "_Section", dialect: str, sha256: str | None) -> ModelInfo:
         predictor_state_c=state_c,
         weights_sha256=sha256,
     )
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """What depends on the architecture (docs/format.md, section 5)."""
+
+    subsampling: int
+    fixed_chunk: bool
+    states: dict[str, tuple[int, int]]
+
+
+def _encoder(architecture: str, model: "_Section", place: str) -> _Encoder:
+    if architecture == "rnnt":
+        layers = model.count("pre_layers") + model.count("post_layers", least=0)
+        shape = (layers, model.number("encoder_hidden"))
+        subsampling = model.count("stack") * model.count("time_reduction")
+        return _Encoder(subsampling, False, {"h": shape, "c": shape})
+    if architecture != "conformer":
+        raise ModelFileError(
+            f"[{place}] expected the architecture rnnt or conformer, received {architecture!r}"
+        )
+    layers, width, num_mels = model.count("layers"), model.number("d_model"), model.number("num_mels")
+    states = {
+        "attention_cache": (layers * model.number("left_context"), 2 * width + 1),
+        "convolution_cache": (layers * (model.number("kernel_size", least=2) - 1), width),
+        "subsampling_cache_0": (2, num_mels),
+        "subsampling_cache_1": (2, (num_mels // 2 + 1) * model.number("conv_channels")),
+    }
+    if max(rows * cols for rows, cols in states.values()) > MAX_STATE_VALUES:
+        raise ModelFileError(f"[{place}] expected states of at most {MAX_STATE_VALUES} values, received more")
+    return _Encoder(4 * model.count("time_reduction"), True, states)
 
 
 @dataclass(frozen=True)

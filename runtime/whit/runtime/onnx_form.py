@@ -8,6 +8,7 @@ _ATTRIBUTE = Message(
     "AttributeProto",
     {
         1: Entry("name", "text"),
+        2: Entry("f", "float"),
         3: Entry("i", "int"),
         4: Entry("s", "bytes"),
         8: Entry("ints", "ints"),

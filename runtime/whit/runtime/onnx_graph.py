@@ -16,13 +16,14 @@ from whit.runtime.protobuf_form import Content
 from whit.runtime.stock_operators import GraphError
 
 MAX_NODES = 1 << 12
-MAX_RANK = 4
+MAX_RANK = 5
 MAX_ELEMENTS = (1 << 31) - 1
 MAX_LENGTH = 1 << 16
-INT, STRING, INTS = 2, 3, 7  # AttributeProto.AttributeType
+FLOAT, INT, STRING, INTS = 1, 2, 3, 7  # AttributeProto.AttributeType
 INT64 = 7  # TensorProto.DataType
 DOMAINS = {"": 21, "whit": 1, "com.microsoft": 1}
 PERMUTATIONS = ([1, 0], [1, 0, 2], [1, 2, 0], [2, 0, 1])
+CONFORMER_PERMUTATIONS = ([1, 2, 3, 0], [1, 2, 0, 3], [2, 0, 1, 3], [0, 2, 1, 3, 4])
 
 
 def _between(least: int, most: int) -> Callable[[Any], bool]:
@@ -34,6 +35,10 @@ _LENGTH, _BITS = _between(1, MAX_LENGTH), _between(1, 8)
 
 def _layout(value: Any) -> bool:
     return value in ("E", "P")
+
+
+def _permutation(value: Any) -> bool:
+    return value in (*PERMUTATIONS, *CONFORMER_PERMUTATIONS)
 
 
 @dataclass(frozen=True)
@@ -49,26 +54,54 @@ _MATRIX = {"rows": _LENGTH, "cols": _LENGTH, "bits": _BITS, "layout": _layout}
 _LSTM = {"input_size": _LENGTH, "hidden_size": _LENGTH} | {
     f"{m}_{k}": v for m in "wr" for k, v in (("bits", _BITS), ("layout", _layout))
 }
-_AXIS = {"axis": lambda value: value == 0}
+_AXIS = {"axis": lambda value: value in (0, 2, 4)}
+_SPLIT_AXIS = {"axis": lambda value: value in (-1, 0)}
+_LAST_AXIS = {"axis": lambda value: value == -1}
+_EPSILON = {"epsilon": lambda value: isinstance(value, float) and 0 < value < 1}
+_SCALE = {"scale": lambda value: isinstance(value, float) and abs(value) <= 1}
 OPERATORS = {
     ("whit", "PackedMatMul"): OnnxOperator((5, 5), attributes=_MATRIX),
     ("whit", "PackedEmbedding"): OnnxOperator((4, 4), attributes=_MATRIX),
     ("whit", "PackedLSTM"): OnnxOperator((10, 10), (3, 3), _LSTM),
     ("whit", "Affine"): OnnxOperator((3, 3)),
     ("whit", "AddRelu"): OnnxOperator((2, 2)),
+    ("whit", "Add"): OnnxOperator((2, 2), attributes=_SCALE),
+    ("whit", "LayerNorm"): OnnxOperator((3, 3), attributes=_EPSILON),
+    ("whit", "Swish"): OnnxOperator((1, 1)),
+    ("whit", "Glu"): OnnxOperator((1, 1)),
+    ("whit", "DepthwiseConv1d"): OnnxOperator((4, 4), (2, 2)),
+    ("whit", "RelativeAttention"): OnnxOperator((7, 7), (2, 2), {"heads": _LENGTH}),
+    ("whit", "Unfold2d"): OnnxOperator((2, 2), (2, 2), {"channels": _LENGTH}),
     ("com.microsoft", "DynamicQuantizeLSTM"): OnnxOperator((12, 12), (3, 3), {"hidden_size": _LENGTH}),
     ("", "LSTM"): OnnxOperator((7, 7), (3, 3), {"hidden_size": _LENGTH}),
     ("", "Cast"): OnnxOperator((1, 1), attributes={"to": lambda value: value in (1, 6, 7)}),
     ("", "Concat"): OnnxOperator((1, 64), attributes=_AXIS),
-    ("", "Split"): OnnxOperator((1, 1), (1, 64), _AXIS | {"num_outputs": _between(1, 64)}),
-    ("", "Transpose"): OnnxOperator((1, 1), attributes={"perm": lambda value: value in PERMUTATIONS}),
+    ("", "Split"): OnnxOperator((1, 1), (1, 64), _SPLIT_AXIS | {"num_outputs": _between(1, 64)}),
+    ("", "Transpose"): OnnxOperator((1, 1), attributes={"perm": _permutation}),
     ("", "DynamicQuantizeLinear"): OnnxOperator((1, 1), (3, 3)),
     ("", "MatMulInteger"): OnnxOperator((4, 4)),
-    ("", "Slice"): OnnxOperator((4, 4)),
-    **{("", name): OnnxOperator((1, 1)) for name in ("Identity", "Relu")},
+    ("", "Slice"): OnnxOperator((4, 5)),
+    ("", "LayerNormalization"): OnnxOperator((3, 3), attributes=_LAST_AXIS | _EPSILON),
+    ("", "Softmax"): OnnxOperator((1, 1), attributes=_LAST_AXIS),
+    ("", "Conv"): OnnxOperator((3, 3), attributes={"group": _LENGTH}),
+    ("", "Where"): OnnxOperator((3, 3)),
+    **{("", name): OnnxOperator((1, 1)) for name in ("Identity", "Relu", "Sigmoid", "Shape")},
     **{
         ("", name): OnnxOperator((2, 2))
-        for name in ("Add", "Sub", "Mul", "Div", "MatMul", "Gather", "Reshape", "Squeeze", "Unsqueeze")
+        for name in (
+            "Add",
+            "Sub",
+            "Mul",
+            "Div",
+            "MatMul",
+            "Gather",
+            "Reshape",
+            "Squeeze",
+            "Unsqueeze",
+            "Pad",
+            "Equal",
+            "Expand",
+        )
     },
 }
 
@@ -151,7 +184,7 @@ def _check_node(node: Record, place: str, known: set[str]) -> None:
 
 
 def _attribute(entry: Record, place: str) -> Any:
-    kinds = {"i": INT, "s": STRING, "ints": INTS}
+    kinds = {"f": FLOAT, "i": INT, "s": STRING, "ints": INTS}
     present = [name for name in kinds if entry[name] is not None]
     if [entry["type"]] != [kinds[name] for name in present]:
         raise GraphError(place, "an attribute of the type that it states", f"{entry['name']!r:.80}")

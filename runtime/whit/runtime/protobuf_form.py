@@ -3,6 +3,7 @@
 Two readers of one file could differ in what they make of an unknown or a repeated field.
 """
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 from whit.runtime.flatbuffer_form import Record
 from whit.runtime.protobuf import ProtobufError, read_fields, read_integers, signed
 
+FLOAT = struct.Struct("<f")
 MAX_KEPT_BYTES = 1 << 12  # longer contents are weights, of which only the length is returned
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A field: its name and kind ("int", "text", "bytes", "ints" or a message), repeated or not."""
+    """A field: its name and kind ("int", "float", "text", "bytes", "ints" or a message), repeated or not."""
 
     name: str
     kind: "str | Message"
@@ -71,6 +73,10 @@ def _content(value: int | memoryview, kind: str | Message, place: str) -> Any:
         return signed(value)
     if isinstance(kind, Message):
         return read_message(value, kind)
+    if kind == "float":
+        if len(value) != FLOAT.size:
+            raise ProtobufError(f"{place} has {len(value)} bytes")
+        return FLOAT.unpack(value)[0]
     if kind == "text":
         return str(value, "utf-8")
     return Content(len(value), bytes(value) if len(value) <= MAX_KEPT_BYTES else None)

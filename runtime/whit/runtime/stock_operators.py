@@ -131,16 +131,18 @@ def _broadcast(types: tuple[int, ...], activations: tuple[int, ...]) -> Callable
         node.ports(2, 1)
         node.activation(*activations)
         a, b = node.input(0, *types), node.input(1, *types)
-        # A row or one value serves all rows; the first operand never grows.
+        node.expect(a.type == b.type, f"{a} and {b} of one type", b)
+        # A row, a column or one value serves all; the first operand never grows.
         shapes = {max(a.shape, b.shape, key=math.prod)}
         for x in (a, b):
             is_part = x.shape in shapes or x.count in (1, *(shape[-1] for shape in shapes if shape))
-            node.expect(is_part, f"{a} and {b} of one shape", x)
+            is_column = x.shape in {(*shape[:-1], 1) for shape in shapes}
+            node.expect(is_part or is_column, f"{a} and {b} of one shape", x)
         try:
             shape = np.broadcast_shapes(a.shape, b.shape)
         except ValueError as error:
             raise GraphError(node.place, "shapes that go together", f"{a} and {b}") from error
-        node.gives(types[0], shape)
+        node.gives(a.type, shape)
 
     return check
 
@@ -148,6 +150,13 @@ def _broadcast(types: tuple[int, ...], activations: tuple[int, ...]) -> Callable
 def _unary(node: StockNode) -> None:
     node.ports(1, 1)
     node.gives(FLOAT32, node.input(0, FLOAT32).shape)
+
+
+def _mean(node: StockNode) -> None:
+    node.ports(2, 1)
+    x, axes = node.input(0, FLOAT32, rank=2), node.constant_ints(1)
+    node.expect(axes == (1,) and bool(node.options.get("keep_dims")), "a mean of each row", axes)
+    node.gives(FLOAT32, (x.shape[0], 1))
 
 
 def _reshape(node: StockNode) -> None:
@@ -222,8 +231,10 @@ OPERATORS = {  # by BuiltinOperator
     18: StockOperator("MUL", 21, _broadcast((FLOAT32,), (NONE,))),
     22: StockOperator("RESHAPE", 17, _reshape),
     28: StockOperator("TANH", 0, _unary),
-    41: StockOperator("SUB", 28, _broadcast((INT32,), (NONE,))),
+    40: StockOperator("MEAN", 27, _mean),
+    41: StockOperator("SUB", 28, _broadcast((INT32, FLOAT32), (NONE,))),
     49: StockOperator("SPLIT", 35, _split),
     53: StockOperator("CAST", 37, _cast),
     65: StockOperator("SLICE", 48, _slice),
+    76: StockOperator("RSQRT", 0, _unary),
 }

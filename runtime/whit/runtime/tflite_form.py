@@ -23,6 +23,7 @@ OPTIONS = {  # by number in the union BuiltinOptions
     11: Form("AddOptions", {0: _ACTIVATION}),
     17: Form("ReshapeOptions", {0: Numbers("new_shape", "<i")}),
     21: Form("MulOptions", {0: _ACTIVATION}),
+    27: Form("ReducerOptions", {0: Scalar("keep_dims", "<?")}),
     28: Form("SubOptions", {0: _ACTIVATION}),
     35: Form("SplitOptions", {0: Scalar("num_splits", "<i")}),
     37: Form("CastOptions", {0: Scalar("in_data_type", "<b"), 1: Scalar("out_data_type", "<b")}),

@@ -127,9 +127,38 @@ def _add(node: Node, inputs: Shapes) -> Shapes:
     return [a]
 
 
+def _glu(node: Node, inputs: Shapes) -> Shapes:
+    frames, width = inputs[0]
+    _must(int(width) % 2 == 0, "two halves")
+    return [(frames, int(width) // 2)]
+
+
+def _depthwise_conv(node: Node, inputs: Shapes) -> Shapes:
+    x, cache, weight, bias = inputs
+    _must(weight[1:] == bias == x[1:] and cache == (int(weight[0]) - 1, x[1]), "weights of each channel")
+    return [x, cache]
+
+
+def _attention(node: Node, inputs: Shapes) -> Shapes:
+    q, k, v, cache, p, u, w = inputs
+    (frames, width), left = q, int(cache[0])
+    _must(k == v == q and u == w == (width,) and cache[1] == 2 * int(width) + 1, "equal widths")
+    _must(p == (left + 2 * int(frames) - 1, width), "a row per distance")
+    _must(int(width) % int(node.attributes["heads"]) == 0, "equal heads")
+    return [q, cache]
+
+
+def _unfold(node: Node, inputs: Shapes) -> Shapes:
+    (frames, width), cache = inputs
+    channels = int(node.attributes["channels"])
+    _must(int(frames) % 2 == 0 and int(width) % channels == 0 and cache == (2, width), "an even chunk")
+    return [(int(frames) // 2 * (int(width) // channels // 2 + 1), 9 * channels), cache]
+
+
 def _rows(node: Node, inputs: Shapes) -> Shapes:
-    rows, width = inputs[0]
-    return [(1, width)] * int(rows)
+    (rows, width), parts = inputs[0], len(node.outputs)
+    _must(int(rows) % parts == 0, "equal parts")
+    return [(int(rows) // parts, width)] * parts
 
 
 def _concat(node: Node, inputs: Shapes) -> Shapes:
@@ -150,6 +179,11 @@ RULES: dict[str, Callable[[Node, Shapes], Shapes]] = {
     "AddRelu": _add_relu,
     "Add": _add,
     "LayerNorm": _affine,
+    "Swish": lambda node, inputs: [inputs[0]],
+    "Glu": _glu,
+    "DepthwiseConv1d": _depthwise_conv,
+    "RelativeAttention": _attention,
+    "Unfold2d": _unfold,
     "Rows": _rows,
     "Concat": _concat,
     "Tail": lambda node, inputs: [(int(inputs[0][0]) - 1,)],

@@ -45,7 +45,7 @@ _LENGTH = PassThrough("length", "encoded_lengths", "int64", divided=True)
 _CACHE_LENGTH = PassThrough("cache_last_channel_len", "cache_last_channel_next_len", "int64")
 _TARGET_LENGTH = PassThrough("target_length", "prednet_lengths", "int32")
 
-SIGNATURES = {
+_SIGNATURES = {
     "encode": Signature(
         inputs=(
             Port("audio_signal", "NFT", "features", "TF"),
@@ -86,6 +86,22 @@ SIGNATURES = {
 }
 
 
+def signature_of(graph: Graph) -> Signature:
+    """Returns a graph's signature: NeMo's, or one with the graph's own names for states but h and c."""
+    states = [value.name for value in graph.inputs[1:]]
+    if graph.name != "encode" or states == ["encoder.h", "encoder.c"]:
+        return _SIGNATURES[graph.name]
+
+    def port(name: str) -> Port:
+        return Port(name.removeprefix("encoder."), "NLH", name, "LH")
+
+    encode = _SIGNATURES["encode"]
+    return Signature(
+        inputs=(*encode.inputs[:2], *map(port, states)),
+        outputs=(*encode.outputs[:2], *(port(f"{name}_next") for name in states)),
+    )
+
+
 def stock_shape(shape: Shape) -> Shape:
     """Returns the shape of an IR value in a graph that runs N streams at once: N is the second axis."""
     return (shape[0], "N", *shape[1:])
@@ -94,7 +110,7 @@ def stock_shape(shape: Shape) -> Shape:
 def read_inputs(writer: GraphWriter, graph: Graph, *, batched: bool) -> None:
     """Declares the inputs of a graph and brings each to the shape of its IR value."""
     values = graph.values()
-    for port in SIGNATURES[graph.name].inputs:
+    for port in signature_of(graph).inputs:
         if isinstance(port, PassThrough):
             writer.input(port.input, port.element_type, ["N" if batched else 1])
             continue
@@ -112,7 +128,7 @@ def read_inputs(writer: GraphWriter, graph: Graph, *, batched: bool) -> None:
 def write_outputs(writer: GraphWriter, graph: Graph, *, batched: bool, subsampling_factor: int) -> None:
     """Brings each IR value to the shape of its output and declares the outputs."""
     values = graph.values()
-    for port in SIGNATURES[graph.name].outputs:
+    for port in signature_of(graph).outputs:
         if isinstance(port, PassThrough):
             if port.divided:
                 writer.node("Div", [port.input, writer.axes(subsampling_factor)], [port.output])

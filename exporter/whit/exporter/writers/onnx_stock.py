@@ -19,6 +19,8 @@ from whit.exporter.quantized_matrix import QuantizedMatrix
 from whit.exporter.writers.onnx_moves import MOVES, blank_constant
 from whit.exporter.writers.onnx_proto import ELEMENT_TYPES, GraphWriter
 from whit.exporter.writers.onnx_signature import FILES, read_inputs, stock_shape, write_outputs
+from whit.exporter.writers.onnx_stock_conformer import DISTANCES
+from whit.exporter.writers.onnx_stock_conformer import EMITTERS as CONFORMER
 from whit.exporter.writers.tokens_file import write_tokens
 
 ONNX_GATES = (0, 3, 1, 2)
@@ -40,6 +42,8 @@ class OnnxStockFloatWriter:
             for node in graph.nodes:
                 if node.op in MOVES:
                     MOVES[node.op](writer, node)
+                elif node.op in CONFORMER:
+                    CONFORMER[node.op](writer, node, emitter.array)
                 else:
                     EMITTERS[node.op](emitter, node)
                 for value in node.outputs:
@@ -72,9 +76,12 @@ class OnnxStockInt8Writer:
             OnnxStockFloatWriter().write(model, Path(aside))
             for name in FILES.values():
                 target = Path(aside) / "quantized.onnx"
+                source = Path(aside) / f"{name}.onnx"
+                nodes = [node.name for node in onnx.load(source).graph.node]
                 quantize_dynamic(
-                    Path(aside) / f"{name}.onnx",
+                    source,
                     target,
+                    nodes_to_exclude=[node for node in nodes if node.endswith(DISTANCES)],
                     op_types_to_quantize=["MatMul", "LSTM"],
                     per_channel=True,
                     weight_type=QuantType.QInt8,

@@ -19,7 +19,7 @@ from whit.exporter.writers.tflite_schema import (
     Tensor,
     flatbuffer_bytes,
 )
-from whit.exporter.writers.tflite_signature import SIGNATURES
+from whit.exporter.writers.tflite_signature import signature_of
 
 SECTION_ALIGNMENT_BYTES = 1 << 16
 ARRAY_ALIGNMENT_BYTES = 64
@@ -93,12 +93,12 @@ class SubgraphWriter:
         file.subgraphs.append(self.subgraph)
         for value in graph.inputs:
             self.tensor(value.name, _static(value.shape), value.type.value)
-        inputs = SIGNATURES[graph.name].inputs
+        inputs = signature_of(graph).inputs
         self.subgraph.inputs = {name: self._index[value] for name, value in inputs.items()}
 
     def finish(self) -> None:
         """Names the outputs; every node was written."""
-        outputs = SIGNATURES[self.graph.name].outputs
+        outputs = signature_of(self.graph).outputs
         self.subgraph.outputs = {name: self._index[value] for name, value in outputs.items()}
 
     def tensor(

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from whit.exporter.ir import Graph
+
 FILE = "model.tflite"
 
 
@@ -13,11 +15,10 @@ class Signature:
     outputs: dict[str, str]
 
 
-SIGNATURES = {
-    "encode": Signature(
-        inputs={"features": "features", "h": "encoder.h", "c": "encoder.c"},
-        outputs={"encoded": "encoder.projected", "h_next": "encoder.h_next", "c_next": "encoder.c_next"},
-    ),
+GRAPHS = ("encode", "predict", "join")
+"""The signatures in the order of their subgraphs."""
+
+_SIGNATURES = {
     "predict": Signature(
         inputs={"token": "predictor.token", "h": "predictor.h", "c": "predictor.c"},
         outputs={
@@ -31,3 +32,17 @@ SIGNATURES = {
         outputs={"logits": "joint.logits"},
     ),
 }
+
+
+def signature_of(graph: Graph) -> Signature:
+    """Returns the signature of a graph; the states of `encode` go by the graph's own names."""
+    if graph.name in _SIGNATURES:
+        return _SIGNATURES[graph.name]
+    states = [value.name.removeprefix("encoder.") for value in graph.inputs[1:]]
+    return Signature(
+        inputs={"features": "features", **{name: f"encoder.{name}" for name in states}},
+        outputs={
+            "encoded": "encoder.projected",
+            **{f"{name}_next": f"encoder.{name}_next" for name in states},
+        },
+    )

@@ -19,6 +19,11 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "AddRelu": (),
     "Add": ("scale",),
     "LayerNorm": ("epsilon",),
+    "Swish": (),
+    "Glu": (),
+    "DepthwiseConv1d": (),
+    "RelativeAttention": ("heads",),
+    "Unfold2d": ("channels",),
 }
 """Attributes of our operators in the order of their custom options."""
 LAYOUTS = {"E": 0, "P": 1}

@@ -23,4 +23,14 @@ void add_relu(FloatView a, FloatView b, size_t num_rows, size_t num_cols, float*
 /// @param[out] y     (num_values,)
 void add(FloatView a, FloatView b, float scale, size_t num_values, float* y);
 
+/// y = x * sigmoid(x) (operator Swish).
+/// @param[in]  x  (num_values,)
+/// @param[out] y  (num_values,)
+void swish(FloatView x, size_t num_values, float* y);
+
+/// y = x[:, :num_cols] * sigmoid(x[:, num_cols:]) (operator Glu).
+/// @param[in]  x  (num_rows, 2 * num_cols)
+/// @param[out] y  (num_rows, num_cols)
+void glu(FloatView x, size_t num_rows, size_t num_cols, float* y);
+
 }  // namespace whit

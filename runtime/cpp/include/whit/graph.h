@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <initializer_list>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,8 +24,8 @@ class Graph {
   /// @param[in] inputs, outputs  names in the order of `input()` and `output()`; the file must have exactly
   ///                             these.
   /// @throws Failure for the first defect.
-  Graph(const TfliteFile& file, std::string_view key, std::initializer_list<std::string_view> inputs,
-        std::initializer_list<std::string_view> outputs);
+  Graph(const TfliteFile& file, std::string_view key, const std::vector<std::string>& inputs,
+        const std::vector<std::string>& outputs);
 
   struct Port {
     TensorType type;
@@ -36,6 +36,7 @@ class Graph {
   };
   const Port& input(size_t i) const { return inputs_[i]; }
   const Port& output(size_t i) const { return outputs_[i]; }
+  size_t num_inputs() const { return inputs_.size(); }
 
   /// For one stream.
   size_t arena_bytes() const { return arena_bytes_; }

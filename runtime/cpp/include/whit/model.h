@@ -39,9 +39,12 @@ class Model {
   std::string_view config_text() const { return config_text_; }
   std::string_view weights_sha256() const { return weights_sha256_; }
 
-  const Graph& encode() const { return encode_; }    ///< features, h, c -> encoded, h_next, c_next
+  const Graph& encode() const { return encode_; }    ///< features, states -> encoded, next states
   const Graph& predict() const { return predict_; }  ///< token, h, c -> predicted, h_next, c_next
   const Graph& join() const { return join_; }        ///< encoded, predicted -> logits
+
+  /// Floats of all states of the encoder, one behind the other in the order of `encode()`.
+  size_t encoder_state_floats() const;
 
   int64_t encoded_frames() const { return config_.chunk_frames / config_.subsampling; }
 

@@ -9,6 +9,13 @@
 
 namespace whit {
 
+/// A state that the encoder keeps of a stream: float (rows, cols).
+struct StateShape {
+  std::string name;  ///< of the signature's input; the output's ends in "_next"
+  int64_t rows;
+  int64_t cols;
+};
+
 /// What a recogniser needs of a checkpoint's configuration (docs/format.md, section 5).
 struct ModelConfig {
   std::string name;
@@ -17,8 +24,7 @@ struct ModelConfig {
   int chunk_frames;  ///< feature frames per call of the encoder
   int tail_ms;
   FbankFlavour flavour;
-  int64_t encoder_layers;
-  int64_t encoder_hidden;
+  std::vector<StateShape> encoder_states;  ///< in the order of the signature
   int64_t joint_hidden;
   int64_t predictor_state[2];       ///< rows, columns of h and of c
   std::vector<std::string> tokens;  ///< without the blank; UTF-8, no white space

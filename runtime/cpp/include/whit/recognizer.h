@@ -64,8 +64,7 @@ class RecognizerStream {
 
  private:
   struct StateLayout {
-    size_t encoder_h = 0;  // offsets in floats
-    size_t encoder_c;
+    size_t encoder = 0;  // offsets in floats
     size_t predictor_h;
     size_t predictor_c;
     size_t predicted;

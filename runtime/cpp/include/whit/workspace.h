@@ -13,8 +13,7 @@ namespace whit {
 /// One chunk of one stream.
 struct EncodeCall {
   const float* features;  ///< (chunk_frames, num_mels)
-  float* h;               ///< (layers, hidden), replaced by the next
-  float* c;               ///< (layers, hidden), replaced by the next
+  float* state;           ///< (model.encoder_state_floats(),), replaced by the next
   float* encoded;         ///< (encoded_frames, joint_hidden), out
 };
 

@@ -31,6 +31,11 @@ extern const OpType kAffine;
 extern const OpType kAddRelu;
 extern const OpType kAdd;
 extern const OpType kLayerNorm;
+extern const OpType kSwish;
+extern const OpType kGlu;
+extern const OpType kDepthwiseConv;
+extern const OpType kRelativeAttention;
+extern const OpType kUnfold;
 
 template <typename Kernel>
 std::unique_ptr<Op> make_op(OpNode node) {

@@ -10,8 +10,9 @@ namespace whit::litert {
 namespace {
 
 constexpr char kPrefix[] = "whit.";
-constexpr const OpType* kOpTypes[] = {&kPackedMatMul, &kPackedLstm, &kPackedEmbedding, &kAffine,
-                                      &kAddRelu,      &kAdd,        &kLayerNorm};
+constexpr const OpType* kOpTypes[] = {&kPackedMatMul, &kPackedLstm,    &kPackedEmbedding,   &kAffine,
+                                      &kAddRelu,      &kAdd,           &kLayerNorm,         &kSwish,
+                                      &kGlu,          &kDepthwiseConv, &kRelativeAttention, &kUnfold};
 
 /// Runs `body` and reports what it throws: exceptions must not cross the C border.
 template <typename Body>

@@ -12,5 +12,10 @@ extern const OrtCustomOp kAffine;
 extern const OrtCustomOp kAddRelu;
 extern const OrtCustomOp kAdd;
 extern const OrtCustomOp kLayerNorm;
+extern const OrtCustomOp kSwish;
+extern const OrtCustomOp kGlu;
+extern const OrtCustomOp kDepthwiseConv;
+extern const OrtCustomOp kRelativeAttention;
+extern const OrtCustomOp kUnfold;
 
 }  // namespace whit::ort

@@ -15,8 +15,7 @@ constexpr int kBefore = -1;  // the step before the first operator, when inputs 
 
 // Finds the tensors of a signature's ports by name, in the given order.
 std::vector<size_t> find_ports(std::string_view place, const std::vector<NamedTensor>& ports,
-                               const std::vector<int32_t>& tensors,
-                               std::initializer_list<std::string_view> names) {
+                               const std::vector<int32_t>& tensors, const std::vector<std::string>& names) {
   if (ports.size() != names.size() || tensors.size() != names.size()) {
     fail(place, text(names.size(), " tensors"),
          text(ports.size(), " in the signature, ", tensors.size(), " in the subgraph"));
@@ -75,8 +74,8 @@ class Usage {
 
 }  // namespace
 
-Graph::Graph(const TfliteFile& file, std::string_view key, std::initializer_list<std::string_view> inputs,
-             std::initializer_list<std::string_view> outputs) {
+Graph::Graph(const TfliteFile& file, std::string_view key, const std::vector<std::string>& inputs,
+             const std::vector<std::string>& outputs) {
   const TfliteSignature& signature = file.signature(key);
   const TfliteSubgraph& subgraph = file.subgraphs[signature.subgraph];
   const auto input_tensors = find_ports(text(key, " inputs"), signature.inputs, subgraph.inputs, inputs);

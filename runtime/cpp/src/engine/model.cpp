@@ -36,10 +36,17 @@ std::string_view checked_config_text(const TfliteFile& file) {
   return metadata_text(file, "whit.config", kMaxConfigBytes);
 }
 
-void check_port(const char* place, const Graph::Port& port, TensorType type, Shape expected) {
+void check_port(std::string_view place, const Graph::Port& port, TensorType type, Shape expected) {
   if (port.type == type && port.shape == expected) return;
   fail(place, text(type_name(type), " ", expected.text()),
        text(type_name(port.type), " ", port.shape.text()));
+}
+
+// The names of the encoder's ports: the first, then all states.
+std::vector<std::string> encode_ports(const ModelConfig& config, std::string first, std::string_view suffix) {
+  std::vector<std::string> names = {std::move(first)};
+  for (const StateShape& state : config.encoder_states) names.push_back(text(state.name, suffix));
+  return names;
 }
 
 Shape matrix(int64_t rows, int64_t cols) { return {.rank = 2, .dims = {rows, cols}}; }
@@ -96,20 +103,22 @@ Model::Model(std::optional<MappedFile> mapping, std::span<const std::byte> bytes
       config_text_(checked_config_text(file)),
       weights_sha256_(checked_sha256(file)),
       config_(parse_model_config(config_text_)),
-      encode_(file, "encode", {"features", "h", "c"}, {"encoded", "h_next", "c_next"}),
+      encode_(file, "encode", encode_ports(config_, "features", ""),
+              encode_ports(config_, "encoded", "_next")),
       predict_(file, "predict", {"token", "h", "c"}, {"predicted", "h_next", "c_next"}),
       join_(file, "join", {"encoded", "predicted"}, {"logits"}),
       thread_pool_(num_threads > 1 ? std::make_unique<ThreadPool>(num_threads) : nullptr) {}
 
 void Model::check_signatures() const {
   const auto f32 = TensorType::kFloat32;
-  const Shape state = matrix(config_.encoder_layers, config_.encoder_hidden);
   check_port("encode features", encode_.input(0), f32, matrix(config_.chunk_frames, config_.num_mels));
-  check_port("encode h", encode_.input(1), f32, state);
-  check_port("encode c", encode_.input(2), f32, state);
   check_port("encode encoded", encode_.output(0), f32, matrix(encoded_frames(), config_.joint_hidden));
-  check_port("encode h_next", encode_.output(1), f32, state);
-  check_port("encode c_next", encode_.output(2), f32, state);
+  for (size_t i = 0; i < config_.encoder_states.size(); ++i) {
+    const StateShape& state = config_.encoder_states[i];
+    const std::string name = "encode " + state.name;
+    check_port(name, encode_.input(1 + i), f32, matrix(state.rows, state.cols));
+    check_port(name + "_next", encode_.output(1 + i), f32, matrix(state.rows, state.cols));
+  }
 
   const Shape joint = matrix(1, config_.joint_hidden);
   const Shape history = matrix(config_.predictor_state[0], config_.predictor_state[1]);
@@ -123,6 +132,12 @@ void Model::check_signatures() const {
   check_port("join encoded", join_.input(0), f32, joint);
   check_port("join predicted", join_.input(1), f32, joint);
   check_port("join logits", join_.output(0), f32, matrix(1, config_.blank() + 1));
+}
+
+size_t Model::encoder_state_floats() const {
+  size_t count = 0;
+  for (size_t i = 1; i < encode_.num_inputs(); ++i) count += size_t(encode_.input(i).shape.count());
+  return count;
 }
 
 size_t Model::arena_bytes() const {

@@ -68,6 +68,42 @@ std::vector<std::string> read_tokens(const Section& config) {
   return tokens;
 }
 
+// The encoder of each architecture (docs/format.md, section 5).
+struct Encoder {
+  int64_t subsampling;  ///< feature frames per encoder frame
+  int64_t chunk;        ///< encoder frames that a chunk must have; 0: any
+  std::vector<StateShape> states;
+};
+
+Encoder read_lstm(const Section& model) {
+  const int64_t layers = model.number("pre_layers") + model.number("post_layers", 0);
+  const int64_t hidden = model.number("encoder_hidden");
+  return {.subsampling = model.number("stack") * model.number("time_reduction"),
+          .chunk = 0,
+          .states = {{"h", layers, hidden}, {"c", layers, hidden}}};
+}
+
+Encoder read_conformer(const Section& model) {
+  constexpr int64_t kStride = 2, kHistory = 2;  // of each of two convolutions
+  const int64_t layers = model.number("layers"), width = model.number("d_model");
+  const int64_t num_mels = model.number("num_mels");
+  return {.subsampling = kStride * kStride * model.number("time_reduction"),
+          .chunk = model.number("chunk"),
+          .states = {
+              {"attention_cache", layers * model.number("left_context"), 2 * width + 1},
+              {"convolution_cache", layers * (model.number("kernel_size", 2) - 1), width},
+              {"subsampling_cache_0", kHistory, num_mels},
+              {"subsampling_cache_1", kHistory, (num_mels / kStride + 1) * model.number("conv_channels")},
+          }};
+}
+
+Encoder read_encoder(const Section& config) {
+  const Section model = config.section("model");
+  if (config.string("architecture") == "conformer") return read_conformer(model);
+  config.expect("architecture", "rnnt");
+  return read_lstm(model);
+}
+
 }  // namespace
 
 ModelConfig parse_model_config(std::string_view content) {
@@ -75,8 +111,8 @@ ModelConfig parse_model_config(std::string_view content) {
   if (json.kind != Json::Kind::kObject) fail("whit.config", "an object", "another value");
   const Section config(json, "whit.config");
   config.expect("format", "whit-checkpoint");
-  config.expect("architecture", "rnnt");
   if (config.number("version") != 1) fail("whit.config", "version 1", text(config.number("version")));
+  const Encoder encoder = read_encoder(config);
   const Section model = config.section("model");
   const Section frontend = config.section("frontend");
   const Section streaming = config.section("streaming");
@@ -84,12 +120,11 @@ ModelConfig parse_model_config(std::string_view content) {
   ModelConfig result{
       .name = config.string("name"),
       .num_mels = int(frontend.number("num_mels")),
-      .subsampling = int(std::min(kLargest, model.number("stack") * model.number("time_reduction"))),
+      .subsampling = int(std::min(kLargest, encoder.subsampling)),
       .chunk_frames = int(streaming.number("chunk_ms") / kFrameShiftMs),
       .tail_ms = int(streaming.number("tail_ms", 0)),
       .flavour = frontend.string("flavour") == "kaldi" ? FbankFlavour::kKaldi : FbankFlavour::kNemo,
-      .encoder_layers = model.number("pre_layers") + model.number("post_layers", 0),
-      .encoder_hidden = model.number("encoder_hidden"),
+      .encoder_states = encoder.states,
       .joint_hidden = model.number("joint_hidden"),
       .predictor_state = {1, std::max<int64_t>(model.number("context") - 1, 1)},
       .tokens = read_tokens(config),
@@ -106,6 +141,10 @@ ModelConfig parse_model_config(std::string_view content) {
   if (result.chunk_frames == 0 || result.chunk_frames % result.subsampling ||
       streaming.number("chunk_ms") % kFrameShiftMs) {
     fail(streaming.place(), text("chunk_ms a multiple of ", result.subsampling * kFrameShiftMs),
+         text(streaming.number("chunk_ms")));
+  }
+  if (encoder.chunk && result.chunk_frames != encoder.chunk * result.subsampling) {
+    fail(streaming.place(), text("chunk_ms ", encoder.chunk * result.subsampling * kFrameShiftMs),
          text(streaming.number("chunk_ms")));
   }
   if (model.string("predictor") == "lstm") {

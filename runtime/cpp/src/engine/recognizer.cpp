@@ -22,14 +22,12 @@ Error accept_error(std::string expected, std::string received) {
 
 RecognizerStream::StateLayout RecognizerStream::layout_of(const Model& model) {
   StateLayout at;
-  size_t end = 0;
+  size_t end = model.encoder_state_floats();
   const auto place = [&](const Graph::Port& port) {
     const size_t start = end;
     end += size_t(port.shape.count());
     return start;
   };
-  at.encoder_h = place(model.encode().input(1));
-  at.encoder_c = place(model.encode().input(2));
   at.predictor_h = place(model.predict().input(1));
   at.predictor_c = place(model.predict().input(2));
   at.predicted = place(model.predict().output(0));
@@ -107,7 +105,7 @@ EncodeCall RecognizerStream::take_chunk() {
   fbank_.read(num_frames, features_.data());
   std::fill(features_.begin() + num_frames * config.num_mels, features_.end(), kFloor);
   float* state = state_.data();
-  return {features_.data(), state + at_.encoder_h, state + at_.encoder_c, state + at_.encoded};
+  return {features_.data(), state + at_.encoder, state + at_.encoded};
 }
 
 std::string RecognizerStream::text() const {

@@ -17,7 +17,7 @@ constexpr size_t kMaxChunks = 256;
 constexpr size_t kMaxTargets = 1024;
 
 template <typename T>
-std::vector<T> read_array(const TfliteFile& file, const char* key) {
+std::vector<T> read_array(const TfliteFile& file, std::string_view key) {
   const std::span<const std::byte> content = file.metadata_content(text("whit.golden.", key));
   if (content.size() % sizeof(T)) {
     fail(text("whit.golden.", key), text("values of ", sizeof(T), " bytes"), text(content.size(), " bytes"));
@@ -27,13 +27,13 @@ std::vector<T> read_array(const TfliteFile& file, const char* key) {
   return values;
 }
 
-std::vector<float> read_floats(const TfliteFile& file, const char* key, size_t count) {
+std::vector<float> read_floats(const TfliteFile& file, std::string_view key, size_t count) {
   std::vector<float> values = read_array<float>(file, key);
   if (values.size() != count) fail(text("whit.golden.", key), text(count, " values"), text(values.size()));
   return values;
 }
 
-void compare(const TfliteFile& file, const char* key, const std::vector<float>& computed) {
+void compare(const TfliteFile& file, std::string_view key, const std::vector<float>& computed) {
   const std::vector<float> stored = read_floats(file, key, computed.size());
   for (size_t i = 0; i < computed.size(); ++i) {
     if (std::bit_cast<uint32_t>(computed[i]) == std::bit_cast<uint32_t>(stored[i])) continue;
@@ -54,6 +54,7 @@ size_t count(const Graph::Port& port) { return size_t(port.shape.count()); }
 void run_self_test(std::shared_ptr<const Model> model, const TfliteFile& file) {
   Workspace workspace(model);
   const Graph& encode = model->encode();
+  const std::vector<StateShape>& states = model->config().encoder_states;
   const auto features = read_array<float>(file, "features");
   const size_t chunk = count(encode.input(0));
   const size_t num_chunks = features.size() / chunk;
@@ -62,18 +63,24 @@ void run_self_test(std::shared_ptr<const Model> model, const TfliteFile& file) {
          text(features.size(), " values"));
   }
   check_work("whit.golden.features", num_chunks, encode.work());
-  std::vector<float> h = read_floats(file, "h", count(encode.input(1)));
-  std::vector<float> c = read_floats(file, "c", count(encode.input(2)));
+  std::vector<float> state;  // of all names, one behind the other
+  for (size_t i = 0; i < states.size(); ++i) {
+    const std::vector<float> part = read_floats(file, states[i].name, count(encode.input(1 + i)));
+    state.insert(state.end(), part.begin(), part.end());
+  }
   const size_t encoded_chunk = count(encode.output(0));
   std::vector<float> encoded(num_chunks * encoded_chunk);  // (frames', joint_hidden)
   for (size_t i = 0; i < num_chunks; ++i) {
-    const EncodeCall call{features.data() + i * chunk, h.data(), c.data(),
-                          encoded.data() + i * encoded_chunk};
+    const EncodeCall call{features.data() + i * chunk, state.data(), encoded.data() + i * encoded_chunk};
     workspace.encode({&call, 1});
   }
   compare(file, "encoder_outputs", encoded);
-  compare(file, "h_next", h);
-  compare(file, "c_next", c);
+  auto next = state.begin();
+  for (size_t i = 0; i < states.size(); ++i) {
+    const auto end = next + int64_t(count(encode.input(1 + i)));
+    compare(file, states[i].name + "_next", {next, end});
+    next = end;
+  }
 
   const auto targets = read_array<int32_t>(file, "targets");
   if (targets.empty() || targets.size() > kMaxTargets) {

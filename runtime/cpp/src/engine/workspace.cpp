@@ -22,14 +22,20 @@ void Workspace::encode(std::span<const EncodeCall> calls) {
   const Graph& graph = model_->encode();
   for (size_t i = 0; i < calls.size(); ++i) {
     set_input(graph.input(0), calls.size(), i, calls[i].features);
-    set_input(graph.input(1), calls.size(), i, calls[i].h);
-    set_input(graph.input(2), calls.size(), i, calls[i].c);
+    const float* state = calls[i].state;
+    for (size_t port = 1; port < graph.num_inputs(); ++port) {
+      set_input(graph.input(port), calls.size(), i, state);
+      state += graph.input(port).shape.count();
+    }
   }
   run(graph, calls.size());
   for (size_t i = 0; i < calls.size(); ++i) {
     get_output(graph.output(0), calls.size(), i, calls[i].encoded);
-    get_output(graph.output(1), calls.size(), i, calls[i].h);
-    get_output(graph.output(2), calls.size(), i, calls[i].c);
+    float* state = calls[i].state;
+    for (size_t port = 1; port < graph.num_inputs(); ++port) {
+      get_output(graph.output(port), calls.size(), i, state);
+      state += graph.output(port).shape.count();
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /// The functions of sequence_functions.h in the vectors of lanes.h.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/lanes.h"
 #include "kernels/sequence_functions.h"
@@ -110,6 +111,110 @@ WHIT_TARGET void layer_norm_lanes(FloatView x, FloatView gain, FloatView bias, f
   }
   const Block scaled = (last * factor) * load_block((gain + whole).data(), rest);
   store_block(y + whole, scaled + load_block((bias + whole).data(), rest), rest);
+}
+
+WHIT_TARGET void swish_lanes(FloatView x, size_t num_values, float* y) {
+  size_t i = 0;
+  for (; i + kLanes <= num_values; i += kLanes) {
+    const Float v = load<Float>((x + i).data());
+    store(y + i, v * sigmoid(v));
+  }
+  if (i == num_values) return;
+  const size_t num_bytes = (num_values - i) * sizeof(float);
+  float rest[kLanes] = {};
+  std::memcpy(rest, (x + i).data(), num_bytes);
+  const Float v = load<Float>(rest);
+  store(rest, v * sigmoid(v));
+  std::memcpy(y + i, rest, num_bytes);
+}
+
+WHIT_TARGET void glu_lanes(FloatView a, FloatView b, size_t num_cols, float* y) {
+  size_t n = 0;
+  for (; n + kLanes <= num_cols; n += kLanes) {
+    store(y + n, load<Float>((a + n).data()) * sigmoid(load<Float>((b + n).data())));
+  }
+  if (n == num_cols) return;
+  const size_t num_bytes = (num_cols - n) * sizeof(float);
+  float rest_a[kLanes] = {}, rest_b[kLanes] = {};
+  std::memcpy(rest_a, (a + n).data(), num_bytes);
+  std::memcpy(rest_b, (b + n).data(), num_bytes);
+  store(rest_a, load<Float>(rest_a) * sigmoid(load<Float>(rest_b)));
+  std::memcpy(y + n, rest_a, num_bytes);
+}
+
+WHIT_TARGET void depthwise_conv_lanes(const float* window, FloatView weight, FloatView bias,
+                                      size_t kernel_size, size_t channels, float* y) {
+  size_t c = 0;
+  for (; c + kBlock <= channels; c += kBlock) {
+    Block sum = load_block((bias + c).data());
+    for (size_t j = 0; j < kernel_size; ++j) {
+      const size_t at = j * channels + c;
+      sum = sum + load_block((weight + at).data()) * load_block(window + at);
+    }
+    store_block(y + c, sum);
+  }
+  for (; c < channels; ++c) {
+    float sum = bias[c];
+    for (size_t j = 0; j < kernel_size; ++j) sum = sum + weight[j * channels + c] * window[j * channels + c];
+    y[c] = sum;
+  }
+}
+
+WHIT_LANE_FUNCTION float dot(const float* a, const float* b, size_t count) {
+  Block sum{};
+  for (size_t c = 0; c < count; c += kBlock) sum = sum + load_block(a + c) * load_block(b + c);
+  return total(sum);
+}
+
+// Turns scores into e^(score - greatest), 0 where a row takes no part, and returns their sum.
+WHIT_LANE_FUNCTION float exponentials(const HeadWindow& window, float greatest, float* weights) {
+  Block sum{};
+  for (size_t j = 0; j < window.num_keys; j += kBlock) {
+    for (int i = 0; i < kParts; ++i) {
+      float* at = weights + j + i * kLanes;
+      const Float e = exp(load<Float>(at) - greatest);
+      const Float kept = float_of(bits_of(e) & load<Int>(window.takes_part + j + i * kLanes));
+      store(at, kept);
+      sum.part[i] = sum.part[i] + kept;
+    }
+  }
+  return total(sum);
+}
+
+WHIT_TARGET void attend_lanes(const HeadWindow& window, const float* content_query,
+                              const float* position_query, float* weights, float* y) {
+  const size_t stride = window.stride;
+  const size_t padded_keys = (window.num_keys + kBlock - 1) / kBlock * kBlock;
+  float greatest = -std::numeric_limits<float>::infinity();
+  for (size_t j = 0; j < window.num_keys; ++j) {
+    weights[j] = 0.0f;
+    if (!window.takes_part[j]) continue;
+    const float content = dot(content_query, window.keys + j * stride, stride);
+    const float position = dot(position_query, window.positions + j * stride, stride);
+    weights[j] = (content + position) * window.scale;
+    greatest = weights[j] > greatest ? weights[j] : greatest;
+  }
+  std::fill(weights + window.num_keys, weights + padded_keys, 0.0f);
+  const float inverse = 1.0f / exponentials(window, greatest, weights);
+  for (size_t c = 0; c < stride; c += kBlock) {
+    Block sum{};
+    for (size_t j = 0; j < window.num_keys; ++j) {
+      if (!window.takes_part[j]) continue;
+      sum = sum + load_block(window.values + j * stride + c) * (weights[j] * inverse);
+    }
+    store_block(y + c, sum);
+  }
+}
+
+constexpr SequenceFunctions make_sequence_functions(Isa isa) {
+  return {
+      .isa = isa,
+      .layer_norm = layer_norm_lanes,
+      .swish = swish_lanes,
+      .glu = glu_lanes,
+      .depthwise_conv = depthwise_conv_lanes,
+      .attend = attend_lanes,
+  };
 }
 
 }  // namespace

@@ -17,8 +17,10 @@ from whit.runtime.model_info import ModelInfo, read_model_info
 from whit.runtime.tflite_metadata import find_tflite, read_metadata
 
 PACKAGES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
-SIGNATURES = {
-    "encode": (("features", "h", "c"), ("encoded", "h_next", "c_next")),
+Signature = tuple[tuple[str, ...], tuple[str, ...]]
+"""Names of inputs and of outputs."""
+GRAPHS = ("encode", "predict", "join")
+SIGNATURES: dict[str, Signature] = {
     "predict": (("token", "h", "c"), ("predicted", "h_next", "c_next")),
     "join": (("encoded", "predicted"), ("logits",)),
 }
@@ -32,8 +34,11 @@ class LitertEngine:
     def __init__(self, path: Path, info: ModelInfo, interpreter: Any) -> None:
         self.path = path
         self._info = info
-        self._runners = {name: _open_signature(path, interpreter, name) for name in SIGNATURES}
-        _check_shapes(path, info, self._runners)
+        states = [name for name, _ in info.encoder_states]
+        encode = (("features", *states), ("encoded", *(f"{name}_next" for name in states)))
+        self._signatures = {"encode": encode, **SIGNATURES}
+        self._runners = {name: _open_signature(path, interpreter, name) for name in GRAPHS}
+        _check_shapes(path, info, self._signatures, self._runners)
 
     @classmethod
     def load(cls, path: Path, *, num_threads: int = 1, self_test: bool = True) -> LitertEngine:
@@ -54,9 +59,8 @@ class LitertEngine:
         return self._info
 
     def initial_encoder_state(self) -> State:
-        """Returns (h, c), each float32 (layers, hidden)."""
-        shape = (self.info.encoder_layers, self.info.encoder_hidden)
-        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        """Returns the states of the signature `encode`, float32."""
+        return tuple(np.zeros(shape, np.float32) for _, shape in self.info.encoder_states)
 
     def initial_predictor_state(self) -> State:
         """Returns (h, c), each float32 (layers, hidden)."""
@@ -71,12 +75,11 @@ class LitertEngine:
                 f"[{self.path}] expected chunks of {chunk_frames} frames, received {len(features)} frames"
             )
         outputs = []
-        h, c = state
         for begin in range(0, len(features), chunk_frames):
-            chunk = features[begin : begin + chunk_frames]
-            encoded, h, c = self._run("encode", chunk, h, c)
+            encoded, *next_state = self._run("encode", features[begin : begin + chunk_frames], *state)
+            state = tuple(next_state)
             outputs.append(encoded)
-        return np.concatenate(outputs), (h, c)
+        return np.concatenate(outputs), state
 
     def predict(self, token: int, state: State) -> tuple[Floats, State]:
         """See `Engine.predict`."""
@@ -89,7 +92,7 @@ class LitertEngine:
         return logits.reshape(-1)
 
     def _run(self, signature: str, *inputs: Any) -> list[Floats]:
-        names, outputs = SIGNATURES[signature]
+        names, outputs = self._signatures[signature]
         try:
             values = self._runners[signature](**dict(zip(names, inputs, strict=True)))
         except (RuntimeError, ValueError) as error:
@@ -156,22 +159,24 @@ def _open_signature(path: Path, interpreter: Any, name: str) -> Any:
         ) from error
 
 
-def _check_shapes(path: Path, info: ModelInfo, runners: dict[str, Any]) -> None:
+def _check_shapes(
+    path: Path, info: ModelInfo, signatures: dict[str, Signature], runners: dict[str, Any]
+) -> None:
     """Compares the tensors of each signature with what the configuration says."""
-    encoder = (info.encoder_layers, info.encoder_hidden)
+    encoder = [shape for _, shape in info.encoder_states]
     states = predictor_shape(info.predictor_state_h), predictor_shape(info.predictor_state_c)
     joint = (1, info.joint_hidden)
     expected = {
         "encode": (
-            (info.chunk_frames, info.num_mels), encoder, encoder,
-            (info.chunk_frames // info.subsampling, info.joint_hidden), encoder, encoder,
+            (info.chunk_frames, info.num_mels), *encoder,
+            (info.chunk_frames // info.subsampling, info.joint_hidden), *encoder,
         ),
         "predict": ((1,), *states, joint, *states),
         "join": (joint, joint, (1, info.blank + 1)),
     }  # fmt: skip
     for signature, runner in runners.items():
         tensors = _tensors(path, signature, runner)
-        names = [(name, side) for side in (0, 1) for name in SIGNATURES[signature][side]]
+        names = [(name, side) for side in (0, 1) for name in signatures[signature][side]]
         for (name, side), shape in zip(names, expected[signature], strict=True):
             dtype = np.int32 if name == "token" else np.float32
             tensor = tensors[side].get(name)

@@ -60,9 +60,8 @@ class NativeEngine:
         return self._model.arena_bytes
 
     def initial_encoder_state(self) -> State:
-        """Returns (h, c), each float32 (layers, hidden)."""
-        shape = (self.info.encoder_layers, self.info.encoder_hidden)
-        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        """Returns the states of the signature `encode`, float32."""
+        return tuple(np.zeros(shape, np.float32) for _, shape in self.info.encoder_states)
 
     def initial_predictor_state(self) -> State:
         """Returns (h, c), each float32 (layers, hidden)."""
@@ -77,11 +76,11 @@ class NativeEngine:
                 f"[{self.path}] expected chunks of {chunk_frames} frames, received {len(features)} frames"
             )
         outputs = []
-        h, c = state
         for chunk in np.split(np.ascontiguousarray(features), len(features) // chunk_frames):
-            encoded, h, c = self._model.encode(chunk, h, c)
+            encoded, next_state = self._model.encode(chunk, list(state))
+            state = tuple(next_state)
             outputs.append(encoded)
-        return np.concatenate(outputs), (h, c)
+        return np.concatenate(outputs), state
 
     def predict(self, token: int, state: State) -> tuple[Floats, State]:
         """See `Engine.predict`."""
@@ -94,9 +93,9 @@ class NativeEngine:
 
     def encode_batch(self, features: Sequence[Floats], states: Sequence[State]) -> list[tuple[Floats, State]]:
         """See `BatchEngine.encode_batch`."""
-        h, c = (np.stack(arrays) for arrays in zip(*states, strict=True))
-        encoded, h, c = self._model.encode_batch(np.stack(features), h, c)
-        return [(encoded[i], (h[i], c[i])) for i in range(len(features))]
+        state = [np.stack(arrays) for arrays in zip(*states, strict=True)]
+        encoded, state = self._model.encode_batch(np.stack(features), state)
+        return [(encoded[i], tuple(array[i] for array in state)) for i in range(len(features))]
 
     def predict_batch(self, tokens: Sequence[int], states: Sequence[State]) -> list[tuple[Floats, State]]:
         """See `BatchEngine.predict_batch`."""

@@ -16,8 +16,8 @@ from whit.runtime.model_info import ModelInfo
 if TYPE_CHECKING:
     import onnxruntime as ort
 
-NUM_INPUTS = {"encoder": 5, "decoder": 4, "joiner": 2}
-NUM_OUTPUTS = {"encoder": 5, "decoder": 4, "joiner": 1}
+NUM_PORTS = {"decoder": (4, 4), "joiner": (2, 1)}
+"""Inputs and outputs."""
 
 
 class OnnxruntimeEngine:
@@ -28,10 +28,13 @@ class OnnxruntimeEngine:
     def __init__(self, folder: ModelFolder, sessions: dict[str, ort.InferenceSession]) -> None:
         self.folder = folder
         self._sessions = sessions
+        # NeMo's signature of h and c also hands a cache length through.
+        self._has_cache_length = not self.info.fixed_chunk
+        num_encoder_ports = 2 + len(self.info.encoder_states) + self._has_cache_length
         self._inputs = {graph: [i.name for i in session.get_inputs()] for graph, session in sessions.items()}
         for graph, session in sessions.items():
             received = (len(self._inputs[graph]), len(session.get_outputs()))
-            expected = (NUM_INPUTS[graph], NUM_OUTPUTS[graph])
+            expected = NUM_PORTS.get(graph, (num_encoder_ports, num_encoder_ports))
             if received != expected:
                 raise ModelFileError(
                     f"[{folder.graphs[graph].path}] expected {expected[0]} inputs and {expected[1]} outputs, "
@@ -55,9 +58,10 @@ class OnnxruntimeEngine:
         return self.folder.info
 
     def initial_encoder_state(self) -> State:
-        """Returns (h, c), each float32 (1, layers, 1, hidden)."""
-        shape = (1, self.info.encoder_layers, 1, self.info.encoder_hidden)
-        return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        """Returns the states of `encoder.onnx`, float32: h, c (1, layers, 1, hidden), others (1, ...)."""
+        axes = (0,) if self.info.fixed_chunk else (0, 2)
+        shapes = [shape for _, shape in self.info.encoder_states]
+        return tuple(np.expand_dims(np.zeros(shape, np.float32), axes) for shape in shapes)
 
     def initial_predictor_state(self) -> State:
         """Returns (h, c), each float32 (layers, 1, hidden)."""
@@ -66,15 +70,24 @@ class OnnxruntimeEngine:
         )
 
     def encode(self, features: Floats, state: State) -> tuple[Floats, State]:
-        """See `Engine.encode`."""
-        outputs, _, h, c, _ = self._run(
+        """See `Engine.encode`; where a frame sees its whole chunk, T must be whole chunks."""
+        step = self.info.chunk_frames if self.info.fixed_chunk else max(len(features), 1)
+        outputs = []
+        for begin in range(0, max(len(features), 1), step):
+            encoded, state = self._encode(features[begin : begin + step], state)
+            outputs.append(encoded)
+        return np.concatenate(outputs), state
+
+    def _encode(self, features: Floats, state: State) -> tuple[Floats, State]:
+        cache_length = [np.zeros(1, np.int64)] if self._has_cache_length else []
+        outputs, _, *next_state = self._run(
             "encoder",
             np.ascontiguousarray(features.T)[None],  # (1, num_mels, T)
             np.array([len(features)], np.int64),
             *state,
-            np.zeros(1, np.int64),
+            *cache_length,
         )
-        return np.ascontiguousarray(outputs[0].T), (h, c)
+        return np.ascontiguousarray(outputs[0].T), tuple(next_state[: len(state)])
 
     def predict(self, token: int, state: State) -> tuple[Floats, State]:
         """See `Engine.predict`."""

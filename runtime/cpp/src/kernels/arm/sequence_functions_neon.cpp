@@ -5,6 +5,6 @@
 
 namespace whit {
 
-const SequenceFunctions kSequenceFunctionsNeon = {Isa::kNeon, layer_norm_lanes};
+const SequenceFunctions kSequenceFunctionsNeon = make_sequence_functions(Isa::kNeon);
 
 }  // namespace whit

@@ -5,6 +5,6 @@
 
 namespace whit {
 
-const SequenceFunctions kSequenceFunctionsAvx2 = {Isa::kAvx2, layer_norm_lanes};
+const SequenceFunctions kSequenceFunctionsAvx2 = make_sequence_functions(Isa::kAvx2);
 
 }  // namespace whit

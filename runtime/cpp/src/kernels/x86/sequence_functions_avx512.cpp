@@ -5,6 +5,6 @@
 
 namespace whit {
 
-const SequenceFunctions kSequenceFunctionsAvx512 = {Isa::kAvx512, layer_norm_lanes};
+const SequenceFunctions kSequenceFunctionsAvx512 = make_sequence_functions(Isa::kAvx512);
 
 }  // namespace whit
