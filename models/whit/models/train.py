@@ -3,7 +3,9 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from whit.models.averaged_weights import AveragedWeights
 from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
 from whit.models.data import TrainingData
+from whit.models.data_parallel import BatchLoss, make_fabric, seed_step, share_of
 from whit.models.digit_data import DigitData
 from whit.models.errors import RecipeError
 from whit.models.evaluate import evaluate
-from whit.models.losses import batch_loss
 from whit.models.pieces import read_pieces
 from whit.models.presets import preset
 from whit.models.quantizers import apply_quantization, set_progress
@@ -54,6 +56,30 @@ def make_optimizer(model: torch.nn.Module, config: OptimizationConfig) -> torch.
     return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 
+def train_recipe(
+    recipe: Recipe, *, run: Path, data: Path, cache: Path, processes: int = 1, threads: int = 1
+) -> None:
+    """Trains a recipe to its end.
+
+    Args:
+        recipe: what to train.
+        run: folder of the run; an earlier state in it is continued.
+        data: folder of the manifests.
+        cache: folder of features and synthesised voices.
+        processes: that share every batch.
+        threads: of each process.
+    """
+    # Bound to a call: Fabric looks into arguments for modules, and does not look into frozen dataclasses.
+    training = partial(Training, recipe, run=run, data=data, cache=cache)
+    fit: Callable[..., None] = _fit
+    make_fabric(recipe.optimization, processes).launch(fit, training, threads)
+
+
+def _fit(fabric: Fabric, training: "Callable[..., Training]", threads: int) -> None:
+    torch.set_num_threads(threads)
+    training(fabric=fabric).fit()
+
+
 class Training:
     """One run of a recipe in its folder: state, metrics and checkpoint.
 
@@ -61,18 +87,17 @@ class Training:
         recipe: what to train.
         run: folder of the run; an earlier state in it is continued.
         data: folder of the manifests.
-        cache: folder of synthesised voices.
+        cache: folder of features and synthesised voices.
+        fabric: of the processes that train together; this one alone without it.
     """
 
-    def __init__(self, recipe: Recipe, *, run: Path, data: Path, cache: Path) -> None:
+    def __init__(
+        self, recipe: Recipe, *, run: Path, data: Path, cache: Path, fabric: Fabric | None = None
+    ) -> None:
         self.recipe = recipe
         self.run = run
         self.config = recipe.optimization
-        self.fabric = Fabric(
-            accelerator="cpu",
-            devices=1,
-            precision="bf16-mixed" if self.config.precision == "bfloat16" else "32-true",
-        )
+        self.fabric = fabric or make_fabric(self.config)
         torch.manual_seed(recipe.seed)
         shape = preset(recipe.preset)
         tokens = read_pieces(Path(recipe.tokens)) if recipe.tokens else shape.tokens
@@ -80,7 +105,8 @@ class Training:
         self.checkpoint_config = CheckpointConfig(
             name=recipe.name, model=shape.model, tokens=tokens, streaming=recipe.streaming
         )
-        self.data = self._make_data(data, cache)
+        with self.fabric.rank_zero_first():  # the others find what it caches
+            self.data = self._make_data(data, cache)
         self.model = self._make_model()
         self.data.feature_mean = self.model.encoder.feature_mean.numpy()
         apply_quantization(self.model, recipe.quantization_spec())
@@ -93,24 +119,31 @@ class Training:
             self.step = load_state(
                 run / STATE, self.model, self.optimizer, self.average, recipe=self._identity
             )
-        run.mkdir(parents=True, exist_ok=True)
-        self._forget_metrics_after(self.step)
+        self.fabric.barrier()  # all have read the state before one goes on
+        if self.fabric.is_global_zero:
+            run.mkdir(parents=True, exist_ok=True)
+            self._forget_metrics_after(self.step)
 
     def fit(self, *, until: int | None = None) -> dict[str, float]:
-        """Trains to the recipe's last step or to `until`; returns the last word error rates (percent)."""
+        """Trains to the recipe's last step or to `until`; returns the last word error rates (percent).
+
+        Only the first process scores and writes files.
+        """
         last = self.config.steps if until is None else min(until, self.config.steps)
-        model, optimizer = self.fabric.setup(self.model, self.optimizer)
+        model, optimizer = self.fabric.setup(BatchLoss(self.model, self.config), self.optimizer)
+        leads = self.fabric.is_global_zero
         scores: dict[str, float] = {}
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as progress:
+        times = (TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, *times, transient=True, disable=not leads) as progress:
             bar = progress.add_task(self.recipe.name, total=last, completed=self.step)
             while self.step < last:
                 loss = self._one_step(model, optimizer)
                 progress.update(bar, completed=self.step, description=f"{self.recipe.name} loss {loss:.3f}")
                 ends = self.step == last
-                if self.step % self.config.evaluate_every == 0 or ends:
+                if leads and (self.step % self.config.evaluate_every == 0 or ends):
                     scores = self.score()
-                if self.step % self.config.save_every == 0 or ends:
+                if leads and (self.step % self.config.save_every == 0 or ends):
                     save_state(
                         self.run / STATE,
                         self.model,
@@ -119,6 +152,7 @@ class Training:
                         step=self.step,
                         recipe=self._identity,
                     )
+        self.fabric.barrier()
         return scores
 
     def score(self) -> dict[str, float]:
@@ -145,25 +179,27 @@ class Training:
             group["lr"] = learning_rate(self.step, self.config)
         set_progress(self.model, self.step / self.config.steps)
         self.model.train()
-        batch = self.data.batch(self.step)
+        rank, processes = self.fabric.global_rank, self.fabric.world_size
+        seed_step(self.recipe.seed, step=self.step, rank=rank)
+        batch, weight = share_of(self.data.batch(self.step), rank=rank, processes=processes)
         loaded = time.perf_counter()
         optimizer.zero_grad()
-        with self.fabric.autocast():
-            loss = batch_loss(self.model, batch, self.config)
+        loss = model(lambda: batch) * weight
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(model, optimizer, max_norm=self.config.clip_norm)
         optimizer.step()
         self.average.update(self.model)
         self.step += 1
-        if self.step % self.config.log_every == 0:
+        joint_loss = float(torch.as_tensor(self.fabric.all_reduce(loss.detach(), reduce_op="mean")))
+        if self.fabric.is_global_zero and self.step % self.config.log_every == 0:
             self._log(
-                loss=loss.item(),
+                loss=joint_loss,
                 gradient_norm=float(norm if norm is not None else math.nan),
                 learning_rate=self.optimizer.param_groups[0]["lr"],
                 data_s=round(loaded - start, 4),
                 step_s=round(time.perf_counter() - start, 4),
             )
-        return loss.item()
+        return joint_loss
 
     def _make_data(self, data: Path, cache: Path) -> TrainingData:
         model, streaming = self.checkpoint_config.model, self.checkpoint_config.streaming

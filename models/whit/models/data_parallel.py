@@ -1,0 +1,74 @@
+"""Training in several processes: each takes its share of a batch, gradients are averaged (Fabric's DDP).
+
+The result is that of the joint batch: each process weighs its mean loss by the utterances it had. Batch norms
+are the exception, since every process normalises over its own share.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import Tensor, nn
+
+from whit.models.batch import Batch
+from whit.models.losses import batch_loss
+from whit.models.recipe import OptimizationConfig
+from whit.models.rnnt import Rnnt
+
+
+def make_fabric(config: OptimizationConfig, processes: int = 1) -> Fabric:
+    """Returns what launches the processes and joins their gradients; one process needs no launch."""
+    # CTC does not use the prediction network, so some parameters may have no gradient.
+    ddp = DDPStrategy(start_method="spawn", find_unused_parameters=True)
+    return Fabric(
+        accelerator="cpu",
+        devices=processes,
+        strategy=ddp if processes > 1 else "auto",
+        precision="bf16-mixed" if config.precision == "bfloat16" else "32-true",
+    )
+
+
+class BatchLoss(nn.Module):
+    """The loss as a module, for what averages gradients hooks into a module's forward pass."""
+
+    def __init__(self, model: Rnnt, config: OptimizationConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+
+    def forward(self, batch: Callable[[], Batch]) -> Tensor:
+        """Returns the mean loss of a batch.
+
+        Args:
+            batch: returns it; given as it is, Fabric would round the features to the products' precision.
+        """
+        return batch_loss(self.model, batch(), self.config)
+
+
+def share_of(batch: Batch, *, rank: int, processes: int) -> tuple[Batch, float]:
+    """Returns every `processes`-th utterance from `rank` on, and the weight of their mean loss.
+
+    The mean of all processes' weighted losses is the mean loss of the batch. A process left without any takes
+    the first utterance with weight 0, so that it takes part in the averaging.
+    """
+    if processes == 1:
+        return batch, 1.0
+    utterances = len(batch.features)
+    chosen = torch.arange(utterances)[rank::processes]
+    weight = len(chosen) * processes / utterances
+    chosen = chosen if len(chosen) else torch.zeros(1, dtype=torch.int64)
+    return Batch(
+        features=batch.features[chosen],
+        num_frames=batch.num_frames[chosen],
+        targets=batch.targets[chosen],
+        num_targets=batch.num_targets[chosen],
+        windows=None if batch.windows is None else batch.windows[chosen],
+    ), weight
+
+
+def seed_step(seed: int, *, step: int, rank: int) -> None:
+    """Seeds torch's generator for a step of every process but the first, whose state is saved and resumed."""
+    if rank > 0:
+        torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1)[0]))
