@@ -92,7 +92,8 @@ def table(recordings: Sequence[Recording], rows: Sequence[Row], float_row: Row, 
         ]
         lines.append(
             f"| {row.name} | {row.num_bytes / 1e6:.2f} "
-            f"| {_plain(wer)}; {speakers.low:.1f} to {speakers.high:.1f} | {_plain(cer)} | {' | '.join(differences)} |"
+            f"| {_plain(wer)}; {speakers.low:.1f} to {speakers.high:.1f} "
+            f"| {_plain(cer)} | {' | '.join(differences)} |"
         )
     words = sum(len(r.text.split()) for r in recordings)
     speakers_count = len({r.speaker for r in recordings})
