@@ -1,6 +1,8 @@
 """What the tests share: the modules beside them, the models and a minute of speech."""
 
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +14,15 @@ NUM_PROCESSES = 2
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory) -> dict[str, Path]:
+def models(tmp_path_factory) -> Iterator[dict[str, Path]]:
     """Exports of all models, by name."""
     pytest.importorskip("torch")
     pytest.importorskip("onnxruntime")
     from models import MODELS, make_models
 
-    made = make_models(tmp_path_factory.mktemp("same-bits-models"), jobs=NUM_PROCESSES)
-    return dict(zip(MODELS, made, strict=True))
+    folder = tmp_path_factory.mktemp("same-bits-models")
+    yield dict(zip(MODELS, make_models(folder, jobs=NUM_PROCESSES), strict=True))
+    shutil.rmtree(folder)  # 225 MB, which pytest would keep of three runs
 
 
 @pytest.fixture(scope="session")
