@@ -41,7 +41,7 @@ def augment_speech(
     x = x + np.float32(rng.uniform(*config.gain_db) * np.log(10) / 10)
     frames, mels = x.shape
     for _ in range(config.frequency_masks):
-        width = int(rng.integers(config.frequency_mask_mels + 1))
+        width = min(int(rng.integers(config.frequency_mask_mels + 1)), mels)
         first = int(rng.integers(mels - width + 1))
         x[:, first : first + width] = fill[first : first + width]
     longest = min(config.time_mask_frames, frames // 5)

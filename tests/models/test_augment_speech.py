@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from whit.models.augment_speech import SpeechAugmentConfig, add_noise_floor, augment_speech, stretch
+
+NOTHING = SpeechAugmentConfig(
+    tempo=(1.0, 1.0), mel_warp=(1.0, 1.0), gain_db=(0.0, 0.0), noise=0.0, frequency_masks=0,
+    time_mask_every_frames=10**9,
+)  # fmt: skip
+FILL = np.full(20, 99.0, np.float32)
+
+
+def features(frames: int = 150) -> np.ndarray:
+    return np.random.default_rng(1).standard_normal((frames, 20)).astype(np.float32) - 8
+
+
+def test_no_chances_change_nothing() -> None:
+    x = features()
+    out = augment_speech(x, np.random.default_rng(0), NOTHING, FILL)
+    np.testing.assert_allclose(out, x, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("frames", [1, 4, 333])
+def test_everything_at_once_is_finite_and_repeatable(frames: int) -> None:
+    config = SpeechAugmentConfig(noise=1.0, frequency_mask_mels=40)  # more than there are
+    x = features(frames)
+    before = x.copy()
+    a, b = (augment_speech(x, np.random.default_rng(7), config, FILL) for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(x, before)
+    assert a.dtype == np.float32
+    assert a.shape[1] == 20
+    assert np.isfinite(a).all()
+    assert round(0.88 * frames) <= len(a) <= round(1.14 * frames)
+
+
+def test_stretch_interpolates_between_the_same_ends() -> None:
+    ramp = np.repeat(np.arange(11, dtype=np.float32)[:, None], 3, axis=1)
+    for factor, frames in ((2.0, 22), (0.5, 6), (1.0, 11), (0.01, 1)):
+        out = stretch(ramp, factor)
+        assert out.shape == (frames, 3)
+        # Values of at most 10 from two products: a few times 10 * 2^-24.
+        np.testing.assert_allclose(out[:, 1], np.linspace(0, 10, frames), atol=4e-6)
+    np.testing.assert_array_equal(stretch(ramp[:1], 3.0), np.zeros((3, 3), np.float32))
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 12.0])
+def test_noise_floor_has_the_asked_level(snr_db: float) -> None:
+    x = features(4000)
+    out = add_noise_floor(x, np.random.default_rng(3), snr_db=snr_db)
+    speech, noisy = (np.exp(y.astype(np.float64)).mean() for y in (x, out))
+    ratio_db = 10 * np.log10(speech / (noisy - speech))
+    # The flutter of deviation 1/2 raises mean energy by exp(1/8), 0.54 dB; the rest is a mean of 80000 draws.
+    assert ratio_db == pytest.approx(snr_db - 0.54, abs=0.1)
+    assert (out >= x - 1e-5).all()
+
+
+def test_gain_moves_every_value_alike() -> None:
+    x = features()
+    config = SpeechAugmentConfig(**{**vars(NOTHING), "gain_db": (-6.0, -6.0)})
+    out = augment_speech(x, np.random.default_rng(0), config, FILL)
+    np.testing.assert_allclose(out - x, -6 * np.log(10) / 10, atol=2e-6)
+
+
+def test_masks_take_the_fill_of_their_mel_and_leave_the_rest() -> None:
+    x = features(320)
+    fill = np.arange(20, dtype=np.float32) + 50
+    config = SpeechAugmentConfig(
+        **{
+            **vars(NOTHING),
+            "frequency_masks": 1,
+            "frequency_mask_mels": 5,
+            "time_mask_every_frames": 160,
+            "time_mask_frames": 32,
+        }
+    )
+    widest = 0
+    for seed in range(40):
+        out = augment_speech(x, np.random.default_rng(seed), config, fill)
+        masked = out == fill
+        np.testing.assert_allclose(out[~masked], x[~masked], rtol=0, atol=1e-6)
+        rows, cols = masked.all(1), masked.all(0)
+        np.testing.assert_array_equal(masked, rows[:, None] | cols[None])
+        assert rows.sum() <= 2 * 32
+        assert cols.sum() <= 5
+        widest = max(widest, int(rows.sum()))
+    assert widest > 32
+    short = augment_speech(x[:40], np.random.default_rng(1), SpeechAugmentConfig(
+        **{**vars(NOTHING), "time_mask_every_frames": 40, "time_mask_frames": 32}), fill)  # fmt: skip
+    assert (short == fill).all(1).sum() <= 8  # a fifth

@@ -1,0 +1,68 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from whit.models import feature_cache
+from whit.models.batch import utterance_features
+from whit.models.clip import read_audio
+from whit.models.feature_cache import cached_features
+from whit.runtime.manifest import Recording
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> list[Recording]:
+    rng = np.random.default_rng(0)
+    found = []
+    for i, samples in enumerate((4000, 799, 7001)):
+        soundfile.write(tmp_path / f"{i}.flac", 0.1 * rng.standard_normal(samples), 16000)
+        found.append(Recording(audio=tmp_path / f"{i}.flac", text="a"))
+    return found
+
+
+def test_rows_are_those_of_the_recogniser_in_half_precision(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    cached = cached_features(recordings, cache=tmp_path / "cache", tail_ms=70, num_mels=20)
+    assert len(cached) == 3
+    for rows, recording in zip(cached, recordings, strict=True):
+        samples, _ = read_audio(recording.audio)
+        expected = utterance_features(samples, tail_ms=70, num_mels=20).astype(np.float16)
+        np.testing.assert_array_equal(rows, expected)
+        assert rows.dtype == np.float16
+        assert len(rows) == (len(samples) + 1120 + 80) // 160
+
+
+def test_a_second_call_reads_the_file(
+    recordings: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    first = cached_features(recordings, cache=cache, tail_ms=70, num_mels=20)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(feature_cache, "utterance_features", refuse)
+    second = cached_features(recordings, cache=cache, tail_ms=70, num_mels=20)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_rows_depend_on_names_the_file(recordings: list[Recording], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+
+    def files() -> int:
+        return sum(not path.name.endswith(".ends.npy") for path in cache.iterdir())
+
+    cached_features(recordings, cache=cache, tail_ms=70, num_mels=20)
+    cached_features(recordings, cache=cache, tail_ms=80, num_mels=20)
+    cached_features(recordings, cache=cache, tail_ms=70, num_mels=21)
+    (short,) = cached_features(recordings[:1], cache=cache, tail_ms=70, num_mels=20)
+    assert files() == 4
+    soundfile.write(recordings[0].audio, np.zeros(5000), 16000)
+    os.utime(recordings[0].audio, ns=(1, 1))
+    (changed,) = cached_features(recordings[:1], cache=cache, tail_ms=70, num_mels=20)
+    assert files() == 5
+    assert len(changed) > len(short)
