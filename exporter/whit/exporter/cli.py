@@ -26,6 +26,12 @@ def export(
         str,
         typer.Option(help="What to be fast on: any, cortex-a72, dotprod or x86. Never changes a result."),
     ] = "any",
+    gate: Annotated[
+        str | None, typer.Option(help="wer=MANIFEST: refuse files that recognise worse than the checkpoint.")
+    ] = None,
+    max_increase: Annotated[
+        float, typer.Option(help="Of the gate's word error rate, as a share: 0.02 is 2 points.")
+    ] = 0.02,
     force: Annotated[bool, typer.Option("--force", help="Replace sub-folders that are no exports.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -33,6 +39,7 @@ def export(
     from rich.console import Console
 
     from whit.exporter.export import ExportRequest, run_export
+    from whit.exporter.gate import parse_gate
 
     request = ExportRequest(
         checkpoint=checkpoint,
@@ -42,6 +49,7 @@ def export(
         layout=layout,  # type: ignore[arg-type]
         target=target,
         force=force,
+        gate=None if gate is None else parse_gate(gate, max_increase),
     )
     with Console(stderr=True).status("starting") as status, _terminated_cleanly():
         report = run_export(request, progress=status.update)

@@ -57,3 +57,7 @@ class OutputError(ExportError):
 
 class SelfCheckError(ExportError):
     """The written file computes something else than the checkpoint."""
+
+
+class GateError(ExportError):
+    """An exported file recognises worse than the gate allows."""

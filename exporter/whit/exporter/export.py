@@ -9,6 +9,7 @@ from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import Checkpoint, read_checkpoint
 from whit.exporter.conformer_config import ConformerConfig
 from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
+from whit.exporter.gate import Gate, GateCheck
 from whit.exporter.golden import write_golden
 from whit.exporter.ir import Model
 from whit.exporter.jobs import (
@@ -46,6 +47,7 @@ class ExportRequest:
         layout: of packed matrices.
         target: processors that "auto" layouts are chosen for, a name of TARGETS.
         force: replace sub-folders that are no exports.
+        gate: what accuracy every written file must keep.
     """
 
     checkpoint: Path
@@ -55,6 +57,7 @@ class ExportRequest:
     layout: Layout = "auto"
     target: str = ANY
     force: bool = False
+    gate: Gate | None = None
 
     def __post_init__(self) -> None:
         if self.dialect not in ("all", "whit", "stock"):
@@ -99,10 +102,17 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
     output = request.output.resolve()
     _check_output(output, names, force=request.force)
     reports = []
+    gate = None
+    if request.gate:
+        progress("recognising the gate's manifest from the checkpoint")
+        gate = GateCheck(request.gate, checkpoint)
     with staged(output) as staging:
         for job in jobs:
-            result = _write(job, staging, request.output, checkpoint, progress)
-            reports.append(result)
+            reports.append(_write(job, staging, request.output, checkpoint, progress))
+            if gate:
+                progress(f"recognising the gate's manifest with {job.path}")
+                wer = gate.check(staging / job.path, job.path)
+                notes.append(f"{job.path}: WER {wer:.2f} %, checkpoint {gate.checkpoint_wer:.2f} %")
         publish(staging, output, names)
     matrices = describe_matrices(checkpoint, packed)
     return ExportReport(

@@ -1,0 +1,125 @@
+"""A gate on accuracy: exported files may not recognise worse than the checkpoint they were made from.
+
+The self-check shows that a file computes what its checkpoint says, value by value; a dialect that promises
+no bits can still lose words. The gate recognises a manifest with both and refuses what loses too many.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from whit.exporter.arithmetic import Array
+from whit.exporter.checkpoint import Checkpoint
+from whit.exporter.errors import ExportError, GateError
+from whit.exporter.exact_arithmetic import ExactArithmetic
+from whit.exporter.float_arithmetic import FloatArithmetic
+from whit.exporter.greedy import greedy
+from whit.exporter.interpreter import Interpreter
+from whit.runtime import _core
+from whit.runtime.audio import AudioFile
+from whit.runtime.commands.evaluate import transcribe_recording
+from whit.runtime.error_rates import score
+from whit.runtime.manifest import Recording, read_manifest
+from whit.runtime.model_info import FLOOR
+from whit.runtime.recognizer import Recognizer
+from whit.runtime.words import join_tokens
+
+SAMPLE_RATE_HZ = 16000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What an export must keep.
+
+    Attributes:
+        manifest: recordings with their texts.
+        max_increase: of the word error rate, as a share of the reference words: 0.02 is two in a hundred.
+    """
+
+    manifest: Path
+    max_increase: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_increase <= 1:
+            raise ExportError(f"[--max-increase] expected a share from 0 to 1, received {self.max_increase}")
+
+
+def parse_gate(text: str, max_increase: float) -> Gate:
+    """Returns the gate of `--gate wer=MANIFEST`.
+
+    Raises:
+        ExportError: another measure, or no manifest.
+    """
+    measure, _, manifest = text.partition("=")
+    if measure != "wer" or not manifest:
+        raise ExportError(f"[--gate] expected wer=MANIFEST, received {text!r}")
+    return Gate(manifest=Path(manifest), max_increase=max_increase)
+
+
+class GateCheck:
+    """A gate and what the checkpoint itself recognises, which every exported file is held to."""
+
+    def __init__(self, gate: Gate, checkpoint: Checkpoint) -> None:
+        self.gate = gate
+        self.recordings = read_manifest(gate.manifest)
+        self.checkpoint_wer = _wer(self.recordings, [transcribe(checkpoint, r) for r in self.recordings])
+
+    def check(self, written: Path, dialect: str) -> float:
+        """Returns the word error rate of an exported file or folder, percent.
+
+        Raises:
+            GateError: it is further above the checkpoint's than the gate allows.
+        """
+        recognizer = Recognizer.from_file(written)
+        wer = _wer(self.recordings, [transcribe_recording(recognizer, r) for r in self.recordings])
+        if wer > self.checkpoint_wer + 100 * self.gate.max_increase:
+            points = 100 * self.gate.max_increase
+            raise GateError(
+                f"[{dialect}] expected at most {points:g} points of word error rate above "
+                f"the checkpoint's {self.checkpoint_wer:.2f} % on {self.gate.manifest}, received {wer:.2f} %"
+            )
+        return wer
+
+
+def transcribe(checkpoint: Checkpoint, recording: Recording) -> str:
+    """Returns what a checkpoint recognises, computed in numpy chunk by chunk as a stream would."""
+    config = checkpoint.config
+    arithmetic = FloatArithmetic() if checkpoint.float_matrices else ExactArithmetic()
+    interpreter = Interpreter(checkpoint, arithmetic)
+    chunk = config.chunk_frames
+    features = _features(recording, num_mels=config.model.num_mels, tail_ms=config.streaming.tail_ms)
+    missing = -len(features) % chunk
+    features = np.pad(features, ((0, missing), (0, 0)), constant_values=FLOOR)
+    state = interpreter.encoder_state()
+    frames = []
+    for first in range(0, len(features), chunk):
+        encoded, *next_state = interpreter.encode(features[first : first + chunk], *state)
+        state = tuple(next_state)
+        frames.append(encoded)
+    decisions = greedy(
+        np.concatenate(frames),
+        predict=interpreter.predict,
+        join=interpreter.join,
+        state=interpreter.predictor_state(),
+        blank=interpreter.blank,
+    )
+    return join_tokens([config.tokens[d.token] for d in decisions if d.token != interpreter.blank])
+
+
+def _features(recording: Recording, *, num_mels: int, tail_ms: int) -> Array:
+    """Returns log-mels (frames, num_mels) of a recording and its tail of zeros, float32."""
+    with AudioFile(recording.audio) as audio:
+        samples = np.concatenate(list(audio.blocks()))
+        if audio.sample_rate_hz != SAMPLE_RATE_HZ:
+            samples = _core.resample(samples, audio.sample_rate_hz, SAMPLE_RATE_HZ)
+    tail = np.zeros(tail_ms * SAMPLE_RATE_HZ // 1000, np.float32)
+    features: Array = _core.fbank(np.concatenate([samples, tail]), "nemo", num_mels)
+    return features
+
+
+def _wer(recordings: Sequence[Recording], transcripts: Sequence[str]) -> float:
+    """Returns a word error rate, percent."""
+    result = score(recordings, transcripts)
+    return 100 * result.num_errors / result.num_words

@@ -1,0 +1,63 @@
+"""The gate on the bundled digit recogniser and the demo's recordings."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from whit.exporter import export as export_module
+from whit.exporter.checkpoint import read_checkpoint
+from whit.exporter.errors import ExportError, GateError
+from whit.exporter.export import ExportRequest, run_export
+from whit.exporter.gate import Gate, parse_gate, transcribe
+from whit.runtime.commands.evaluate import transcribe_recording
+from whit.runtime.manifest import read_manifest
+from whit.runtime.recognizer import Recognizer
+
+ROOT = Path(__file__).parents[2]
+CHECKPOINT = ROOT / "checkpoints" / "rnnt-digits-gq"
+DEMO = ROOT / "demo" / "digits.jsonl"
+
+
+def request(output: Path, checkpoint: Path = CHECKPOINT) -> ExportRequest:
+    gate = Gate(manifest=DEMO, max_increase=0.02)
+    return ExportRequest(checkpoint=checkpoint, output=output, dialect="whit", format="tflite", gate=gate)
+
+
+def test_numpy_streams_what_the_engine_streams(tmp_path: Path) -> None:
+    report = run_export(request(tmp_path))
+    recognizer = Recognizer.from_file(tmp_path / "model.tflite")
+    checkpoint = read_checkpoint(CHECKPOINT)
+    for recording in read_manifest(DEMO):
+        assert transcribe(checkpoint, recording) == transcribe_recording(recognizer, recording) != ""
+    assert report.notes[-1].startswith("model.tflite: WER ")
+
+
+def test_a_file_that_hears_worse_is_refused_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is written from other weights than those the checkpoint holds, past the self-check."""
+    worse = tmp_path / "worse"
+    shutil.copytree(CHECKPOINT, worse)
+    tensors = load_file(worse / "model.safetensors")
+    tensors["joint.output.weight.index"] = np.roll(tensors["joint.output.weight.index"], 1, axis=0)
+    save_file(tensors, worse / "model.safetensors")
+    good = read_checkpoint(CHECKPOINT)
+    check = export_module.GateCheck
+    monkeypatch.setattr(export_module, "GateCheck", lambda gate, _: check(gate, good))
+    with pytest.raises(GateError, match=r"at most 2 points of word error rate above .* received"):
+        run_export(request(tmp_path / "out", worse))
+    assert not (tmp_path / "out" / "model.tflite").exists()
+
+
+@pytest.mark.parametrize("text", ["cer=x.jsonl", "wer=", "wer"])
+def test_other_gates_are_errors(text: str) -> None:
+    with pytest.raises(ExportError, match="wer=MANIFEST"):
+        parse_gate(text, 0.02)
+
+
+def test_an_increase_is_a_share() -> None:
+    with pytest.raises(ExportError, match="share from 0 to 1"):
+        parse_gate("wer=x.jsonl", 2.0)
