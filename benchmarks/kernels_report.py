@@ -100,11 +100,14 @@ def _same_width(rows: Sequence[Row]) -> str:
     parts = []
     for ours, other in SAME_WIDTH:
         if all((method, shape) in times for method in (ours, other) for shape in shapes) and shapes:
-            cold, hot = (
-                geometric_mean(
-                    getattr(times[other, shape], name) / getattr(times[ours, shape], name) for shape in shapes
-                )
-                for name in ("cold_us", "hot_us")
+            cold, net, hot = (
+                geometric_mean(us(times[other, shape]) / us(times[ours, shape]) for shape in shapes)
+                for us in (lambda r: r.cold_us, _net_us, lambda r: r.hot_us)
             )
-            parts.append(f"{ours} against {other}: {cold:.2f}x cold, {hot:.2f}x hot")
+            parts.append(f"{ours} against {other}: {cold:.2f}x cold, {net:.2f}x net, {hot:.2f}x hot")
     return "At the same width: " + "; ".join(parts) + "." if parts else ""
+
+
+def _net_us(row: Row) -> float:
+    """Returns the cold time less what a call without work takes."""
+    return row.cold_us * row.cold_of_floor / row.cold_of_floor_net

@@ -76,7 +76,7 @@ def test_tables_hold_geometric_means_per_kind_of_layer(report):
     text = report.tables(rows)
     assert "| whit P2 | 4.00 | 0.50 | 0.75 | 4.00 | 3.00 | 0.50 | 0.75 | 3.00 |" in text
     assert "| LiteRT int2 | 1.00 | 0.50 | 0.75 | 1.00 |  |  |  |  |" in text
-    assert "whit P2 against LiteRT int2: 1.00x cold, 1.00x hot" in text
+    assert "whit P2 against LiteRT int2: 1.00x cold, 1.00x net, 1.00x hot" in text
 
 
 def test_rows_of_other_counts_are_tables_of_their_own(report):
