@@ -54,7 +54,10 @@ def train(
 
 
 def init(
-    preset: Annotated[str, typer.Argument(help="Model shape: rnnt-digits or rnnt-45m.")],
+    preset: Annotated[
+        str,
+        typer.Argument(help="Model shape: rnnt-digits, rnnt-7m, rnnt-45m, conformer-4m or conformer-14m."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
     bits: Annotated[int | None, typer.Option(help="Width of every matrix, 1 to 8; float without it.")] = None,
     scheme: Annotated[str, typer.Option(help="Weight quantizer.")] = "linear",
