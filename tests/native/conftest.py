@@ -16,18 +16,33 @@ from build_tools import build, needs
 def export_random(tmp_path_factory) -> Callable[..., Path]:
     """Exports a checkpoint of random weights in dialect whit: once for each name."""
     pytest.importorskip("onnxruntime")
-    from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, Scheme, random_checkpoint
+    from random_checkpoint import (
+        CONFORMER_MODEL,
+        LSTM_MODEL,
+        NORM_MODEL,
+        STATELESS_MODEL,
+        Scheme,
+        random_checkpoint,
+    )
 
     from whit.exporter.export import ExportRequest, run_export
 
     folder = tmp_path_factory.mktemp("native")
 
+    models = {"lstm": LSTM_MODEL, "norm": NORM_MODEL, "conformer": CONFORMER_MODEL}
+
     def export(
-        scheme: str, bits: int, layout: str = "auto", *, stateless: bool = False, target: str = "any"
+        scheme: str,
+        bits: int,
+        layout: str = "auto",
+        encoder: str = "lstm",
+        *,
+        stateless: bool = False,
+        target: str = "any",
     ) -> Path:
-        output = folder / f"{scheme}-{bits}-{layout}-{stateless}-{target}"
+        output = folder / f"{scheme}-{bits}-{layout}-{encoder}-{stateless}-{target}"
         if not output.exists():
-            model = (STATELESS_MODEL if stateless else LSTM_MODEL) | {"num_mels": 80}
+            model = (STATELESS_MODEL if stateless else models[encoder]) | {"num_mels": 80}
             data = random_checkpoint(model, Scheme(scheme, bits), seed=bits + 20 * stateless, gain=3.0)
             data.tensors["joint.output.bias"][-1] = data.tensors[
                 "joint.output.bias"

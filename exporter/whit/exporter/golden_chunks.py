@@ -17,8 +17,8 @@ def golden_chunks(checkpoint: Checkpoint) -> dict[str, Array]:
     for name in ("features", "encoder_outputs"):
         vectors[name] = vectors[name][0].T  # (1, width, frames)
     for name, shape in config.model.encoder_states().items():
-        for key in (name, f"{name}_next"):
-            vectors[key] = vectors[key].reshape(shape)  # from (1, layers, 1, hidden) or (1, rows, columns)
+        for key in {name, f"{name}_next"} & vectors.keys():
+            vectors[key] = vectors[key].reshape(shape)  # (1, layers, 1, hidden)
     for name in ("decoder_h", "decoder_c"):
         vectors[name] = vectors[name][:, 0]  # (layers, 1, hidden)
     return vectors

@@ -23,7 +23,7 @@ def golden_arrays(metadata: Mapping[str, bytes], info: ModelInfo, path: Path) ->
     Raises:
         ModelFileError: an array is absent or of no possible size.
     """
-    states = dict(info.encoder_states)
+    states = {name: shape for name, shape in info.encoder_states if name in info.golden_states}
     shapes = {
         "features": (-1, info.num_mels),
         "encoder_outputs": (-1, info.joint_hidden),
