@@ -303,7 +303,7 @@ def test_refuses(change: Callable[..., None], message: str, model_file, tmp_path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "ctc"}, "expected architecture rnnt, received ctc"),
+        ({"architecture": "ctc"}, "expected architecture rnnt or conformer, received ctc"),
         ({"version": 2}, "expected version 1, received 2"),
         ({"tokens": []}, "expected from 1 to 65535 tokens, received 0"),
         ({"tokens": ["a b"]}, "expected tokens of visible characters"),

@@ -99,9 +99,10 @@ Encoder read_conformer(const Section& model) {
 
 Encoder read_encoder(const Section& config) {
   const Section model = config.section("model");
-  if (config.string("architecture") == "conformer") return read_conformer(model);
-  config.expect("architecture", "rnnt");
-  return read_lstm(model);
+  const std::string& architecture = config.string("architecture");
+  if (architecture == "conformer") return read_conformer(model);
+  if (architecture == "rnnt") return read_lstm(model);
+  fail(config.place(), "architecture rnnt or conformer", architecture);
 }
 
 }  // namespace
