@@ -14,6 +14,7 @@ from whit.runtime import _core
 
 MAX_CLI_BYTES = 3_000_000
 KINDS = [("linear", 8, "E"), ("linear", 5, "E"), ("codebook", 3, "E"), ("planes", 2, "P"), ("linear", 1, "P")]
+KINDS += [("codebook", 5, "E", "conformer"), ("planes", 2, "P", "conformer"), ("linear", 4, "E", "norm")]
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,21 @@
 #include <vector>
 
 #include "whit/aligned_buffer.h"
+#include "whit/depthwise_conv.h"
+#include "whit/elementwise.h"
 #include "whit/embedding.h"
 #include "whit/exp.h"
 #include "whit/isa.h"
+#include "whit/layer_norm.h"
 #include "whit/log.h"
 #include "whit/lstm.h"
 #include "whit/matmul.h"
 #include "whit/matmul_kernel.h"
 #include "whit/packed_view.h"
+#include "whit/relative_attention.h"
 #include "whit/sigmoid.h"
 #include "whit/tanh.h"
+#include "whit/unfold.h"
 
 namespace {
 
@@ -164,6 +169,63 @@ Checksum run_functions() {
   return sum;
 }
 
+std::vector<float> random_floats(size_t count) {
+  std::vector<float> values(count);
+  for (float& value : values) value = 2 * random_float();
+  return values;
+}
+
+// The operators on float rows, of widths that are no whole vectors.
+Checksum run_sequence() {
+  Checksum sum;
+  for (const size_t width : {1, 15, 16, 33, 100}) {
+    const std::vector<float> x = random_floats(6 * width), gain = random_floats(width),
+                             bias = random_floats(width);
+    std::vector<float> y(3 * width), wide(6 * width), cache_next(2 * width);
+    whit::layer_norm(whit::FloatView(x.data()), whit::FloatView(gain.data()), whit::FloatView(bias.data()),
+                     1e-5f, 6, width, wide.data());
+    sum.add(wide);
+    whit::swish(whit::FloatView(x.data()), x.size(), wide.data());
+    sum.add(wide);
+    whit::glu(whit::FloatView(x.data()), 3, width, y.data());
+    sum.add(y);
+    const whit::DepthwiseConvShape conv{.num_frames = 3, .kernel_size = 3, .channels = width};
+    const whit::AlignedBuffer conv_scratch(whit::depthwise_conv_scratch_bytes(conv));
+    whit::depthwise_conv(conv, whit::FloatView(x.data()), whit::FloatView(x.data() + 3 * width),
+                         whit::FloatView(wide.data()), whit::FloatView(bias.data()), y.data(),
+                         cache_next.data(), conv_scratch.data());
+    sum.add(y);
+    sum.add(cache_next);
+
+    const auto attention =
+        whit::checked_attention_shape("checksum", 3, 20, int64_t(3 * width), int64_t(6 * width + 1), 25, 3);
+    const std::vector<float> qkv = random_floats(3 * 3 * 3 * width),
+                             positions = random_floats(25 * 3 * width);
+    std::vector<float> cache = random_floats(20 * attention.cache_width()), next(cache.size());
+    for (size_t row = 0; row < 7; ++row) cache[(row + 1) * attention.cache_width() - 1] = 0;
+    const whit::AlignedBuffer scratch(whit::relative_attention_scratch_bytes(attention));
+    std::vector<float> context(3 * 3 * width);
+    whit::relative_attention(attention,
+                             {.q = whit::FloatView(qkv.data()),
+                              .k = whit::FloatView(qkv.data() + 9 * width),
+                              .v = whit::FloatView(qkv.data() + 18 * width),
+                              .cache = whit::FloatView(cache.data()),
+                              .positions = whit::FloatView(positions.data()),
+                              .content_bias = whit::FloatView(x.data()),
+                              .position_bias = whit::FloatView(x.data() + 3 * width)},
+                             context.data(), next.data(), scratch.data());
+    sum.add(context);
+    sum.add(next);
+
+    const auto unfold = whit::checked_unfold_shape("checksum", 4, int64_t(width), 1);
+    std::vector<float> patches(unfold.num_patches() * unfold.patch_size());
+    whit::unfold2d(unfold, whit::FloatView(x.data()), whit::FloatView(x.data() + 4 * width), patches.data(),
+                   cache_next.data());
+    sum.add(patches);
+  }
+  return sum;
+}
+
 }  // namespace
 
 int main() {
@@ -180,4 +242,5 @@ int main() {
     }
   }
   std::printf("functions %016llx\n", static_cast<unsigned long long>(run_functions().value));
+  std::printf("sequence %016llx\n", static_cast<unsigned long long>(run_sequence().value));
 }

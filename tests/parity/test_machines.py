@@ -11,7 +11,19 @@ import pytest
 
 HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "runtime" / "cpp"
-SOURCES = ["quantize", "packed_view", "packed_product", "matmul", "lstm", "embedding"]
+SOURCES = [
+    "quantize",
+    "packed_view",
+    "packed_product",
+    "matmul",
+    "lstm",
+    "embedding",
+    "elementwise",
+    "layer_norm",
+    "depthwise_conv",
+    "relative_attention",
+    "unfold",
+]
 FLAGS = ["-std=c++20", "-O1", "-ffp-contract=off", "-fno-math-errno", "-Iinclude", "-Isrc"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
@@ -42,7 +54,7 @@ def run(binary: Path, *emulator: str, isa: str | None = None) -> Checksums:
     assert result.returncode == 0, result.stderr
     notes = [line.split() for line in result.stdout.splitlines() if line.startswith("#")]
     lines = [line for line in result.stdout.splitlines() if not line.startswith("#")]
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert notes[0][1] == "isa"
     return Checksums(lines, notes[0][2], {note[1].rsplit("_", 1)[1] for note in notes[1:]})
 
