@@ -19,6 +19,8 @@ from whit.runtime import _core, litert_library, onnxruntime_library, recognizer
 from whit.runtime.manifest import read_manifest
 
 ENGINES = ("native", "onnxruntime", "litert")
+STREAMS = {"native": 8}
+"""Recordings that an engine decodes together, each weight read once for all of them; others take one."""
 PACKAGES = {"onnxruntime": "onnxruntime", "litert": "ai-edge-litert"}
 LIBRARIES = {"onnxruntime": onnxruntime_library.library_path, "litert": litert_library.library_path}
 
@@ -57,7 +59,12 @@ class Utterance:
 def code_sha256(engine: str) -> str:
     """Returns a digest of what computes: our libraries, their driver in Python, the host engine's version."""
     runtime = Path(recognizer.__file__).parent
-    files = [runtime / "recognizer.py", runtime / "stream.py", runtime / "engines" / f"{engine}.py"]
+    files = [
+        runtime / "recognizer.py",
+        runtime / "batch_search.py",
+        runtime / "stream.py",
+        runtime / "engines" / f"{engine}.py",
+    ]
     files += [Path(_core.__file__), Path(__file__).with_name("utterance_bits.py")]
     files += [LIBRARIES[engine]()] if engine in LIBRARIES else []
     version = importlib.metadata.version(PACKAGES[engine]) if engine in PACKAGES else ""
@@ -97,7 +104,13 @@ def compute(
 
 def _job(cell: Cell, manifest: Path, folder: Path, limit: int | None) -> dict[str, object]:
     paths = {"model": cell.path, "manifest": manifest, "results": cell.results(folder)}
-    return {**{key: str(path) for key, path in paths.items()}, "engine": cell.engine, "limit": limit}
+    streams = STREAMS.get(cell.engine, 1)
+    return {
+        **{key: str(path) for key, path in paths.items()},
+        "engine": cell.engine,
+        "streams": streams,
+        "limit": limit,
+    }
 
 
 def _run(level: str, jobs: Sequence[dict[str, object]]) -> None:

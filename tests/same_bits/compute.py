@@ -1,8 +1,8 @@
 """Computes digests in a process of its own, for `WHIT_ISA` is read once: `compute.py < JOBS.json`.
 
-A job is {"model": path, "engine": name, "manifest": path, "limit": utterances or null, "results": file}; its
-digests are appended to the file as they come, and those already there are not computed again. With "dump":
-utterance, all bits of that one go to the file instead.
+A job is {"model": path, "engine": name, "streams": recordings decoded together, "manifest": path, "limit":
+utterances or null, "results": file}; its digests are appended to the file as they come, and those already
+there are not computed again. With "dump": utterance, all bits of that one go to the file instead.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from utterance_bits import stream_utterance
+from utterance_bits import stream_together
 
 from whit.runtime.audio import AudioFile
 from whit.runtime.manifest import read_manifest
@@ -26,20 +26,23 @@ def run_job(job: dict[str, Any]) -> None:
     if not dump:
         drop_unfinished_line(results)
         done = {(line["utterance"], line["audio"]) for line in read_results(results)}
-    recognizer = None
+    missing = []
     for recording in read_manifest(manifest, limit=job["limit"]):
         utterance = recording.audio.relative_to(manifest.parent).as_posix()
         audio_sha256 = hashlib.sha256(recording.audio.read_bytes()).hexdigest()
-        if (utterance, audio_sha256) in done or dump not in (None, utterance):
-            continue
-        if recognizer is None:
-            recognizer = Recognizer.from_file(job["model"], engine=job["engine"])
-        with AudioFile(recording.audio) as audio:
-            bits = stream_utterance(recognizer, audio)
-            seconds = audio.duration_s
+        if (utterance, audio_sha256) not in done and dump in (None, utterance):
+            missing.append((utterance, audio_sha256, recording.audio))
+    if not missing:
+        return
+    recognizer = Recognizer.from_file(job["model"], engine=job["engine"])
+    audios = (AudioFile(path) for _, _, path in missing)
+    for number, bits in stream_together(recognizer, audios, streams=job["streams"]):
+        utterance, audio_sha256, path = missing[number]
         if dump:
             results.write_bytes(bits.to_bytes())
             return
+        with AudioFile(path) as audio:
+            seconds = audio.duration_s
         line = {
             "utterance": utterance,
             "audio": audio_sha256,

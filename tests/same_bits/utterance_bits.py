@@ -2,7 +2,9 @@
 
 import hashlib
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,28 +57,71 @@ class UtteranceBits:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
+class UtteranceStream:
+    """A recording on its way through a recogniser, in blocks of 100 ms, every chunk's output kept."""
+
+    def __init__(self, recognizer: Recognizer, audio: AudioFile) -> None:
+        self._info = recognizer.info
+        self._audio = audio
+        self._blocks = audio.blocks(block_ms=BLOCK_MS)
+        self.stream = recognizer.create_stream()
+        self.is_at_end = False
+        shape = (0, self._info.chunk_frames // self._info.subsampling, self._info.joint_hidden)
+        self._chunks = [np.zeros(shape, np.float32)]
+
+    def feed(self) -> None:
+        """Hands the recogniser the next block, or says that there is none."""
+        block = next(self._blocks, None)
+        if block is not None:
+            self.stream.accept_waveform(self._audio.sample_rate_hz, block)
+        elif not self.is_at_end:
+            self.stream.input_finished()
+            self.is_at_end = True
+
+    def keep_chunk(self) -> None:
+        """Keeps the encoder outputs of the chunk that was decoded last."""
+        self._chunks.append(self.stream.encoder_outputs[None])
+
+    def bits(self) -> UtteranceBits:
+        """Returns what was computed."""
+        frame_ms = self._info.subsampling * FRAME_SHIFT_MS
+        return UtteranceBits(
+            np.concatenate(self._chunks),
+            np.array(self.stream.tokens, np.int32),
+            np.array(self.stream.token_frames, np.int64) * frame_ms,
+        )
+
+
 def stream_utterance(recognizer: Recognizer, audio: AudioFile) -> UtteranceBits:
-    """Returns the bits of a recording, streamed in blocks of 100 ms."""
-    info = recognizer.info
-    stream = recognizer.create_stream()
-    chunks = [np.zeros((0, info.chunk_frames // info.subsampling, info.joint_hidden), np.float32)]
+    """Returns the bits of a recording, streamed alone."""
+    utterance = UtteranceStream(recognizer, audio)
+    while not utterance.is_at_end:
+        utterance.feed()
+        while recognizer.is_ready(utterance.stream):
+            recognizer.decode_stream(utterance.stream)
+            utterance.keep_chunk()
+    return utterance.bits()
 
-    def decode() -> None:
-        while recognizer.is_ready(stream):
-            recognizer.decode_stream(stream)
-            chunks.append(stream.encoder_outputs[None])
 
-    for block in audio.blocks(block_ms=BLOCK_MS):
-        stream.accept_waveform(audio.sample_rate_hz, block)
-        decode()
-    stream.input_finished()
-    decode()
-    frame_ms = info.subsampling * FRAME_SHIFT_MS
-    return UtteranceBits(
-        np.concatenate(chunks),
-        np.array(stream.tokens, np.int32),
-        np.array(stream.token_frames, np.int64) * frame_ms,
-    )
+def stream_together(
+    recognizer: Recognizer, audios: Iterable[AudioFile], *, streams: int
+) -> Iterator[tuple[int, UtteranceBits]]:
+    """Yields number and bits of recordings, `streams` of them decoded together, as they end."""
+    waiting = enumerate(audios)
+    active: dict[int, UtteranceStream] = {}
+    while True:
+        for number, audio in islice(waiting, streams - len(active)):
+            active[number] = UtteranceStream(recognizer, audio)
+        if not active:
+            return
+        for utterance in active.values():
+            utterance.feed()
+        while ready := [u for u in active.values() if recognizer.is_ready(u.stream)]:
+            recognizer.decode_streams([utterance.stream for utterance in ready])
+            for utterance in ready:
+                utterance.keep_chunk()
+        for number in [number for number, utterance in active.items() if utterance.is_at_end]:
+            yield number, active.pop(number).bits()
 
 
 def first_difference(a: UtteranceBits, b: UtteranceBits) -> str | None:
