@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -26,6 +26,14 @@ FORMAT, VERSION = "whit-checkpoint", 1
 ARCHITECTURES: dict[str, type[TransducerConfig]] = {
     config.architecture: config for config in (RnntConfig, ConformerConfig)
 }
+
+
+class SavedConfig(Protocol):
+    """What stands in config.json beside the weights."""
+
+    def to_json(self, quantization: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the JSON object of config.json."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +97,10 @@ class StoredQuantizer(WeightQuantizer):
         return self.harden(weight).dequantize()
 
 
-def collect(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def collect(model: nn.Module, dtype: torch.dtype = torch.float16) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Returns the tensors of a checkpoint and its `quantization` entry.
 
-    Quantized matrices become their hard codes; everything else becomes float16.
+    Quantized matrices become their hard codes; everything else becomes `dtype`.
     """
     tensors: dict[str, Tensor] = {}
     quantization: dict[str, Any] = {}
@@ -105,7 +113,7 @@ def collect(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors[place.name + ".codebook"] = hard.codebook
     for name, tensor in model.state_dict().items():
         if ".parametrizations." not in name:
-            tensors[name] = tensor.to(torch.float16)
+            tensors[name] = tensor.to(dtype)
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise CheckpointError(
@@ -114,9 +122,11 @@ def collect(model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return {name: tensor.detach().contiguous() for name, tensor in sorted(tensors.items())}, quantization
 
 
-def save_checkpoint(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:
+def save_checkpoint(
+    folder: Path, model: nn.Module, config: SavedConfig, *, dtype: torch.dtype = torch.float16
+) -> None:
     """Writes a checkpoint folder whole or not at all; an earlier one of the same name is replaced."""
-    tensors, quantization = collect(model)
+    tensors, quantization = collect(model, dtype)
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -136,17 +146,23 @@ def save_checkpoint(folder: Path, model: nn.Module, config: CheckpointConfig) ->
         shutil.rmtree(building, ignore_errors=True)
 
 
-def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
-    """Returns config.json of a checkpoint folder and its `quantization` entry."""
-    path = folder / CONFIG
+def read_json(path: Path, architectures: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the object in config.json; its architecture is one of those given."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"[{path}] expected a readable JSON file, received {error}") from error
     found = (raw.get("format"), raw.get("version"), raw.get("architecture")) if isinstance(raw, dict) else raw
-    if found not in [(FORMAT, VERSION, name) for name in ARCHITECTURES]:
-        expected = f"{FORMAT} version {VERSION} of one of {', '.join(ARCHITECTURES)}"
+    if not isinstance(raw, dict) or found not in [(FORMAT, VERSION, name) for name in architectures]:
+        expected = f"{FORMAT} version {VERSION} of one of {', '.join(architectures)}"
         raise CheckpointError(f"[{path}] expected {expected}, received {found}")
+    return raw
+
+
+def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
+    """Returns config.json of a checkpoint folder and its `quantization` entry."""
+    path = folder / CONFIG
+    raw = read_json(path, tuple(ARCHITECTURES))
     try:
         config = CheckpointConfig(
             name=raw["name"],
@@ -166,14 +182,20 @@ def load_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[Rnnt, Checkp
     Quantized matrices hold their stored codes and cannot be trained; load a float checkpoint to train.
     """
     config, quantization = read_config(folder)
+    with torch.device("meta"):
+        model = Rnnt(config.model, len(config.tokens), dropout=dropout)
+    load_weights(model, folder, quantization)
+    return model.eval(), config
+
+
+def load_weights(model: nn.Module, folder: Path, quantization: Mapping[str, Any]) -> None:
+    """Fills a model made on the meta device with the tensors of a checkpoint folder."""
     try:
         tensors = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"[{folder / WEIGHTS}] expected a safetensors file, received {error}"
         ) from error
-    with torch.device("meta"):
-        model = Rnnt(config.model, len(config.tokens), dropout=dropout)
     model.to_empty(device="cpu")
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     stored = {}
@@ -191,7 +213,6 @@ def load_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[Rnnt, Checkp
     for name, hard in stored.items():
         path, _, attribute = name.rpartition(".")
         register_quantizer(model.get_submodule(path), attribute, StoredQuantizer(hard))
-    return model.eval(), config
 
 
 def _stored(

@@ -114,6 +114,20 @@ def quantize(
     Console().print(f"checkpoint: {out}")
 
 
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(help="NeMo archive, or folder with model_config.yaml and model_weights.safetensors."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
+) -> None:
+    """Imports a QuartzNet, Jasper or Conformer-CTC model of NeMo, or a classifier of the same blocks."""
+    from whit.models.nemo_import import import_checkpoint
+
+    import_checkpoint(source, out)
+    Console().print(f"checkpoint: {out}")
+
+
 def allocate(
     checkpoint: Annotated[Path, typer.Argument(help="Float checkpoint folder.")],
     data: Annotated[Path, typer.Option(help="Manifest of development recordings.")],

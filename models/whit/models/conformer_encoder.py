@@ -13,6 +13,7 @@ from torch.nn import functional
 from whit.models.conformer_attention import RelativeAttention, Window
 from whit.models.conformer_config import ConformerConfig
 from whit.models.conformer_convolution import ConvolutionModule
+from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.conformer_subsampling import Subsampling, SubsamplingState
 from whit.models.dropout import Dropout
 from whit.models.errors import ShapeError
@@ -30,7 +31,7 @@ class ConformerState(NamedTuple):
 class FeedForward(nn.Module):
     """Linear, Swish, linear."""
 
-    def __init__(self, config: ConformerConfig, dropout: float) -> None:
+    def __init__(self, config: ConformerConfig | ConformerCtcConfig, dropout: float) -> None:
         super().__init__()
         self.dropout = Dropout(dropout)
         self.linear1 = Linear(config.d_model, config.ff_expansion * config.d_model)

@@ -33,3 +33,7 @@ class ResumeError(ModelsError, ValueError):
 
 class SynthesisError(ModelsError, RuntimeError):
     """A speech synthesiser is not installed or failed."""
+
+
+class ForeignModelError(ModelsError, ValueError):
+    """A foreign checkpoint is hostile, damaged, incomplete or of a kind that is not supported."""

@@ -61,15 +61,25 @@ def ctc_greedy_search(model: Rnnt, features: Tensor, num_frames: Tensor) -> list
     """
     encoded, _ = model.encode(features)
     lengths = _encoded_frames(model, num_frames)
-    best = model.ctc_logits(encoded).argmax(-1)
+    return collapse_ctc(model.ctc_logits(encoded).argmax(-1), lengths, model.blank)
+
+
+def collapse_ctc(best: Tensor, lengths: Tensor, blank: int) -> list[list[Emission]]:
+    """Returns the emissions of each utterance: repeats count once, blanks not at all.
+
+    Args:
+        best: token of every frame, (batch, frames).
+        lengths: int64, (batch,), frames of each.
+        blank: id.
+    """
     emissions = []
     for tokens, length in zip(best, lengths.tolist(), strict=True):
         row = tokens[:length].tolist()
         emissions.append(
             [
                 Emission(token=token, frame=frame)
-                for frame, (token, before) in enumerate(zip(row, [model.blank, *row[:-1]], strict=True))
-                if token not in (model.blank, before)
+                for frame, (token, before) in enumerate(zip(row, [blank, *row[:-1]], strict=True))
+                if token not in (blank, before)
             ]
         )
     return emissions

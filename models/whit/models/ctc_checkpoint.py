@@ -1,0 +1,89 @@
+"""Checkpoint folders of models without a prediction network (docs/format.md, section 5)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from whit.models.checkpoint import CONFIG, FORMAT, VERSION, load_weights, read_json
+from whit.models.conformer_ctc_config import ConformerCtcConfig
+from whit.models.conv_config import CLASSIFIER_ARCHITECTURE, CTC_ARCHITECTURE, ConvConfig
+from whit.models.ctc_model import CtcModel, CtcModelConfig
+from whit.models.errors import CheckpointError, ModelConfigError
+from whit.models.offline_features import OfflineFrontend
+
+CTC_ARCHITECTURES: dict[str, type[ConvConfig] | type[ConformerCtcConfig]] = {
+    CTC_ARCHITECTURE: ConvConfig,
+    CLASSIFIER_ARCHITECTURE: ConvConfig,
+    ConformerCtcConfig.architecture: ConformerCtcConfig,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CtcCheckpointConfig:
+    """Everything of config.json that the tensors do not say themselves."""
+
+    name: str
+    model: CtcModelConfig
+    tokens: tuple[str, ...]  # without the blank; the classes of a classifier
+    frontend: OfflineFrontend
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.frontend.num_mels != self.model.num_mels:
+            raise ModelConfigError(
+                f"[frontend.num_mels] expected {self.model.num_mels}, received {self.frontend.num_mels}"
+            )
+        if not self.tokens or len(set(self.tokens)) != len(self.tokens) or "" in self.tokens:
+            raise ModelConfigError(
+                f"[tokens] expected different tokens, received {len(self.tokens)}, some equal or empty"
+            )
+
+    def to_json(self, quantization: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the JSON object of config.json."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "architecture": self.model.architecture,
+            "name": self.name,
+            "model": self.model.to_json(),
+            "frontend": self.frontend.to_json(),
+            "tokens": list(self.tokens),
+            "quantization": dict(quantization),
+            "metrics": dict(self.metrics),
+        }
+
+
+def load_ctc_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[CtcModel, CtcCheckpointConfig]:
+    """Returns the model of a checkpoint folder, in evaluation mode, and its configuration.
+
+    Args:
+        folder: with config.json and model.safetensors.
+        dropout: of a Conformer in training.
+
+    Raises:
+        CheckpointError: a file is missing, damaged or of another architecture.
+    """
+    path = folder / CONFIG
+    raw = read_json(path, tuple(CTC_ARCHITECTURES))
+    try:
+        config = CtcCheckpointConfig(
+            name=raw["name"],
+            model=CTC_ARCHITECTURES[raw["architecture"]].from_json(raw["model"]),
+            tokens=tuple(raw["tokens"]),
+            frontend=OfflineFrontend.from_json(raw["frontend"]),
+            metrics=raw.get("metrics", {}),
+        )
+        quantization = dict(raw["quantization"])
+    except (KeyError, TypeError, AttributeError, ModelConfigError) as error:
+        raise CheckpointError(f"[{path}] expected every key of docs/format.md, received {error!r}") from error
+    if config.model.architecture != raw["architecture"]:
+        raise CheckpointError(
+            f"[{path}] expected architecture {config.model.architecture}, received {raw['architecture']}"
+        )
+    with torch.device("meta"):
+        model = CtcModel(config.model, len(config.tokens), dropout=dropout)
+    load_weights(model, folder, quantization)
+    return model.eval(), config

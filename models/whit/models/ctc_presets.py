@@ -1,0 +1,78 @@
+"""Shapes of CTC models with a name: the public configurations of QuartzNet, Jasper and Conformer-CTC."""
+
+from dataclasses import dataclass
+
+from whit.models.conformer_ctc_config import ConformerCtcConfig
+from whit.models.conv_config import ConvBlockConfig, ConvConfig
+from whit.models.ctc_model import CtcModelConfig
+from whit.models.errors import ModelConfigError
+from whit.models.offline_features import OfflineFrontend
+from whit.models.presets import LETTERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class CtcPreset:
+    """A model shape, its front-end and its vocabulary without the blank."""
+
+    model: CtcModelConfig
+    frontend: OfflineFrontend
+    tokens: tuple[str, ...]
+
+
+def quartznet(repeats: int) -> ConvConfig:
+    """Returns QuartzNet (5 `repeats`) x 5 of NeMo's quartznet_15x5.yaml."""
+    first = ConvBlockConfig(filters=256, kernel_size=33, stride=2, separable=True)
+    middle = [
+        ConvBlockConfig(filters=filters, kernel_size=kernel_size, repeat=5, separable=True, residual=True)
+        for filters, kernel_size in ((256, 33), (256, 39), (512, 51), (512, 63), (512, 75))
+        for _ in range(repeats)
+    ]
+    last = ConvBlockConfig(filters=512, kernel_size=87, dilation=2, separable=True)
+    return ConvConfig(blocks=(first, *middle, last, ConvBlockConfig(filters=1024, kernel_size=1)))
+
+
+def jasper_10x5dr() -> ConvConfig:
+    """Returns Jasper 10 x 5 with dense residuals of NeMo's jasper_10x5dr.yaml."""
+    first = ConvBlockConfig(filters=256, kernel_size=11, stride=2, dropout=0.2)
+    groups = ((256, 11, 0.2), (384, 13, 0.2), (512, 17, 0.2), (640, 21, 0.3), (768, 25, 0.3))
+    middle = [
+        ConvBlockConfig(
+            filters=filters,
+            kernel_size=kernel_size,
+            repeat=5,
+            residual=True,
+            residual_dense=True,
+            dropout=dropout,
+        )
+        for filters, kernel_size, dropout in groups
+        for _ in range(2)
+    ]
+    last = ConvBlockConfig(filters=896, kernel_size=29, dilation=2, dropout=0.4)
+    end = ConvBlockConfig(filters=1024, kernel_size=1, dropout=0.4)
+    return ConvConfig(blocks=(first, *middle, last, end))
+
+
+def conformer(layers: int, d_model: int, heads: int) -> ConformerCtcConfig:
+    """Returns a Conformer-CTC of NeMo's conformer_ctc_bpe.yaml."""
+    return ConformerCtcConfig(layers=layers, d_model=d_model, conv_channels=d_model, heads=heads)
+
+
+CONV_FRONTEND = OfflineFrontend(num_mels=64, window_ms=20)
+CONFORMER_FRONTEND = OfflineFrontend(num_mels=80, window_ms=25)
+CTC_PRESETS = {
+    "quartznet-5x5": CtcPreset(model=quartznet(1), frontend=CONV_FRONTEND, tokens=LETTERS),
+    "quartznet-10x5": CtcPreset(model=quartznet(2), frontend=CONV_FRONTEND, tokens=LETTERS),
+    "quartznet-15x5": CtcPreset(model=quartznet(3), frontend=CONV_FRONTEND, tokens=LETTERS),
+    "jasper-10x5dr": CtcPreset(model=jasper_10x5dr(), frontend=CONV_FRONTEND, tokens=LETTERS),
+    # Vocabularies are word pieces; give your own where the letters are too few.
+    "conformer-ctc-s": CtcPreset(model=conformer(16, 176, 4), frontend=CONFORMER_FRONTEND, tokens=LETTERS),
+    "conformer-ctc-m": CtcPreset(model=conformer(18, 256, 4), frontend=CONFORMER_FRONTEND, tokens=LETTERS),
+    "conformer-ctc-l": CtcPreset(model=conformer(18, 512, 8), frontend=CONFORMER_FRONTEND, tokens=LETTERS),
+}
+
+
+def ctc_preset(name: str) -> CtcPreset:
+    """Returns the preset called `name`."""
+    if name not in CTC_PRESETS:
+        raise ModelConfigError(f"[preset] expected one of {', '.join(CTC_PRESETS)}, received {name!r}")
+    return CTC_PRESETS[name]
