@@ -39,7 +39,7 @@ class NativeEngine:
         metadata = {
             "whit.format_version": FORMAT_VERSION,  # the core has checked it, and that the dialect is ours
             "whit.dialect": "whit",
-            "whit.config": model.config.decode(),
+            "whit.config": model.config.decode(errors="replace"),
             "whit.weights_sha256": model.weights_sha256,
         }
         return cls(file, read_model_info(metadata, place=str(file)), model)
