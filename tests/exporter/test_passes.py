@@ -76,7 +76,7 @@ def test_targets_with_dot_products_take_indices_for_four_rows_and_more(tmp_path,
     assert model.metadata["whit.target"] == target
     found = layouts(model)
     assert found.pop("predictor.embedded.layout") == "E"
-    # Chunks of 12 frames, 3 at a time: the first layer sees 4 rows, its recurrent half one, all others 2 or 1.
+    # Chunks of 12 frames, 3 at a time: the first layer sees 4 rows, its recurrent half 1, all others 2 or 1.
     expected = {"encoder.lstm.0.output.w_layout"} if indices else set()
     assert {name for name, layout in found.items() if layout == "E"} == expected
     assert len(found) == 2 * 5 + 3
