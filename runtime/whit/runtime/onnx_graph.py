@@ -149,7 +149,7 @@ def check_onnx_model(model: Record) -> None:
     for value in graph["inputs"]:
         _add(value["name"], known, "inputs")
     for position, node in enumerate(graph["nodes"]):
-        _check_node(node, f"node {position} {node['op_type']}", known)
+        _check_node(node, f"node {position} {str(node['op_type'])[:40]!r}", known)
     for value in graph["outputs"]:
         if not value["name"] or value["name"] not in known:
             raise GraphError("outputs", "computed values", repr(value["name"])[:80])
