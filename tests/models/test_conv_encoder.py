@@ -13,7 +13,7 @@ from whit.models.ctc_presets import CTC_PRESETS
 from whit.models.errors import ModelConfigError
 
 Array = NDArray[np.float64]
-# A value is a sum of fewer than 200 products below 100 in each of a dozen convolutions: 12 * 200 * 100 * 2^-53.
+# A value is a sum of fewer than 200 products below 100 in each of a dozen convolutions, rounded to 2^-53.
 TOLERANCE = 3e-11
 DENSE = ConvConfig(
     num_mels=5,

@@ -56,7 +56,10 @@ def train(
 def init(
     preset: Annotated[
         str,
-        typer.Argument(help="Model shape: rnnt-digits, rnnt-7m, rnnt-45m, conformer-4m or conformer-14m."),
+        typer.Argument(
+            help="Model shape: rnnt-digits, rnnt-7m, rnnt-45m, conformer-4m, conformer-14m, "
+            "quartznet-5x5, -10x5 or -15x5, jasper-10x5dr, conformer-ctc-s, -m or -l."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
     bits: Annotated[int | None, typer.Option(help="Width of every matrix, 1 to 8; float without it.")] = None,
@@ -64,9 +67,17 @@ def init(
     seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
 ) -> None:
     """Makes a checkpoint with seeded random weights: for speed and memory, before any training."""
+    from whit.models.ctc_presets import CTC_PRESETS, write_seeded_ctc_checkpoint
+    from whit.models.errors import ModelConfigError
     from whit.models.presets import preset as find_preset
     from whit.models.seeded_checkpoint import write_seeded_checkpoint
 
+    if preset in CTC_PRESETS:
+        if bits is not None:
+            raise ModelConfigError(f"[init] expected no --bits with {preset}, received {bits}")
+        write_seeded_ctc_checkpoint(out, CTC_PRESETS[preset], name=f"{preset}-float-seed{seed}", seed=seed)
+        Console().print(f"checkpoint: {out}")
+        return
     width = "float" if bits is None else f"{scheme}{bits}"
     name = f"{preset}-{width}-seed{seed}"
     write_seeded_checkpoint(out, find_preset(preset), name=name, seed=seed, bits=bits, scheme=scheme)

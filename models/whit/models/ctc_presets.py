@@ -1,10 +1,15 @@
 """Shapes of CTC models with a name: the public configurations of QuartzNet, Jasper and Conformer-CTC."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import torch
+
+from whit.models.checkpoint import save_checkpoint
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.conv_config import ConvBlockConfig, ConvConfig
-from whit.models.ctc_model import CtcModelConfig
+from whit.models.ctc_checkpoint import CtcCheckpointConfig
+from whit.models.ctc_model import CtcModel, CtcModelConfig
 from whit.models.errors import ModelConfigError
 from whit.models.offline_features import OfflineFrontend
 from whit.models.presets import LETTERS
@@ -76,3 +81,21 @@ def ctc_preset(name: str) -> CtcPreset:
     if name not in CTC_PRESETS:
         raise ModelConfigError(f"[preset] expected one of {', '.join(CTC_PRESETS)}, received {name!r}")
     return CTC_PRESETS[name]
+
+
+def write_seeded_ctc_checkpoint(folder: Path, preset: CtcPreset, *, name: str, seed: int) -> None:
+    """Writes a float checkpoint of `preset` with weights drawn from `seed`, for speed and memory.
+
+    Args:
+        folder: the checkpoint folder to write.
+        preset: shape, front-end and tokens.
+        name: what config.json calls the model.
+        seed: of torch's generator; the caller's random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = CtcModel(preset.model, len(preset.tokens))
+    config = CtcCheckpointConfig(
+        name=name, model=preset.model, tokens=preset.tokens, frontend=preset.frontend
+    )
+    save_checkpoint(folder, model.eval(), config)
