@@ -251,6 +251,8 @@ def test_every_wrong_tensor_is_named_at_once(tmp_path: Path, members: dict[str, 
         ("labels", ["a"], "num_classes"),
         ("preprocessor.sample_rate", 8000, "sample_rate"),
         ("preprocessor.window_size", 0.5, "window_ms"),
+        ("preprocessor.window_size", float("inf"), "can be imported"),
+        ("preprocessor.features", None, "whole number"),
         ("decoder._target_", "x.RNNTDecoder", "RNNTDecoder"),
     ],
 )

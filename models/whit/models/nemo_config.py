@@ -102,7 +102,7 @@ def understand(text: str, vocabularies: Mapping[str, str]) -> NemoModel:
         tokens = _tokens(config, decoder, vocabularies, head=model.head)
     except (yaml.YAMLError, RecursionError) as error:
         raise ForeignModelError(f"[config] expected YAML, received {type(error).__name__}") from error
-    except (ModelConfigError, TypeError, ValueError) as error:
+    except (ModelConfigError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, ForeignModelError):
             raise
         raise ForeignModelError(
