@@ -10,8 +10,9 @@ struct Error {
   std::string expected;  ///<
   std::string received;  ///<
 
-  /// Returns "[place] expected `expected`, received `received`".
-  std::string text() const { return "[" + place + "] expected " + expected + ", received " + received; }
+  /// Returns "[place] expected `expected`, received `received`": one line of valid UTF-8, other bytes as
+  /// `\xNN`, for a message may quote a damaged file.
+  std::string text() const;
 };
 
 }  // namespace whit
