@@ -69,10 +69,18 @@ def test_layout_follows_width_and_codebook(tmp_path, scheme, layout, expected):
 
 
 @pytest.mark.parametrize(
-    ("target", "indices"), [("any", False), ("cortex-a72", False), ("x86", True), ("dotprod", True)]
+    ("target", "bits", "indices"),
+    [
+        ("any", 3, False),
+        ("cortex-a72", 3, False),
+        ("x86", 3, True),
+        ("x86", 2, False),
+        ("dotprod", 3, True),
+        ("dotprod", 1, True),
+    ],
 )
-def test_targets_with_dot_products_take_indices_for_four_rows_and_more(tmp_path, target, indices):
-    model = choose_layout(model_of(tmp_path, Scheme("planes", 2)), target=target)
+def test_targets_with_dot_products_take_indices_for_four_rows_and_more(tmp_path, target, bits, indices):
+    model = choose_layout(model_of(tmp_path, Scheme("planes", bits)), target=target)
     assert model.metadata["whit.target"] == target
     found = layouts(model)
     assert found.pop("predictor.embedded.layout") == "E"

@@ -67,8 +67,8 @@ def _has_planes(matrix: QuantizedMatrix) -> bool:
     return matrix.bits <= WIDEST_PLANES_BITS and matrix.codebook is not None and is_additive(matrix.codebook)
 
 
-def _wants_planes(layout: Layout, num_rows: int, target: Target) -> bool:
-    return layout == "P" or (layout == "auto" and target.prefers_planes(num_rows))
+def _wants_planes(layout: Layout, bits: int, num_rows: int, target: Target) -> bool:
+    return layout == "P" or (layout == "auto" and target.prefers_planes(bits, num_rows))
 
 
 def _with_layout(graph: Graph, node: Node, num_rows: int, layout: Layout, target: Target) -> Node:
@@ -76,7 +76,7 @@ def _with_layout(graph: Graph, node: Node, num_rows: int, layout: Layout, target
     rows_of_matrices = (num_rows, 1) if node.op == "LSTM" else (num_rows,)
     matrices = _matrices(graph, node).values()
     chosen = [
-        "P" if _has_planes(matrix) and _wants_planes(layout, rows, target) else "E"
+        "P" if _has_planes(matrix) and _wants_planes(layout, matrix.bits, rows, target) else "E"
         for matrix, rows in zip(matrices, rows_of_matrices, strict=False)
     ]
     if node.op == "Embedding":
