@@ -12,6 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "runtime" / "cpp"
 SOURCES = [
+    "error",
     "quantize",
     "packed_view",
     "packed_product",
