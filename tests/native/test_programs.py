@@ -192,3 +192,16 @@ def test_a_stream_allocates_nothing_per_chunk(native_build, model_file, tmp_path
         assert num_chunks > 10
         assert num_tokens > 3
         assert during == 0
+
+
+def test_the_floor_of_products_is_measured(native_build, tmp_path) -> None:
+    """Every row once, on few weights: the shares have no meaning then."""
+    program, source = tmp_path / "read_floor", ROOT / "benchmarks" / "read_floor.cpp"
+    include = ROOT / "runtime" / "cpp" / "include"
+    command = ["g++", "-std=c++20", "-O1", f"-I{include}", source, native_build / "libwhit_core.a"]
+    subprocess.run([*command, "-pthread", "-o", program], check=True)
+    measured = subprocess.run([program, tmp_path, "1", "2"], capture_output=True, check=True, text=True)
+    rows = [line.split("|")[1:-1] for line in measured.stdout.splitlines()[2:]]
+    assert [row[0].strip() for row in rows] == ["E8", "E5", "E4", "P3", "P2", "P1"]
+    assert all(float(value) > 0 for row in rows for value in row[1:])
+    assert list(tmp_path.iterdir()) == [program]
