@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import distributed
 
 from whit.models.averaged_weights import AveragedWeights
 from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
@@ -78,6 +79,10 @@ def train_recipe(
 def _fit(fabric: Fabric, training: "Callable[..., Training]", threads: int) -> None:
     torch.set_num_threads(threads)
     training(fabric=fabric).fit()
+    if distributed.is_initialized():
+        # Else a process may end while the threads of its group still run, which aborts it.
+        fabric.barrier()
+        distributed.destroy_process_group()
 
 
 class Training:
