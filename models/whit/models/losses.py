@@ -30,13 +30,15 @@ def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tenso
     factor = model.config.subsampling_factor
     lengths = (batch.num_frames + factor - 1) // factor
     loss = encoded.new_zeros((), dtype=torch.float32)
-    if config.loss == "ctc" or config.ctc_weight > 0:
-        share = 1.0 if config.loss == "ctc" else config.ctc_weight
-        loss = loss + share * ctc_loss(model.ctc_logits(encoded), batch, lengths, blank=model.blank)
+    ctc_share = 1.0 if config.loss == "ctc" else config.ctc_weight
+    has_band = config.loss == "transducer" and (config.band_behind > 0 or config.band_ahead > 0)
+    ctc_logits = model.ctc_logits(encoded) if ctc_share > 0 or has_band else None
+    if ctc_logits is not None and ctc_share > 0:
+        loss = loss + ctc_share * ctc_loss(ctc_logits, batch, lengths, blank=model.blank)
     if config.loss == "transducer":
         band = None
-        if config.band_behind or config.band_ahead:
-            band = band_around_ctc(model, encoded, batch, lengths, config)
+        if ctc_logits is not None and has_band:
+            band = band_around_ctc(ctc_logits.detach(), batch, lengths, config, blank=model.blank)
         losses = transducer_loss(
             model.lattice(encoded, batch.targets, band).float(),
             batch.targets,
@@ -52,12 +54,11 @@ def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tenso
 
 
 def band_around_ctc(
-    model: Rnnt, encoded: Tensor, batch: Batch, lengths: Tensor, config: "OptimizationConfig"
+    logits: Tensor, batch: Batch, lengths: Tensor, config: "OptimizationConfig", *, blank: int
 ) -> tuple[Tensor, int]:
     """Returns first nodes (batch, frames) and width of the band around the model's CTC alignment."""
-    with torch.no_grad():
-        log_probs = model.ctc_logits(encoded).float().log_softmax(-1)
-    counts = tokens_by_frame(log_probs, batch.targets, lengths, batch.num_targets, blank=model.blank)
+    log_probs = logits.float().log_softmax(-1)
+    counts = tokens_by_frame(log_probs, batch.targets, lengths, batch.num_targets, blank=blank)
     nodes = batch.targets.shape[1] + 1
     return lattice_band(counts, behind=config.band_behind, ahead=config.band_ahead, nodes=nodes)
 
