@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from whit.models.batch_norm import BatchNorm
 from whit.models.conformer_config import ConformerConfig
-from whit.models.conformer_convolution import BatchNorm, DepthwiseConv1d
+from whit.models.conformer_convolution import DepthwiseConv1d
 from whit.models.conformer_subsampling import CausalConv2d, Subsampling
 from whit.models.dropout import Dropout
 from whit.models.quantizers import QuantizationRule, apply_quantization

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from whit.models.conformer_config import ConformerConfig
+from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.dropout import Dropout
 from whit.models.linear import FloatLinear, Linear
 
@@ -77,12 +78,12 @@ def sinusoids(distance: Tensor, size: int) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), -1).flatten(1).float()
 
 
-class RelativeAttention(nn.Module):
-    """Multi-head self-attention over a chunk and what lies before it."""
+class AttentionWeights(nn.Module):
+    """The parameters of multi-head self-attention with relative positions, whatever a frame sees."""
 
     keeps_float = ("pos_bias_u", "pos_bias_v")
 
-    def __init__(self, config: ConformerConfig, dropout: float) -> None:
+    def __init__(self, config: ConformerConfig | ConformerCtcConfig, dropout: float) -> None:
         super().__init__()
         self.heads = config.heads
         self.dropout = Dropout(dropout)
@@ -94,6 +95,10 @@ class RelativeAttention(nn.Module):
         self.linear_pos = FloatLinear(size, size, bias=False)
         self.pos_bias_u = nn.Parameter(torch.zeros(config.heads, size // config.heads))
         self.pos_bias_v = nn.Parameter(torch.zeros(config.heads, size // config.heads))
+
+
+class RelativeAttention(AttentionWeights):
+    """Multi-head self-attention over a chunk and what lies before it."""
 
     def forward(self, x: Tensor, cache: Tensor, window: Window) -> tuple[Tensor, Tensor]:
         """Returns (batch, frames, d_model) and the next cache.

@@ -4,11 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whit.models.batch_norm import BatchNorm
 from whit.models.conformer_config import ConformerConfig
 from whit.models.linear import Linear
-
-EPSILON = 1e-5
-MOMENTUM = 0.1  # of the running statistics, as torch's
 
 
 class DepthwiseConv1d(nn.Conv1d):
@@ -27,34 +25,6 @@ class DepthwiseConv1d(nn.Conv1d):
         past = cache.shape[1]
         x = torch.cat((cache.to(x.dtype), x), 1)
         return super().forward(x.transpose(1, 2)).transpose(1, 2), x[:, x.shape[1] - past :].float()
-
-
-class BatchNorm(nn.Module):
-    """Normalises each channel over all frames of a batch in training, by running statistics in evaluation."""
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns (batch, frames, channels), frames of padding included in the statistics as in NeMo."""
-        y = functional.batch_norm(
-            x.flatten(0, 1),
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training,
-            MOMENTUM,
-            EPSILON,
-        )
-        return y.view_as(x)
 
 
 class ConvolutionModule(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from whit.models.conformer_convolution import BatchNorm
+from whit.models.batch_norm import BatchNorm
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.conformer_encoder import FeedForward
 from whit.models.dropout import Dropout

@@ -6,38 +6,17 @@ at the input of every convolution, so an utterance's result does not depend on w
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from whit.models.batch_norm import BatchNorm1d
 from whit.models.conv_config import ConvBlockConfig, ConvConfig
 from whit.models.dropout import Dropout
 
-EPSILON, MOMENTUM = 1e-3, 0.1  # NeMo's, of every batch norm of a block
+EPSILON = 1e-3  # NeMo's, of every batch norm of a block
 
 
 def zero_padding(x: Tensor, lengths: Tensor) -> Tensor:
     """Returns x (batch, channels, frames) with zeros from each utterance's length (batch,) on."""
     return x * (torch.arange(x.shape[2], device=x.device) < lengths[:, None]).unsqueeze(1)
-
-
-class BatchNorm1d(nn.Module):
-    """Normalises each channel over the batch's frames in training, by running statistics in evaluation."""
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns x normalised, frames of padding included in the statistics as in NeMo."""
-        mean, variance = self.running_mean, self.running_var
-        return functional.batch_norm(
-            x, mean, variance, self.weight, self.bias, self.training, MOMENTUM, EPSILON
-        )
 
 
 class MaskedConv1d(nn.Conv1d):
@@ -76,7 +55,7 @@ class ConvUnit(nn.Module):
         else:
             self.conv = MaskedConv1d(inputs, block.filters, block)
         self.separable = block.separable
-        self.norm = BatchNorm1d(block.filters)
+        self.norm = BatchNorm1d(block.filters, epsilon=EPSILON)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Returns (batch, filters, frames') and its lengths."""
@@ -95,7 +74,7 @@ class Residual(nn.Module):
         super().__init__()
         shape = ConvBlockConfig(filters=block.filters, kernel_size=1, stride=block.stride)
         self.conv = MaskedConv1d(inputs, block.filters, shape)
-        self.norm = BatchNorm1d(block.filters)
+        self.norm = BatchNorm1d(block.filters, epsilon=EPSILON)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Returns (batch, filters, frames')."""

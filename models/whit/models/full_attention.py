@@ -3,13 +3,10 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from whit.models.conformer_attention import sinusoids
-from whit.models.conformer_ctc_config import ConformerCtcConfig
-from whit.models.dropout import Dropout
-from whit.models.linear import FloatLinear, Linear
+from whit.models.conformer_attention import AttentionWeights, sinusoids
 
 
 def distances(frames: int, size: int) -> Tensor:
@@ -29,23 +26,8 @@ def by_distance(scores: Tensor) -> Tensor:
     return flat.view(*flat.shape[:-1], frames, columns)[..., :frames]
 
 
-class FullAttention(nn.Module):
+class FullAttention(AttentionWeights):
     """Multi-head self-attention over whole utterances."""
-
-    keeps_float = ("pos_bias_u", "pos_bias_v")
-
-    def __init__(self, config: ConformerCtcConfig, dropout: float) -> None:
-        super().__init__()
-        self.heads = config.heads
-        self.dropout = Dropout(dropout)
-        size = config.d_model
-        self.linear_q = Linear(size, size)
-        self.linear_k = Linear(size, size)
-        self.linear_v = Linear(size, size)
-        self.linear_out = Linear(size, size)
-        self.linear_pos = FloatLinear(size, size, bias=False)
-        self.pos_bias_u = nn.Parameter(torch.zeros(config.heads, size // config.heads))
-        self.pos_bias_v = nn.Parameter(torch.zeros(config.heads, size // config.heads))
 
     def forward(self, x: Tensor, positions: Tensor, valid: Tensor) -> Tensor:
         """Returns (batch, frames, d_model).
