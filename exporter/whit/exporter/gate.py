@@ -121,5 +121,4 @@ def _features(recording: Recording, *, num_mels: int, tail_ms: int) -> Array:
 
 def _wer(recordings: Sequence[Recording], transcripts: Sequence[str]) -> float:
     """Returns a word error rate, percent."""
-    result = score(recordings, transcripts)
-    return 100 * result.num_errors / result.num_words
+    return score(recordings, transcripts).wer["utterance"].estimate
