@@ -19,21 +19,24 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="this system has
 MIB = 1 << 20
 
 
+def fresh_pages(size: int) -> mmap.mmap:
+    """Returns pages of this process alone, each written to (malloc might hand out some that it already holds)."""
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    pages[:: mmap.PAGESIZE] = b"x" * (size // mmap.PAGESIZE)
+    return pages
+
+
 def test_private_memory_is_counted():
     before = process_memory.process_memory()
-    held = bytearray(32 * MIB)
-    held[:: mmap.PAGESIZE] = b"x" * len(held[:: mmap.PAGESIZE])
-    grown = process_memory.process_memory().private_dirty - before.private_dirty
+    with fresh_pages(32 * MIB):
+        grown = process_memory.process_memory().private_dirty - before.private_dirty
     # Whatever else the interpreter does meanwhile stays far below a MiB.
     assert abs(grown - 32 * MIB) < MIB
-    del held
 
 
 def test_peak_can_be_reset():
-    held = bytearray(64 * MIB)
-    held[:: mmap.PAGESIZE] = b"x" * len(held[:: mmap.PAGESIZE])
-    high = process_memory.peak_rss_bytes()
-    del held
+    with fresh_pages(64 * MIB):
+        high = process_memory.peak_rss_bytes()
     if not process_memory.reset_peak_rss():
         pytest.skip("this system does not allow writing clear_refs")
     assert process_memory.peak_rss_bytes() <= high - 60 * MIB
