@@ -3,7 +3,7 @@ import pytest
 from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, TOKENS, Scheme, random_checkpoint, shapes_of
 from safetensors.numpy import save_file
 
-from whit.exporter.checkpoint import is_additive, read_checkpoint, tensor_shapes
+from whit.exporter.checkpoint import read_checkpoint, tensor_shapes
 from whit.exporter.config import ModelConfig
 from whit.exporter.errors import (
     CheckpointFileError,
@@ -14,6 +14,7 @@ from whit.exporter.errors import (
     TensorValueError,
 )
 from whit.exporter.quantized_matrix import QuantizedMatrix
+from whit.exporter.quantized_parts import is_additive
 
 HH = "encoder.lstm.1.weight_hh"
 

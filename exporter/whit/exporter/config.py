@@ -1,22 +1,22 @@
-"""config.json of a checkpoint, checked (docs/format.md, section 5)."""
+"""config.json of a transducer's checkpoint, checked (docs/format.md, section 5)."""
 
-import json
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
 
+from whit.exporter.config_fields import (
+    QuantizationEntry,
+    check_tokens,
+    load_object,
+    name_in,
+    quantization_in,
+    section_in,
+    tokens_in,
+)
 from whit.exporter.conformer_config import ConformerConfig
-from whit.exporter.errors import CheckpointFileError, CheckpointVersionError, ConfigError
+from whit.exporter.errors import ConfigError
 from whit.exporter.transducer_config import LARGEST, StateShapes, TransducerConfig
 
-FORMAT, VERSION = "whit-checkpoint", 1
 FRAME_SHIFT_MS = 10
-BLANK = "<blk>"
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Config = TypeVar("Config", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,23 +109,6 @@ class StreamingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizationEntry:
-    """Scheme and width of one quantized tensor."""
-
-    scheme: str
-    bits: int
-
-    def __post_init__(self) -> None:
-        if self.scheme not in ("linear", "codebook", "planes"):
-            raise ConfigError(f"expected scheme 'linear', 'codebook' or 'planes', received {self.scheme!r}")
-        widest = {"linear": 8, "codebook": 6, "planes": 3}[self.scheme]
-        if not (type(self.bits) is int and 1 <= self.bits <= widest):
-            raise ConfigError(
-                f"expected 1 to {widest} bits for scheme {self.scheme!r}, received {self.bits!r}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
 class CheckpointConfig:
     """Everything that config.json says.
 
@@ -158,7 +141,7 @@ class CheckpointConfig:
                 f"[streaming.chunk_ms] expected {self.model.chunk_frames * FRAME_SHIFT_MS} "
                 f"(model.chunk={self.model.chunk}), received {self.streaming.chunk_ms}"
             )
-        _check_tokens(self.tokens)
+        check_tokens(self.tokens)
 
     @property
     def chunk_frames(self) -> int:
@@ -179,82 +162,13 @@ def parse_config(text: str) -> CheckpointConfig:
         CheckpointVersionError: another format, version or architecture.
         ConfigError: a field is missing, unknown or out of range.
     """
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointFileError(
-            f"[config.json] expected JSON, received text that fails with: {error}"
-        ) from error
-    if not isinstance(raw, dict):
-        raise CheckpointFileError(f"[config.json] expected a JSON object, received {type(raw).__name__}")
-    for key, accepted in (
-        ("format", (FORMAT,)),
-        ("version", (VERSION,)),
-        ("architecture", tuple(ARCHITECTURES)),
-    ):
-        if raw.get(key) not in accepted or isinstance(raw.get(key), bool):
-            expected = " or ".join(map(repr, accepted))
-            raise CheckpointVersionError(
-                f"[config.json: {key}] expected {expected}, received {raw.get(key)!r}"
-            )
-    tokens = raw.get("tokens")
-    if not (isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)):
-        raise ConfigError(
-            f"[config.json: tokens] expected a list of strings, received {type(tokens).__name__}"
-        )
-    name = raw.get("name")
-    if not (isinstance(name, str) and name.isprintable()):
-        raise ConfigError(f"[config.json: name] expected printable text, received {name!a}")
-    quantization = {}
-    for tensor, entry in _object(raw, "quantization").items():
-        try:
-            quantization[tensor] = _section(QuantizationEntry, {"entry": entry}, "entry")
-        except ConfigError as error:
-            raise ConfigError(f"[quantization: {tensor!r}] {error}") from error
+    raw = load_object(text, tuple(ARCHITECTURES))
     return CheckpointConfig(
-        name=name,
-        model=_section(ARCHITECTURES[raw["architecture"]], raw, "model"),
-        frontend=_section(FrontendConfig, raw, "frontend"),
-        streaming=_section(StreamingConfig, raw, "streaming"),
-        tokens=tuple(tokens),
-        quantization=quantization,
+        name=name_in(raw),
+        tokens=tokens_in(raw),
+        quantization=quantization_in(raw),
+        model=section_in(ARCHITECTURES[raw["architecture"]], raw, "model"),
+        frontend=section_in(FrontendConfig, raw, "frontend"),
+        streaming=section_in(StreamingConfig, raw, "streaming"),
         text=text,
     )
-
-
-def _object(raw: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = raw.get(key)
-    if not isinstance(value, dict):
-        raise ConfigError(f"[config.json: {key}] expected an object, received {type(value).__name__}")
-    return value
-
-
-def _section(config: type[Config], raw: Mapping[str, Any], key: str) -> Config:
-    """Makes a configuration from one object of the file: every field without a default present, no other."""
-    values = _object(raw, key)
-    needed = {field.name: field.default is MISSING for field in fields(config)}
-    expected = list(needed)
-    missing = [name for name in expected if name not in values and needed[name]]
-    unknown = [name for name in values if name not in expected]
-    problems = [f"no {name}" for name in missing] + [f"unknown {name!r}" for name in unknown]
-    if problems:
-        raise ConfigError(
-            f"[config.json: {key}] expected the fields {', '.join(expected)}, received {', '.join(problems)}"
-        )
-    return config(**values)
-
-
-def _fits_line(character: str) -> bool:
-    return not character.isspace() and unicodedata.category(character) not in ("Cc", "Cs")
-
-
-def _check_tokens(tokens: tuple[str, ...]) -> None:
-    """Refuses tokens that a line `token id` of tokens.txt cannot hold."""
-    if not 1 <= len(tokens) < LARGEST:
-        raise ConfigError(f"[tokens] expected 1 to {LARGEST - 1} tokens, received {len(tokens)}")
-    bad = [token for token in tokens if not token or token == BLANK or not all(map(_fits_line, token))]
-    if bad:
-        raise ConfigError(f"[tokens] expected non-empty tokens without white space, received {bad[0]!a}")
-    if len(set(tokens)) != len(tokens):
-        twice = next(token for token in tokens if tokens.count(token) > 1)
-        raise ConfigError(f"[tokens] expected each token once, received {twice!r} again")

@@ -62,3 +62,8 @@ def num_tiles(rows: int, *, lstm: bool) -> int:
     """Returns the 16-row tiles of the packed matrix, which has a multiple of 32 rows."""
     packed_rows = TILE_ROWS * -(-rows // 4 // 4) if lstm else rows
     return 2 * -(-packed_rows // (2 * TILE_ROWS))
+
+
+def is_lstm_matrix(name: str) -> bool:
+    """Tells whether the rows of a tensor are the gates of an LSTM."""
+    return name.endswith((".weight_ih", ".weight_hh"))

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Literal
 
-from whit.exporter.checkpoint import is_additive
 from whit.exporter.errors import LayoutError
 from whit.exporter.ir import Graph, Model, Node
 from whit.exporter.passes.bind_frames import bind_frames
 from whit.exporter.quantized_matrix import QuantizedMatrix
+from whit.exporter.quantized_parts import is_additive
 from whit.exporter.target import ANY, TARGETS, Target
 
 Layout = Literal["auto", "E", "P"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from whit.exporter.config import BLANK
+from whit.exporter.config_fields import BLANK
 
 
 def write_tokens(folder: Path, tokens: Sequence[str]) -> None:

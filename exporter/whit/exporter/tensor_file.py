@@ -1,0 +1,87 @@
+"""model.safetensors: which tensors it must hold, and reading exactly those."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from whit.exporter.config_fields import QuantizationEntry
+from whit.exporter.errors import CheckpointFileError, TensorSetError, TensorValueError
+from whit.exporter.quantized_matrix import WIDEST_CODEBOOK_BITS, is_lstm_matrix, num_tiles
+
+FLOATS = ("float16", "float32")
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """What a tensor of the file must look like: any of some shapes and element types."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    types: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{' or '.join(self.types)} {' or '.join(map(str, self.shapes))}"
+
+
+def stored_tensors(
+    shapes: Mapping[str, tuple[int, ...]], quantization: Mapping[str, QuantizationEntry]
+) -> dict[str, StoredTensor]:
+    """Returns what the file must hold: a quantized tensor is its index, scale and codebook."""
+    stored = {}
+    for name, shape in shapes.items():
+        if name not in quantization:
+            stored[name] = StoredTensor((shape,), FLOATS)
+            continue
+        bits = quantization[name].bits
+        stored[f"{name}.index"] = StoredTensor((shape,), ("uint8",))
+        stored[f"{name}.scale"] = StoredTensor((shape[:1],), ("float32",))
+        if bits <= WIDEST_CODEBOOK_BITS:
+            tiles = num_tiles(shape[0], lstm=is_lstm_matrix(name))
+            stored[f"{name}.codebook"] = StoredTensor(((1, 2**bits), (tiles, 2**bits)), ("int8",))
+    return stored
+
+
+TYPES = {"F16": "float16", "F32": "float32", "U8": "uint8", "I8": "int8"}
+
+
+def read_tensors(path: Path, expected: Mapping[str, StoredTensor]) -> dict[str, NDArray[np.generic]]:
+    """Reads a safetensors file whose tensors are exactly the expected ones."""
+    try:
+        with safe_open(path, framework="np") as file:
+            names = set(file.keys())
+            problems = [f"no {name} ({stored})" for name, stored in expected.items() if name not in names]
+            problems += [f"unknown {name!r}" for name in sorted(names - set(expected))]
+            for name in sorted(names & set(expected)):
+                view = file.get_slice(name)
+                shape, kind = tuple(view.get_shape()), TYPES.get(view.get_dtype(), view.get_dtype())
+                if shape not in expected[name].shapes or kind not in expected[name].types:
+                    problems.append(f"{name} as {kind} {shape} instead of {expected[name]}")
+            if problems:
+                raise TensorSetError(
+                    f"[{path}] expected the tensors of config.json, received {'; '.join(problems)}"
+                )
+            return {name: file.get_tensor(name) for name in expected}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointFileError(f"[{path}] expected a safetensors file, received: {error}") from error
+
+
+def check_finite(tensors: Mapping[str, NDArray[np.generic]]) -> None:
+    """Names every tensor with NaN or infinity and the first place of one."""
+    problems = []
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(tensor))[0])
+            problems.append(f"{tensor[at]} in {name} at {list(at)}")
+    if problems:
+        raise TensorValueError(f"[checkpoint] expected finite numbers, received {'; '.join(problems)}")
+
+
+def check_variances(tensors: Mapping[str, NDArray[np.generic]]) -> None:
+    """Refuses a batch norm with a negative variance."""
+    for name in (name for name in tensors if name.endswith(".running_var")):
+        least = tensors[name].astype(np.float32).min()
+        if least < 0:
+            raise TensorValueError(f"[{name}] expected no negative variance, received {least}")
