@@ -47,6 +47,10 @@ class LayoutError(ExportError, ValueError):
     """A matrix cannot be written in the layout that was asked for."""
 
 
+class RequantizationError(ExportError, ValueError):
+    """A real factor has no integer form: its scales contradict one another."""
+
+
 class GraphError(ExportError):
     """A graph is not well formed: the exporter itself is at fault."""
 
