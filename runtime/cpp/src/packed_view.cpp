@@ -22,9 +22,10 @@ void check_count(std::string_view place, const char* name, const PackedArrays& a
     fail(place, text(name, " of ", expected, " values for ", describe(a)), text(received));
 }
 
-// Kernels rely on the range: four products must fit 16 bits (docs/format.md, section 1).
+// Kernels rely on the range: four products must fit 16 bits (docs/format.md, section 1); in integer-only
+// operators an activation may be -128 (section 10).
 void check_value(std::string_view place, const PackedMatrix& w, size_t tile, int value) {
-  const int low = w.bits <= 4 ? -64 : -127;
+  const int low = w.bits > 4 ? -127 : w.scale ? -64 : -63;
   const int high = w.bits <= 4 ? 63 : 127;
   if (value < low || value > high) {
     fail(place, text("codebook values in [", low, ", ", high, "]"), text(value, " in tile ", tile));
@@ -70,8 +71,9 @@ void check_codebook(std::string_view place, const PackedMatrix& w, const PackedA
 
 PackedMatrix view_packed_matrix(std::string_view place, const PackedArrays& a) {
   if (a.layout != "E" && a.layout != "P") fail(place, "layout \"E\" or \"P\"", text('"', a.layout, '"'));
+  if (a.integer && a.layout != "E") fail(place, "layout \"E\"", text('"', a.layout, '"'));
   check_range(place, "rows", a.rows, 1, kMaxRows);
-  check_range(place, "cols", a.cols, 1, kMaxCols);
+  check_range(place, "cols", a.cols, 1, a.integer ? kMaxCols - 1 : kMaxCols);
   check_range(place, text("bits of layout ", a.layout).c_str(), a.bits, 1, a.layout == "E" ? 8 : 3);
   const PackedMatrix w{
       .rows = size_t(a.rows),
@@ -80,14 +82,14 @@ PackedMatrix view_packed_matrix(std::string_view place, const PackedArrays& a) {
       .layout = a.layout == "E" ? Layout::kE : Layout::kP,
       .data = static_cast<const uint8_t*>(a.data),
       .codebook = static_cast<const int8_t*>(a.codebook),
-      .scale = FloatView(a.scale),
+      .scale = a.integer ? FloatView() : FloatView(a.scale),
       .bias = FloatView(a.bias),
   };
   const size_t data_bytes = w.padded_rows() / 8 * w.padded_cols() * size_t(w.bits);
   if (a.data_bytes != data_bytes)
     fail(place, text("data of ", data_bytes, " bytes for ", describe(a)), text(a.data_bytes));
   check_codebook(place, w, a);
-  check_count(place, "scale", a, w.padded_rows(), a.scale_count);
+  check_count(place, "scale", a, a.integer ? 0 : w.padded_rows(), a.scale_count);
   if (a.bias) check_count(place, "bias", a, w.padded_rows(), a.bias_count);
   return w;
 }

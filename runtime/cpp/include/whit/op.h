@@ -44,6 +44,16 @@ class TensorMemory {
   }
   float* write_floats(size_t tensor) const { return reinterpret_cast<float*>(write(tensor)); }
 
+  /// The same for values of a known type; none of the two is a constant.
+  template <typename T>
+  const T* read_as(size_t tensor) const {
+    return reinterpret_cast<const T*>(write(tensor));
+  }
+  template <typename T>
+  T* write_as(size_t tensor) const {
+    return reinterpret_cast<T*>(write(tensor));
+  }
+
  private:
   const Place* places_;
   std::byte* arena_;

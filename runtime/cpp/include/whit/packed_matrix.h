@@ -33,7 +33,7 @@ struct PackedMatrix {
   Layout layout;           ///<
   const uint8_t* data;     ///< (padded rows * padded cols * bits / 8,)
   const int8_t* codebook;  ///< (padded rows / 16, codebook_width), or null from 7 bits
-  FloatView scale;         ///< (padded rows,)
+  FloatView scale;         ///< (padded rows,), or null where the operator computes in integers
   FloatView bias;          ///< (padded rows,), or null
 
   size_t padded_rows() const { return padded(rows); }

@@ -21,6 +21,7 @@ struct PackedArrays {
   size_t codebook_width;       ///<
   const void* scale;           ///< float (scale_count,)
   size_t scale_count;          ///<
+  bool integer = false;        ///< of an integer-only operator: layout E, no scale
   const void* bias = nullptr;  ///< float (bias_count,), or null
   size_t bias_count = 0;       ///<
 };

@@ -14,7 +14,7 @@
 namespace whit {
 
 /// Element types, with their numbers in the schema.
-enum class TensorType : uint8_t { kFloat32 = 0, kInt32 = 2, kUint8 = 3, kInt8 = 9 };
+enum class TensorType : uint8_t { kFloat32 = 0, kInt32 = 2, kUint8 = 3, kInt16 = 7, kInt8 = 9 };
 
 size_t element_bytes(TensorType type);
 const char* type_name(TensorType type);

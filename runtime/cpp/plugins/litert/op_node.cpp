@@ -18,6 +18,8 @@ const char* type_text(int type) {
       return "uint8";
     case kInt8:
       return "int8";
+    case kInt16:
+      return "int16";
     case kInt32:
       return "int32";
     default:
@@ -25,7 +27,10 @@ const char* type_text(int type) {
   }
 }
 
-size_t element_bytes(ElementType type) { return type == kFloat || type == kInt32 ? 4 : 1; }
+size_t element_bytes(ElementType type) {
+  if (type == kInt16) return 2;
+  return type == kFloat || type == kInt32 ? 4 : 1;
+}
 
 bool is_constant(const TfLiteTensor& tensor) {
   return tensor.allocation_type == kMmapRo || tensor.allocation_type == kPersistentRo;
@@ -128,10 +133,14 @@ Tensor OpNode::required_constant(TfLiteContext* context, size_t index, const std
   return *out;
 }
 
+void OpNode::expect_values(const std::string& name, size_t expected, size_t received) const {
+  if (received != expected) fail(op_, text(name, " of ", expected, " values"), text(received));
+}
+
 void OpNode::resize_output(TfLiteContext* context, size_t index, const char* name,
-                           const std::vector<int64_t>& shape) const {
+                           const std::vector<int64_t>& shape, ElementType type) const {
   TfLiteTensor& out = tensor(context, outputs_, index, name);
-  if (out.type != kFloat) fail(op_, text(name, " of float"), type_text(out.type));
+  if (out.type != type) fail(op_, text(name, " of ", type_text(type)), type_text(out.type));
   if (is_constant(out)) fail(op_, text(name, " to be computed"), "a constant of the file");
   auto* dims = static_cast<TfLiteIntArray*>(std::malloc((1 + shape.size()) * sizeof(int)));
   if (!dims) throw std::bad_alloc();
@@ -142,13 +151,13 @@ void OpNode::resize_output(TfLiteContext* context, size_t index, const char* nam
   }
 }
 
-float* OpNode::output(TfLiteContext* context, size_t index, const char* name,
-                      const std::vector<int64_t>& shape) const {
+void* OpNode::output_bytes(TfLiteContext* context, size_t index, const char* name, ElementType type,
+                           const std::vector<int64_t>& shape) const {
   const TfLiteTensor& raw = tensor(context, outputs_, index, name);
-  const Tensor out = read(raw, name, kFloat);
+  const Tensor out = read(raw, name, type);
   if (out.shape != shape) fail(op_, text(name, " of shape ", to_text(shape)), to_text(out.shape));
   if (!out.data && out.count()) fail(op_, text(name, " with memory"), "none");
-  return static_cast<float*>(out.data);
+  return out.data;
 }
 
 }  // namespace whit::litert

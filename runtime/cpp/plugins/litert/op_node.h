@@ -2,9 +2,11 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "tflite_abi.h"
@@ -44,15 +46,36 @@ class OpNode {
                                  ElementType type, size_t rank) const;
   Tensor required_constant(TfLiteContext* context, size_t index, const std::string& name, ElementType type,
                            size_t rank) const;
+  /// Returns a copy of a constant vector of `count` values, at an address that suits T.
+  template <typename T>
+  std::vector<T> constant_vector(TfLiteContext* context, size_t index, const std::string& name,
+                                 size_t count) const {
+    const Tensor tensor = required_constant(context, index, name, type_of<T>(), 1);
+    expect_values(name, count, tensor.count());
+    std::vector<T> values(count);
+    std::memcpy(values.data(), tensor.data, count * sizeof(T));
+    return values;
+  }
 
   /// Gives an output its shape; only while the graph is prepared.
   void resize_output(TfLiteContext* context, size_t index, const char* name,
-                     const std::vector<int64_t>& shape) const;
-  /// Returns an output, whose shape must be what `resize_output` gave it.
-  float* output(TfLiteContext* context, size_t index, const char* name,
-                const std::vector<int64_t>& shape) const;
+                     const std::vector<int64_t>& shape, ElementType type = kFloat) const;
+  /// Returns an output, whose shape and type must be what `resize_output` gave it.
+  template <typename T = float>
+  T* output(TfLiteContext* context, size_t index, const char* name, const std::vector<int64_t>& shape) const {
+    return static_cast<T*>(output_bytes(context, index, name, type_of<T>(), shape));
+  }
 
  private:
+  template <typename T>
+  static constexpr ElementType type_of() {
+    if (std::is_same_v<T, int8_t>) return kInt8;
+    if (std::is_same_v<T, int16_t>) return kInt16;
+    return std::is_same_v<T, int32_t> ? kInt32 : kFloat;
+  }
+  void* output_bytes(TfLiteContext* context, size_t index, const char* name, ElementType type,
+                     const std::vector<int64_t>& shape) const;
+  void expect_values(const std::string& name, size_t expected, size_t received) const;
   TfLiteTensor& tensor(TfLiteContext* context, const std::vector<int>& indices, size_t index,
                        const std::string& name) const;
   Tensor read(const TfLiteTensor& tensor, const std::string& name, ElementType type) const;

@@ -11,7 +11,10 @@ PackedMatrix read_packed_matrix(const OpNode& node, TfLiteContext* context, cons
   const std::string place = text(node.op(), space, matrix);
   if (shape.layout != 0 && shape.layout != 1) fail(place, "layout 0 (E) or 1 (P)", text(shape.layout));
   const Tensor data = node.required_constant(context, inputs.data, text(matrix, space, "data"), kUint8, 1);
-  const Tensor scale = node.required_constant(context, inputs.scale, text(matrix, space, "scale"), kFloat, 1);
+  std::optional<Tensor> scale;
+  if (inputs.scale != kNoInput) {
+    scale = node.required_constant(context, inputs.scale, text(matrix, space, "scale"), kFloat, 1);
+  }
   const std::optional<Tensor> codebook =
       node.constant(context, inputs.codebook, text(matrix, space, "codebook"), kInt8, 2);
   std::optional<Tensor> bias;
@@ -26,8 +29,9 @@ PackedMatrix read_packed_matrix(const OpNode& node, TfLiteContext* context, cons
                                        .codebook = codebook ? codebook->data : nullptr,
                                        .codebook_tiles = codebook ? size_t(codebook->shape[0]) : 0,
                                        .codebook_width = codebook ? size_t(codebook->shape[1]) : 0,
-                                       .scale = scale.data,
-                                       .scale_count = scale.count(),
+                                       .scale = scale ? scale->data : nullptr,
+                                       .scale_count = scale ? scale->count() : 0,
+                                       .integer = !scale,
                                        .bias = bias ? bias->data : nullptr,
                                        .bias_count = bias ? bias->count() : 0,
                                    });

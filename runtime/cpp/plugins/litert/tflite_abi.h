@@ -133,7 +133,7 @@ inline constexpr TfLiteStatus kOk = 0;
 inline constexpr TfLiteStatus kError = 1;
 
 /// Values of enum TfLiteType.
-enum ElementType : int { kFloat = 1, kInt32 = 2, kUint8 = 3, kInt8 = 9 };
+enum ElementType : int { kFloat = 1, kInt32 = 2, kUint8 = 3, kInt16 = 7, kInt8 = 9 };
 
 /// Values of enum TfLiteAllocationType that mean constant.
 inline constexpr int kMmapRo = 1;

@@ -16,6 +16,8 @@ const char* type_text(int type) {
       return "uint8";
     case kInt8:
       return "int8";
+    case kInt16:
+      return "int16";
     case kInt32:
       return "int32";
     default:
@@ -98,6 +100,10 @@ Tensor Node::required_vector(size_t index, const std::string& name, ElementType 
   return *tensor;
 }
 
+void Node::expect_values(const std::string& name, size_t expected, size_t received) const {
+  if (received != expected) fail(op_, text(name, " of ", expected, " values"), text(received));
+}
+
 Tensor Call::input(size_t index, const char* name, ElementType type,
                    const std::vector<int64_t>& shape) const {
   const OrtValue* value = nullptr;
@@ -116,13 +122,13 @@ void Call::expect_absent(size_t index, const char* name) const {
   if (value) fail(op_, text(name, " to be a constant initializer"), "a computed value");
 }
 
-float* Call::output(size_t index, const char* name, const std::vector<int64_t>& shape) const {
+void* Call::output_bytes(size_t index, const char* name, const std::vector<int64_t>& shape) const {
   OrtValue* value = nullptr;
   check(call<KernelContext_GetOutput>(api_, context_, index, shape.data(), shape.size(), &value));
   if (!value) fail(op_, text("output ", name, " to be used"), "an empty name");
   void* data = nullptr;
   check(call<GetTensorMutableData>(api_, value, &data));
-  return static_cast<float*>(data);
+  return data;
 }
 
 }  // namespace whit::ort

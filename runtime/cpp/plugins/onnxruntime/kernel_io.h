@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,8 +45,20 @@ class Node {
   std::optional<Tensor> constant(size_t index, const std::string& name, ElementType type) const;
   /// Returns a constant input of rank 1.
   Tensor required_vector(size_t index, const std::string& name, ElementType type) const;
+  /// Returns a copy of one of `count` values, at an address that suits T.
+  template <typename T>
+  std::vector<T> constant_vector(size_t index, const std::string& name, ElementType type,
+                                 size_t count) const {
+    const Tensor tensor = required_vector(index, name, type);
+    expect_values(name, count, tensor.count());
+    std::vector<T> values(count);
+    std::memcpy(values.data(), tensor.data, count * sizeof(T));
+    return values;
+  }
 
  private:
+  void expect_values(const std::string& name, size_t expected, size_t received) const;
+
   const char* op_;
   OrtApi* api_;
   const OrtKernelInfo* info_;
@@ -60,9 +73,15 @@ class Call {
   Tensor input(size_t index, const char* name, ElementType type, const std::vector<int64_t>& shape) const;
   /// Refuses an input that was absent or computed when the kernel was made, and is there now.
   void expect_absent(size_t index, const char* name) const;
-  float* output(size_t index, const char* name, const std::vector<int64_t>& shape) const;
+  /// @tparam T  as the operator's output is declared
+  template <typename T = float>
+  T* output(size_t index, const char* name, const std::vector<int64_t>& shape) const {
+    return static_cast<T*>(output_bytes(index, name, shape));
+  }
 
  private:
+  void* output_bytes(size_t index, const char* name, const std::vector<int64_t>& shape) const;
+
   const char* op_;
   OrtApi* api_;
   OrtKernelContext* context_;

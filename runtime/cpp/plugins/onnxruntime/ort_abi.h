@@ -65,7 +65,7 @@ namespace whit::ort {
 inline constexpr uint32_t kApiVersion = 17;  // ONNX Runtime 1.17: the first with every function below
 
 /// Values of enum ONNXTensorElementDataType.
-enum ElementType : int { kFloat = 1, kUint8 = 2, kInt8 = 3, kInt32 = 6 };
+enum ElementType : int { kFloat = 1, kUint8 = 2, kInt8 = 3, kInt16 = 5, kInt32 = 6 };
 
 /// Values of enum OrtErrorCode, OrtMemType and OrtCustomOpInputOutputCharacteristic.
 inline constexpr int kInvalidArgument = 2;

@@ -9,7 +9,10 @@ PackedMatrix read_packed_matrix(const Node& node, const char* matrix, const Pack
                                 int64_t rows, int64_t cols, int64_t bits, const std::string& layout) {
   const char* space = *matrix ? " " : "";
   const Tensor data = node.required_vector(inputs.data, text(matrix, space, "data"), kUint8);
-  const Tensor scale = node.required_vector(inputs.scale, text(matrix, space, "scale"), kFloat);
+  std::optional<Tensor> scale;
+  if (inputs.scale != kNoInput) {
+    scale = node.required_vector(inputs.scale, text(matrix, space, "scale"), kFloat);
+  }
   const std::optional<Tensor> codebook =
       node.constant(inputs.codebook, text(matrix, space, "codebook"), kInt8);
   if (codebook && codebook->shape.size() != 2) {
@@ -29,8 +32,9 @@ PackedMatrix read_packed_matrix(const Node& node, const char* matrix, const Pack
                                        .codebook = codebook ? codebook->data : nullptr,
                                        .codebook_tiles = codebook ? size_t(codebook->shape[0]) : 0,
                                        .codebook_width = codebook ? size_t(codebook->shape[1]) : 0,
-                                       .scale = scale.data,
-                                       .scale_count = scale.count(),
+                                       .scale = scale ? scale->data : nullptr,
+                                       .scale_count = scale ? scale->count() : 0,
+                                       .integer = !scale,
                                        .bias = bias ? bias->data : nullptr,
                                        .bias_count = bias ? bias->count() : 0,
                                    });

@@ -14,7 +14,7 @@ inline constexpr size_t kNoInput = SIZE_MAX;
 struct PackedInputs {
   size_t data;
   size_t codebook;
-  size_t scale;
+  size_t scale = kNoInput;  ///< none where the operator computes in integers
   size_t bias = kNoInput;
 };
 

@@ -98,6 +98,12 @@ std::optional<std::span<const std::byte>> Node::constant(size_t i, std::string_v
   return tensor.constant;
 }
 
+void Node::expect_bytes(std::string_view name, size_t expected, size_t received) const {
+  if (expected == 0 || received != expected) {
+    fail(place_, text(name, " of ", expected, " bytes"), text(received));
+  }
+}
+
 std::vector<int32_t> Node::attributes(size_t count) const {
   std::vector<int32_t> values(count);
   if (op_.custom_options.size() != count * sizeof(int32_t)) {
@@ -119,9 +125,9 @@ PackedMatrix Node::packed_matrix(std::string_view matrix, const PackedInputs& in
   const std::string prefix = text(matrix, space);
   const auto data = constant(inputs.data, prefix + "data", TensorType::kUint8, 1);
   const auto codebook = constant(inputs.codebook, prefix + "codebook", TensorType::kInt8, 2);
-  const auto scale = constant(inputs.scale, prefix + "scale", TensorType::kFloat32, 1);
-  if (!data || !scale) fail(place_, text(prefix, "data and scale"), "none");
-  std::optional<std::span<const std::byte>> bias;
+  std::optional<std::span<const std::byte>> scale, bias;
+  if (inputs.scale) scale = constant(*inputs.scale, prefix + "scale", TensorType::kFloat32, 1);
+  if (!data || (inputs.scale && !scale)) fail(place_, text(prefix, "data and scale"), "none");
   if (inputs.bias) bias = constant(*inputs.bias, "bias", TensorType::kFloat32, 1);
   const Shape codebook_shape = codebook ? input_tensor(inputs.codebook).shape : Shape{};
   const char* layouts[] = {"E", "P"};
@@ -138,8 +144,9 @@ PackedMatrix Node::packed_matrix(std::string_view matrix, const PackedInputs& in
                                 .codebook = codebook ? codebook->data() : nullptr,
                                 .codebook_tiles = size_t(codebook_shape.dims[0]),
                                 .codebook_width = size_t(codebook_shape.dims[1]),
-                                .scale = scale->data(),
-                                .scale_count = scale->size() / sizeof(float),
+                                .scale = scale ? scale->data() : nullptr,
+                                .scale_count = scale ? scale->size() / sizeof(float) : 0,
+                                .integer = !inputs.scale,
                                 .bias = bias ? bias->data() : nullptr,
                                 .bias_count = bias ? bias->size() / sizeof(float) : 0,
                             });

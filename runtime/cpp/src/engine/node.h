@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -24,7 +25,7 @@ struct Operand {
 struct PackedInputs {
   size_t data;
   size_t codebook;
-  size_t scale;
+  std::optional<size_t> scale = {};  ///< none where the operator computes in integers
   std::optional<size_t> bias = {};
 };
 
@@ -70,6 +71,16 @@ class Node {
   std::optional<std::span<const std::byte>> constant(size_t i, std::string_view name, TensorType type,
                                                      int rank) const;
 
+  /// Returns the values of a constant vector of an operator of ours, at an address that suits T.
+  template <typename T>
+  std::vector<T> constant_vector(size_t i, std::string_view name, TensorType type, size_t count) const {
+    const auto content = constant(i, name, type, 1);
+    std::vector<T> values(count);
+    expect_bytes(name, count * sizeof(T), content ? content->size() : 0);
+    std::memcpy(values.data(), content->data(), content->size());
+    return values;
+  }
+
   /// Returns the attributes of an operator of ours.
   std::vector<int32_t> attributes(size_t count) const;
   /// The same where all are floats.
@@ -96,6 +107,7 @@ class Node {
 
  private:
   void check_options_type(uint8_t expected) const;
+  void expect_bytes(std::string_view name, size_t expected, size_t received) const;
   Operand checked(int32_t tensor, std::string_view name, TensorType type,
                   std::initializer_list<int64_t> dims) const;
 

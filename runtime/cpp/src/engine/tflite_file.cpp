@@ -150,7 +150,7 @@ class Reader {
                         .type = TensorType(table.scalar<uint8_t>(1, 0, "Tensor.type"))};
     const std::string place = text("tensor ", tensor.name);
     if (element_bytes(tensor.type) == 0) {
-      fail(place, "type float32, int32, uint8 or int8", text("type ", int(tensor.type)));
+      fail(place, "type float32, int32, uint8, int16 or int8", text("type ", int(tensor.type)));
     }
     const FlatVector dims = table.scalars<int32_t>(0, Shape::kMaxRank, "Tensor.shape");
     tensor.shape.rank = int(dims.count());
@@ -267,6 +267,8 @@ size_t element_bytes(TensorType type) {
     case TensorType::kFloat32:
     case TensorType::kInt32:
       return 4;
+    case TensorType::kInt16:
+      return 2;
     case TensorType::kUint8:
     case TensorType::kInt8:
       return 1;
@@ -282,6 +284,8 @@ const char* type_name(TensorType type) {
       return "int32";
     case TensorType::kUint8:
       return "uint8";
+    case TensorType::kInt16:
+      return "int16";
     case TensorType::kInt8:
       return "int8";
   }

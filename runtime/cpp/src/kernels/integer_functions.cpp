@@ -1,0 +1,48 @@
+#include "kernels/integer_functions.h"
+
+#include <algorithm>
+
+#include "whit/requantize.h"
+
+namespace whit {
+namespace {
+
+void requantize_row_plain(const int32_t* a, const int32_t* multiplier, const int32_t* shift, size_t count,
+                          int32_t* y) {
+  for (size_t i = 0; i < count; ++i) y[i] = requantize(a[i], multiplier[i], shift[i]);
+}
+
+void requantize_all_plain(const int32_t* a, int32_t multiplier, int32_t shift, size_t count, int32_t* y) {
+  for (size_t i = 0; i < count; ++i) y[i] = requantize(a[i], multiplier, shift);
+}
+
+// A sum that no valid file has may overflow: it wraps, as in every vector form.
+int32_t add_wrapping(int32_t a, int32_t b) { return int32_t(uint32_t(a) + uint32_t(b)); }
+
+template <typename Output>
+void finish_row_plain(const int32_t* sums, const OutputStage& stage, size_t count, const int16_t* addend,
+                      Output* y) {
+  for (size_t i = 0; i < count; ++i) {
+    const int32_t sum = add_wrapping(sums[i], stage.bias[i]);
+    const int32_t value = requantize(sum, stage.multiplier[i], stage.shift[i]) + (addend ? addend[i] : 0);
+    y[i] = Output(std::clamp(value + stage.zero, stage.low, stage.high));
+  }
+}
+
+constexpr IntegerFunctions kPlain = {Isa::kPlain, requantize_row_plain, requantize_all_plain,
+                                     finish_row_plain<int8_t>, finish_row_plain<int16_t>};
+
+}  // namespace
+
+const IntegerFunctions& integer_functions() {
+  static const IntegerFunctions& best = []() -> const IntegerFunctions& {
+    const IntegerFunctions* found = &kPlain;
+    for (const IntegerFunctions& functions : machine_integer_functions()) {
+      if (functions.isa <= chosen_isa().isa) found = &functions;
+    }
+    return *found;
+  }();
+  return best;
+}
+
+}  // namespace whit

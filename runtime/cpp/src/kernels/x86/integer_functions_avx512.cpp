@@ -1,0 +1,56 @@
+#include "kernels/x86/avx512.h"
+#include "kernels/x86/integer_functions_x86.h"
+#include "whit/requantize.h"
+
+#define WHIT_LANES 16
+#define WHIT_TARGET WHIT_AVX512
+
+namespace whit {
+namespace {
+
+using Int = __m512i;
+
+WHIT_AVX512_INLINE Int load(const int32_t* from) { return _mm512_loadu_si512(from); }
+WHIT_AVX512_INLINE void store(int32_t* to, Int v) { _mm512_storeu_si512(to, v); }
+WHIT_AVX512_INLINE Int splat(int32_t value) { return _mm512_set1_epi32(value); }
+WHIT_AVX512_INLINE Int add(Int a, Int b) { return _mm512_add_epi32(a, b); }
+WHIT_AVX512_INLINE Int greatest(Int a, Int b) { return _mm512_max_epi32(a, b); }
+WHIT_AVX512_INLINE Int least(Int a, Int b) { return _mm512_min_epi32(a, b); }
+WHIT_AVX512_INLINE void narrow(Int v, int8_t* to) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(v));
+}
+WHIT_AVX512_INLINE void narrow(Int v, int16_t* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(v));
+}
+WHIT_AVX512_INLINE Int widen(const int16_t* from) {
+  return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+
+// The even values of a, in the lower halves of 64 bits each.
+WHIT_AVX512_INLINE Int requant_even(Int a, Int multiplier, Int shift) {
+  const Int one = _mm512_set1_epi64(1);
+  const Int half = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
+  const Int rounded = _mm512_srav_epi64(_mm512_add_epi64(_mm512_mul_epi32(a, multiplier), half), shift);
+  const Int limit = _mm512_set1_epi64(kRequantizedLimit);
+  return _mm512_min_epi64(_mm512_max_epi64(rounded, _mm512_sub_epi64(_mm512_setzero_si512(), limit)), limit);
+}
+
+WHIT_AVX512_INLINE Int requant(Int a, Int multiplier, Int shift) {
+  const Int low_half = _mm512_set1_epi64(0xFFFFFFFF);
+  const Int even = requant_even(a, multiplier, _mm512_and_si512(shift, low_half));
+  const Int odd =
+      requant_even(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(multiplier, 32), _mm512_srli_epi64(shift, 32));
+  return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+}
+
+}  // namespace
+}  // namespace whit
+
+#include "kernels/integer_functions_lanes.h"
+
+namespace whit {
+
+const IntegerFunctions kIntegerFunctionsAvx512 = {Isa::kAvx512, requantize_row_lanes, requantize_all_lanes,
+                                                  finish_row_lanes<int8_t>, finish_row_lanes<int16_t>};
+
+}  // namespace whit
