@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "whit/fail.h"
 #include "whit/fbank.h"
+#include "whit/offline_fbank.h"
 #include "whit/resample.h"
 
 namespace nb = nanobind;
@@ -71,6 +73,23 @@ Features fbank_offline(const Samples& samples, std::string_view flavour, int num
     fbank.read(num_frames, features.get());
   }
   return to_features(std::move(features), num_frames, num_mels);
+}
+
+whit::OfflineFrontend offline_frontend(int num_mels, int window_ms, std::string_view normalize) {
+  if (normalize != "per_feature" && normalize != "none") {
+    whit::fail("OfflineFbank", "normalize per_feature or none", std::string(normalize));
+  }
+  return {.num_mels = num_mels, .window_ms = window_ms, .per_feature = normalize == "per_feature"};
+}
+
+Features offline_features(const whit::OfflineFbank& fbank, const Samples& samples) {
+  const int64_t num_frames = whit::OfflineFbank::num_frames(int64_t(samples.size()));
+  Buffer features = make_buffer(num_frames * fbank.num_mels());
+  {
+    nb::gil_scoped_release release;
+    fbank.compute(span(samples), features.get());
+  }
+  return to_features(std::move(features), num_frames, fbank.num_mels());
 }
 
 Output process(whit::Resampler& resampler, const Samples& samples) {
@@ -135,6 +154,24 @@ void bind_frontend(nb::module_& m) {
         "Log-mel features of a whole utterance: float32 (n,) at 16 kHz gives float32 ((n + 80) // 160, "
         "num_mels), the "
         "same bits as Fbank.");
+
+  nb::class_<whit::OfflineFbank>(
+      m, "OfflineFbank",
+      "Log-mel features of whole utterances at 16 kHz, a centred window every 10 ms (docs/format.md, section "
+      "7, nemo_offline).")
+      .def(
+          "__init__",
+          [](whit::OfflineFbank* self, int num_mels, int window_ms, std::string_view normalize) {
+            new (self) whit::OfflineFbank(offline_frontend(num_mels, window_ms, normalize));
+          },
+          "num_mels"_a = 64, "window_ms"_a = 20, "normalize"_a = "per_feature",
+          "num_mels: 1 to 256. window_ms: 1 to 32. normalize: \"per_feature\" or \"none\". Raises ValueError "
+          "otherwise.")
+      .def(
+          "compute", &offline_features, nb::arg("samples").noconvert(),
+          "The features of one utterance: float32 (n,) in [-1, 1], n at least 257, gives float32 (n // 160 + "
+          "1, num_mels). Raises ValueError for fewer samples and for one that is not finite or exceeds 1e6.")
+      .def_prop_ro("num_mels", &whit::OfflineFbank::num_mels);
 
   nb::class_<whit::Resampler>(
       m, "Resampler",

@@ -324,6 +324,29 @@ def fbank(
     Log-mel features of a whole utterance: float32 (n,) at 16 kHz gives float32 ((n + 80) // 160, num_mels), the same bits as Fbank.
     """
 
+class OfflineFbank:
+    """
+    Log-mel features of whole utterances at 16 kHz, a centred window every 10 ms (docs/format.md, section 7, nemo_offline).
+    """
+
+    def __init__(self, num_mels: int = 64, window_ms: int = 20, normalize: str = "per_feature") -> None:
+        """
+        num_mels: 1 to 256. window_ms: 1 to 32. normalize: "per_feature" or "none". Raises ValueError otherwise.
+        """
+
+    def compute(
+        self,
+        samples: Annotated[
+            NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+    ) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+        """
+        The features of one utterance: float32 (n,) in [-1, 1], n at least 257, gives float32 (n // 160 + 1, num_mels). Raises ValueError for fewer samples and for one that is not finite or exceeds 1e6.
+        """
+
+    @property
+    def num_mels(self) -> int: ...
+
 class Resampler:
     """
     Streaming band-limited resampler. The same bits for every cut of the audio into calls.
