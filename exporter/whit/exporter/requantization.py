@@ -1,55 +1,52 @@
-"""Requantization: a real factor as an integer and a shift (docs/format.md, section 10)."""
+"""Real factors as integers, and the rounding product by one (docs/format.md, section 10)."""
 
-import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from whit.exporter.errors import RequantizationError
 
-Ints = NDArray[np.int64]
-
 MANTISSA_BITS = 31
-LEAST_SHIFT = 16
-LEAST_FACTOR = 2.0**-32
-LIMIT = 1 << 30
+LEAST_SHIFT, MOST_SHIFT = 16, 62
+LIMIT = 1 << 30  # of a requantized value: sums of three of them fit int32
+
+Ints = NDArray[Any]  # of any integer type
 
 
-def dyadic(factor: float) -> tuple[int, int]:
-    """Returns multiplier m and shift e with m 2^-e nearest to a factor: a mantissa of 31 bits, half up.
+def dyadic(factor: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Returns multipliers m and shifts e with `factor` close to m 2^-e, both of the factor's shape.
 
     Args:
-        factor: at least 0; below 2^-32 it counts as 0.
-
-    Returns:
-        (m, e), m in [2^30, 2^31) and e in [16, 62], or (0, 31).
+        factor: real numbers, not negative. One below 2^-32 gives m = 0, e = 31.
 
     Raises:
-        RequantizationError: the factor is negative, not finite, or 2^15 and more.
+        RequantizationError: a factor is negative, not finite, or 2^15 and more.
     """
-    if not 0 <= factor < math.inf:
-        raise RequantizationError(f"[dyadic] expected a factor of 0 or more, received {factor}")
-    if factor < LEAST_FACTOR:
-        return 0, MANTISSA_BITS
-    fraction, exponent = math.frexp(factor)
-    multiplier, shift = math.floor(math.ldexp(fraction, MANTISSA_BITS) + 0.5), MANTISSA_BITS - exponent
-    if multiplier == 1 << MANTISSA_BITS:
-        multiplier, shift = multiplier >> 1, shift - 1
-    if shift < LEAST_SHIFT:
-        raise RequantizationError(f"[dyadic] expected a factor below 2^15, received {factor}")
-    return multiplier, shift
+    real = np.asarray(factor, np.float64)
+    if not (np.isfinite(real) & (real >= 0)).all():
+        raise RequantizationError(f"[dyadic] expected finite factors from 0 on, received {real.min()}")
+    fraction, exponent = np.frexp(real)
+    mantissa = np.floor(fraction * 2.0**MANTISSA_BITS + 0.5).astype(np.int64)
+    shift = MANTISSA_BITS - exponent.astype(np.int64)
+    carried = mantissa == 1 << MANTISSA_BITS
+    mantissa, shift = np.where(carried, mantissa >> 1, mantissa), np.where(carried, shift - 1, shift)
+    vanishing = (mantissa == 0) | (shift > MOST_SHIFT)
+    mantissa, shift = np.where(vanishing, 0, mantissa), np.where(vanishing, MANTISSA_BITS, shift)
+    if (shift < LEAST_SHIFT).any():
+        raise RequantizationError(f"[dyadic] expected factors below 2^15, received {real.max()}")
+    return mantissa.astype(np.int32), shift.astype(np.int32)
 
 
-def requant(acc: Any, m: Any, e: Any) -> Ints:
-    """Returns acc m 2^-e rounded half up, clamped to +-2^30, exact in int64.
+def requant(a: Ints, multiplier: ArrayLike, shift: ArrayLike) -> NDArray[np.int64]:
+    """Returns floor((a m + 2^(e-1)) / 2^e), which rounds half up, clamped to +-2^30.
 
     Args:
-        acc: sums within int32.
-        m: multipliers, broadcast against acc.
-        e: shifts, likewise.
+        a: integers that fit int32; the factors broadcast against them.
+        multiplier: m, its magnitude 0 or in [2^30, 2^31).
+        shift: e, from 16 to 62.
     """
-    acc, m, e = (np.asarray(value, np.int64) for value in (acc, m, e))
-    rounded = (acc * m + (np.int64(1) << (e - 1))) >> e
-    clamped: Ints = np.clip(rounded, -LIMIT, LIMIT)
+    e = np.asarray(shift, np.int64)
+    rounded = (a.astype(np.int64) * np.asarray(multiplier, np.int64) + (np.int64(1) << (e - 1))) >> e
+    clamped: NDArray[np.int64] = np.clip(rounded, -LIMIT, LIMIT)
     return clamped

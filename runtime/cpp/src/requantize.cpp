@@ -15,9 +15,12 @@ void requantize_all(const int32_t* a, int32_t multiplier, int32_t shift, size_t 
 }
 
 void check_requantization(std::string_view place, std::span<const int32_t> multiplier,
-                          std::span<const int32_t> shift) {
+                          std::span<const int32_t> shift, bool allow_negative) {
   for (const int32_t m : multiplier) {
-    if (m != 0 && m < int32_t{1} << 30) fail(place, "multipliers of 0 or in [2^30, 2^31)", text(m));
+    const int64_t magnitude = m < 0 && allow_negative ? -int64_t{m} : m;
+    if (magnitude != 0 && (magnitude < int64_t{1} << 30 || magnitude >= int64_t{1} << 31)) {
+      fail(place, "multipliers of 0 or in [2^30, 2^31)", text(m));
+    }
   }
   for (const int32_t e : shift) {
     if (e < 16 || e > 62) fail(place, "shifts in [16, 62]", text(e));
