@@ -1,14 +1,14 @@
 """What builders of graphs share: nodes in execution order, constants by their names in the checkpoint."""
 
-from whit.exporter.checkpoint import Checkpoint
 from whit.exporter.ir import Attribute, Constant, ElementType, Graph, Node, Shape, Value
+from whit.exporter.tensors import Tensors
 from whit.exporter.transducer_config import LAYER_NORM_EPSILON
 
 
 class GraphBuilder:
     """Collects the nodes of one graph; each method adds one and returns the name of its value."""
 
-    def __init__(self, name: str, inputs: tuple[Value, ...], checkpoint: Checkpoint) -> None:
+    def __init__(self, name: str, inputs: tuple[Value, ...], checkpoint: Tensors) -> None:
         self.name, self.inputs, self.checkpoint = name, inputs, checkpoint
         self.nodes: list[Node] = []
         self.constants: dict[str, Constant] = {}

@@ -20,6 +20,20 @@
 
 `PackedLSTM`, `PackedMatMul` and `PackedEmbedding` (docs/format.md, section 3) replace their namesakes once
 the weights are packed. A shape may hold a text such as "T/3": a length that is known when the graph runs.
+
+Models over whole utterances have these besides. A `length` counts the rows that are the utterance's; where an
+operation looks at several, the others count as zeros.
+
+    Conv1d         x (T, C), length, W (rows, k, C), bias     (T', rows), length'    stride, dilation, padding
+    DepthwiseConv  x (T, C), length, W (k, C), bias           (T', C), length'       stride, dilation, padding
+    Conv2d         x (T, F C), length, W (rows, C, 3, 3),     (T', F' rows), length' channels C
+                   bias
+    Relu           x                                          x
+    FullAttention  q, k, v (T, d), p (2T - 1, d), length,     (T, d)                 heads
+                   u, w (d,)
+
+`Conv2d` has stride 2 in both axes and one zero around them. The operators of integer-only models are those of
+docs/format.md, section 10; until it is packed, a quantized matrix stands for their data and codebook.
 """
 
 from collections.abc import Mapping
@@ -43,6 +57,8 @@ class ElementType(Enum):
 
     FLOAT32 = "float32"
     INT32 = "int32"
+    INT16 = "int16"
+    INT8 = "int8"
 
 
 @dataclass(frozen=True)

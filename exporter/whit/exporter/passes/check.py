@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from whit.exporter.errors import GraphError
 from whit.exporter.ir import ABSENT, Constant, Graph, Node, Shape
+from whit.exporter.passes.check_ctc import CTC_RULES, must
 
 Shapes = list[Shape]
 
@@ -57,14 +58,9 @@ def _expected(node: Node, inputs: Shapes) -> Shapes | str:
         return f"nothing ({error!r}) from {inputs}"
 
 
-def _must(condition: bool, reason: str) -> None:
-    if not condition:
-        raise ValueError(reason)
-
-
 def _affine(node: Node, inputs: Shapes) -> Shapes:
     x, scale, offset = inputs
-    _must(scale == offset == x[1:], "a factor and an offset per column")
+    must(scale == offset == x[1:], "a factor and an offset per column")
     return [x]
 
 
@@ -76,7 +72,7 @@ def _stack(node: Node, inputs: Shapes) -> Shapes:
 def divided(frames: int | str, factor: int) -> int | str:
     """Returns a number of frames divided by a factor: 6 / 3 is 2, "T/3" / 2 is "T/6"."""
     if isinstance(frames, int):
-        _must(frames % factor == 0, f"{frames} frames are no multiple of {factor}")
+        must(frames % factor == 0, f"{frames} frames are no multiple of {factor}")
         return frames // factor
     symbol, _, divisor = frames.partition("/")
     return f"{symbol}/{int(divisor or 1) * factor}"
@@ -85,16 +81,16 @@ def divided(frames: int | str, factor: int) -> int | str:
 def _lstm(node: Node, inputs: Shapes) -> Shapes:
     x, h, c, w, r, *biases = inputs
     hidden = int(node.attributes["hidden_size"])
-    _must(w == (4 * hidden, x[1]) and r == (4 * hidden, hidden), "weights of 4 gates")
-    _must(h == c == (1, hidden), "states of one row")
-    _must(len(biases) in (1, 2) and all(bias == (4 * hidden,) for bias in biases), "biases of 4 gates")
+    must(w == (4 * hidden, x[1]) and r == (4 * hidden, hidden), "weights of 4 gates")
+    must(h == c == (1, hidden), "states of one row")
+    must(len(biases) in (1, 2) and all(bias == (4 * hidden,) for bias in biases), "biases of 4 gates")
     return [(x[0], hidden), (1, hidden), (1, hidden)]
 
 
 def _packed_lstm(node: Node, inputs: Shapes) -> Shapes:
     x, h, c, *packed = inputs
     hidden = int(node.attributes["hidden_size"])
-    _must(
+    must(
         x[1] == node.attributes["input_size"] and h == c == (1, hidden) and len(packed) == 7, "packed inputs"
     )
     return [(x[0], hidden), (1, hidden), (1, hidden)]
@@ -102,12 +98,12 @@ def _packed_lstm(node: Node, inputs: Shapes) -> Shapes:
 
 def _matmul(node: Node, inputs: Shapes) -> Shapes:
     x, weight, *bias = inputs
-    _must(x[1] == weight[1] and bias in ([], [weight[:1]]), "columns as the input, a bias per row")
+    must(x[1] == weight[1] and bias in ([], [weight[:1]]), "columns as the input, a bias per row")
     return [(x[0], weight[0])]
 
 
 def _packed_matmul(node: Node, inputs: Shapes) -> Shapes:
-    _must(inputs[0][1] == node.attributes["cols"], "columns as the input")
+    must(inputs[0][1] == node.attributes["cols"], "columns as the input")
     return [(inputs[0][0], int(node.attributes["rows"]))]
 
 
@@ -117,52 +113,52 @@ def _packed_embedding(node: Node, inputs: Shapes) -> Shapes:
 
 def _add_relu(node: Node, inputs: Shapes) -> Shapes:
     a, b = inputs
-    _must(b == (1, a[1]), "one row to add")
+    must(b == (1, a[1]), "one row to add")
     return [a]
 
 
 def _add(node: Node, inputs: Shapes) -> Shapes:
     a, b = inputs
-    _must(a == b, "equal shapes")
+    must(a == b, "equal shapes")
     return [a]
 
 
 def _glu(node: Node, inputs: Shapes) -> Shapes:
     frames, width = inputs[0]
-    _must(int(width) % 2 == 0, "two halves")
+    must(int(width) % 2 == 0, "two halves")
     return [(frames, int(width) // 2)]
 
 
 def _depthwise_conv(node: Node, inputs: Shapes) -> Shapes:
     x, cache, weight, bias = inputs
-    _must(weight[1:] == bias == x[1:] and cache == (int(weight[0]) - 1, x[1]), "weights of each channel")
+    must(weight[1:] == bias == x[1:] and cache == (int(weight[0]) - 1, x[1]), "weights of each channel")
     return [x, cache]
 
 
 def _attention(node: Node, inputs: Shapes) -> Shapes:
     q, k, v, cache, p, u, w = inputs
     (frames, width), left = q, int(cache[0])
-    _must(k == v == q and u == w == (width,) and cache[1] == 2 * int(width) + 1, "equal widths")
-    _must(p == (left + 2 * int(frames) - 1, width), "a row per distance")
-    _must(int(width) % int(node.attributes["heads"]) == 0, "equal heads")
+    must(k == v == q and u == w == (width,) and cache[1] == 2 * int(width) + 1, "equal widths")
+    must(p == (left + 2 * int(frames) - 1, width), "a row per distance")
+    must(int(width) % int(node.attributes["heads"]) == 0, "equal heads")
     return [q, cache]
 
 
 def _unfold(node: Node, inputs: Shapes) -> Shapes:
     (frames, width), cache = inputs
     channels = int(node.attributes["channels"])
-    _must(int(frames) % 2 == 0 and int(width) % channels == 0 and cache == (2, width), "an even chunk")
+    must(int(frames) % 2 == 0 and int(width) % channels == 0 and cache == (2, width), "an even chunk")
     return [(int(frames) // 2 * (int(width) // channels // 2 + 1), 9 * channels), cache]
 
 
 def _rows(node: Node, inputs: Shapes) -> Shapes:
     (rows, width), parts = inputs[0], len(node.outputs)
-    _must(int(rows) % parts == 0, "equal parts")
+    must(int(rows) % parts == 0, "equal parts")
     return [(int(rows) // parts, width)] * parts
 
 
 def _concat(node: Node, inputs: Shapes) -> Shapes:
-    _must(len({shape[1:] for shape in inputs}) == 1, "equal widths")
+    must(len({shape[1:] for shape in inputs}) == 1, "equal widths")
     return [(sum(int(shape[0]) for shape in inputs), *inputs[0][1:])]
 
 
@@ -190,5 +186,6 @@ RULES: dict[str, Callable[[Node, Shapes], Shapes]] = {
     "HistoryTokens": lambda node, inputs: [inputs[0][1:]],
     "HistoryState": lambda node, inputs: [(1, *inputs[0])],
     "Identity": lambda node, inputs: [inputs[0]],
+    **CTC_RULES,
 }
 """The shapes of each operation's outputs from those of its inputs; also the list of operations."""
