@@ -19,6 +19,7 @@ from whit.models.digit_data import (
 from whit.models.errors import RecipeError
 from whit.models.presets import preset
 from whit.models.tokens import Tokenizer
+from whit.models.training_frontend import StreamingFrontend
 from whit.runtime.manifest import Recording, write_manifest
 from whit.runtime.model_info import FLOOR
 
@@ -45,9 +46,7 @@ def make(folder: Path, **changes: object) -> DigitData:
         data=folder,
         cache=folder / "cache",
         tokenizer=Tokenizer(preset("rnnt-digits").tokens),
-        num_mels=13,
-        multiple=6,
-        tail_ms=480,
+        frontend=StreamingFrontend(num_mels=13, tail_ms=480, frame_multiple=6),
         batch_size=3,
         seed=5,
     )

@@ -9,7 +9,12 @@ from whit.models import feature_cache
 from whit.models.batch import utterance_features
 from whit.models.clip import read_audio
 from whit.models.feature_cache import cached_features
+from whit.models.training_frontend import StreamingFrontend
 from whit.runtime.manifest import Recording
+
+
+def frontend(tail_ms: int = 70, num_mels: int = 20) -> StreamingFrontend:
+    return StreamingFrontend(num_mels=num_mels, tail_ms=tail_ms)
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def recordings(tmp_path: Path) -> list[Recording]:
 def test_rows_are_those_of_the_recogniser_in_half_precision(
     recordings: list[Recording], tmp_path: Path
 ) -> None:
-    cached = cached_features(recordings, cache=tmp_path / "cache", tail_ms=70, num_mels=20)
+    cached = cached_features(recordings, cache=tmp_path / "cache", frontend=frontend())
     assert len(cached) == 3
     for rows, recording in zip(cached, recordings, strict=True):
         samples, _ = read_audio(recording.audio)
@@ -39,13 +44,13 @@ def test_a_second_call_reads_the_file(
     recordings: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    first = cached_features(recordings, cache=cache, tail_ms=70, num_mels=20)
+    first = cached_features(recordings, cache=cache, frontend=frontend())
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(feature_cache, "utterance_features", refuse)
-    second = cached_features(recordings, cache=cache, tail_ms=70, num_mels=20)
+    monkeypatch.setattr(feature_cache, "read_audio", refuse)
+    second = cached_features(recordings, cache=cache, frontend=frontend())
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -56,13 +61,13 @@ def test_what_rows_depend_on_names_the_file(recordings: list[Recording], tmp_pat
     def files() -> int:
         return sum(not path.name.endswith(".ends.npy") for path in cache.iterdir())
 
-    cached_features(recordings, cache=cache, tail_ms=70, num_mels=20)
-    cached_features(recordings, cache=cache, tail_ms=80, num_mels=20)
-    cached_features(recordings, cache=cache, tail_ms=70, num_mels=21)
-    (short,) = cached_features(recordings[:1], cache=cache, tail_ms=70, num_mels=20)
+    cached_features(recordings, cache=cache, frontend=frontend())
+    cached_features(recordings, cache=cache, frontend=frontend(80, 20))
+    cached_features(recordings, cache=cache, frontend=frontend(70, 21))
+    (short,) = cached_features(recordings[:1], cache=cache, frontend=frontend())
     assert files() == 4
     soundfile.write(recordings[0].audio, np.zeros(5000), 16000)
     os.utime(recordings[0].audio, ns=(1, 1))
-    (changed,) = cached_features(recordings[:1], cache=cache, tail_ms=70, num_mels=20)
+    (changed,) = cached_features(recordings[:1], cache=cache, frontend=frontend())
     assert files() == 5
     assert len(changed) > len(short)

@@ -10,6 +10,7 @@ from whit.models.augment_speech import SpeechAugmentConfig
 from whit.models.errors import RecipeError
 from whit.models.speech_data import SpeechData, SpeechDataConfig, tuning_half
 from whit.models.tokens import Tokenizer
+from whit.models.training_frontend import StreamingFrontend
 from whit.runtime.manifest import Recording, write_manifest
 from whit.runtime.model_info import FLOOR
 
@@ -53,8 +54,8 @@ def data(tmp_path: Path) -> Path:
 def make(data: Path) -> Callable[..., SpeechData]:
     def build(config: SpeechDataConfig = CONFIG, seed: int = 3) -> SpeechData:
         return SpeechData(
-            config, data=data, cache=data / "cache", tokenizer=TOKENIZER, num_mels=20, multiple=8,
-            tail_ms=50, seed=seed,
+            config, data=data, cache=data / "cache", tokenizer=TOKENIZER, seed=seed,
+            frontend=StreamingFrontend(num_mels=20, tail_ms=50, frame_multiple=8),
         )  # fmt: skip
 
     return build

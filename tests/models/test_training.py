@@ -11,7 +11,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from whit.models import train
+from whit.models import train, transducer_task
 from whit.models.augment import AugmentConfig
 from whit.models.checkpoint import load_checkpoint
 from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
@@ -57,7 +57,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def make(data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Training]:
     shape = Preset(model=TINY, tokens=tuple("\u2581" + word for word in DIGITS))
-    monkeypatch.setattr(train, "preset", lambda name: shape)
+    monkeypatch.setattr(transducer_task, "preset", lambda name: shape)
     monkeypatch.setattr(
         train.DigitData, "feature_statistics", lambda self: (np.full(20, -8.0), np.full(20, 4.0))
     )
@@ -146,7 +146,7 @@ def test_training_learns_and_the_checkpoint_scores_what_was_reported(
     loaded, config = load_checkpoint(data / "run" / train.CHECKPOINT)
     assert config.metrics["dev_wer_percent"] == scores
     dev = run.dev_sets[0]
-    assert round(train.evaluate(loaded, dev.features, dev.texts, run.tokenizer).wer, 3) == scores["tones"]
+    assert round(run.task.evaluate(loaded, dev).wer, 3) == scores["tones"]
 
 
 def test_a_run_can_start_from_a_checkpoint(make: Callable[..., Training], data: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_checkpoint_of_another_shape_is_an_error(
 ) -> None:
     make("first", make_recipe(1)).fit()
     shape = Preset(model=replace(TINY, joint_hidden=14), tokens=tuple("\u2581" + word for word in DIGITS))
-    monkeypatch.setattr(train, "preset", lambda name: shape)
+    monkeypatch.setattr(transducer_task, "preset", lambda name: shape)
     with pytest.raises(RecipeError, match="init_from"):
         make("second", replace(make_recipe(1), init_from=str(data / "first" / train.CHECKPOINT)))
 

@@ -1,15 +1,23 @@
 """Augmentation of log-mel features: SpecAugment's masks and a stretched mel axis (needs no torch)."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from whit.models.augment import AugmentConfig
 
 Features = NDArray[np.float32]  # (frames, mels), natural logarithms
+Normalize = Callable[[Features], Features]
 
 
 def augment_features(
-    features: Features, rng: np.random.Generator, config: AugmentConfig, fill: NDArray[np.float32]
+    features: Features,
+    rng: np.random.Generator,
+    config: AugmentConfig,
+    fill: NDArray[np.float32],
+    *,
+    normalize: Normalize | None = None,
 ) -> Features:
     """Returns features of another vocal tract, partly hidden.
 
@@ -18,11 +26,14 @@ def augment_features(
         rng: the only source of chance.
         config: chances and ranges.
         fill: (mels,), what hidden values become; the training mean.
+        normalize: comes before the masks, so that they do not shift an utterance's own statistics.
     """
     if rng.random() < config.mel_warp:
         features = warp_mels(features, rng.uniform(*config.mel_warp_factor))
     else:
         features = features.copy()
+    if normalize is not None:
+        features = normalize(features)
     frames, mels = features.shape
     for _ in range(config.frequency_masks):
         width = int(rng.integers(config.frequency_mask_mels + 1))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whit.models.augment_features import Features, warp_mels
+from whit.models.augment_features import Features, Normalize, warp_mels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,12 @@ class SpeechAugmentConfig:
 
 
 def augment_speech(
-    features: Features, rng: np.random.Generator, config: SpeechAugmentConfig, fill: NDArray[np.float32]
+    features: Features,
+    rng: np.random.Generator,
+    config: SpeechAugmentConfig,
+    fill: NDArray[np.float32],
+    *,
+    normalize: Normalize | None = None,
 ) -> Features:
     """Returns features of another speaker in another place, partly hidden.
 
@@ -33,12 +38,15 @@ def augment_speech(
         rng: the only source of chance.
         config: chances and ranges.
         fill: (mels,), what hidden values become; the training mean.
+        normalize: comes before the masks, so that they do not shift an utterance's own statistics.
     """
     x = stretch(features, rng.uniform(*config.tempo))
     x = warp_mels(x, rng.uniform(*config.mel_warp))
     if rng.random() < config.noise:
         x = add_noise_floor(x, rng, snr_db=rng.uniform(*config.noise_snr_db))
     x = x + np.float32(rng.uniform(*config.gain_db) * np.log(10) / 10)
+    if normalize is not None:
+        x = normalize(x)
     frames, mels = x.shape
     for _ in range(config.frequency_masks):
         width = min(int(rng.integers(config.frequency_mask_mels + 1)), mels)

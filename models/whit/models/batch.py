@@ -12,6 +12,7 @@ from whit.models.clip import SAMPLE_RATE_HZ, Samples
 from whit.runtime import _core
 from whit.runtime.model_info import FLOOR
 
+SILENCE = float(FLOOR)
 Window = tuple[int, int]  # first and last encoder frame
 
 
@@ -19,7 +20,7 @@ Window = tuple[int, int]  # first and last encoder frame
 class Batch:
     """Features and targets of several utterances, padded to the longest."""
 
-    features: Tensor  # float32, (batch, frames, mels), padded with the floor
+    features: Tensor  # float32, (batch, frames, mels), padded with the front-end's value
     num_frames: Tensor  # int64, (batch,)
     targets: Tensor  # int64, (batch, tokens), padded with 0
     num_targets: Tensor  # int64, (batch,)
@@ -39,11 +40,12 @@ def collate(
     windows: Sequence[Sequence[Window]] | None = None,
     *,
     multiple: int,
+    padding: float = SILENCE,
 ) -> Batch:
-    """Returns a batch; frames are completed to a multiple of `multiple` with the floor, as a stream's."""
+    """Returns a batch; frames are completed with `padding` to a multiple of `multiple`, as a stream's are."""
     longest = max(max(len(f) for f in features), 1)
     frames = -(-longest // multiple) * multiple
-    padded = np.full((len(features), frames, features[0].shape[1]), FLOOR, dtype=np.float32)
+    padded = np.full((len(features), frames, features[0].shape[1]), padding, dtype=np.float32)
     for row, f in zip(padded, features, strict=True):
         row[: len(f)] = f
     tokens = torch.zeros(len(targets), max(len(t) for t in targets), dtype=torch.int64)

@@ -100,7 +100,8 @@ class StoredQuantizer(WeightQuantizer):
 def collect(model: nn.Module, dtype: torch.dtype = torch.float16) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Returns the tensors of a checkpoint and its `quantization` entry.
 
-    Quantized matrices become their hard codes; everything else becomes `dtype`.
+    Quantized matrices become their hard codes; everything else becomes `dtype`, but the statistics of
+    batch norms stay float32: they may lie beyond half precision.
     """
     tensors: dict[str, Tensor] = {}
     quantization: dict[str, Any] = {}
@@ -113,7 +114,8 @@ def collect(model: nn.Module, dtype: torch.dtype = torch.float16) -> tuple[dict[
             tensors[place.name + ".codebook"] = hard.codebook
     for name, tensor in model.state_dict().items():
         if ".parametrizations." not in name:
-            tensors[name] = tensor.to(dtype)
+            is_statistic = name.endswith(("running_mean", "running_var"))
+            tensors[name] = tensor.float() if is_statistic else tensor.to(dtype)
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise CheckpointError(

@@ -1,6 +1,5 @@
 """The commands of the models area. torch is imported only when a command needs it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,11 +25,10 @@ def train(
     """Trains a model by a recipe; interrupt and repeat the command to continue where it stopped."""
     import torch
 
-    from whit.models.checkpoint import load_checkpoint, save_checkpoint
-    from whit.models.evaluate import evaluate_manifest
+    from whit.models.data import manifest_set
     from whit.models.recipe import read_recipe
-    from whit.models.tokens import Tokenizer
     from whit.models.train import CHECKPOINT, train_recipe
+    from whit.models.training_task import task_of
 
     torch.set_num_threads(threads)
     parsed = read_recipe(recipe)
@@ -38,13 +36,14 @@ def train(
     train_recipe(
         parsed, run=folder, data=data, cache=Path("runs") / "voices", processes=processes, threads=threads
     )
-    model, config = load_checkpoint(folder / CHECKPOINT)
-    metrics = dict(config.metrics)
+    task = task_of(parsed)
+    model, stored = task.load(folder / CHECKPOINT)
+    metrics = dict(stored)
     if test is not None:
-        score = evaluate_manifest(model, test, Tokenizer(config.tokens), tail_ms=config.streaming.tail_ms)
+        score = task.evaluate(model, manifest_set(test, task.frontend))
         metrics["test"] = {"strings": len(score.hypotheses), "wer_percent": round(score.wer, 3)}
     finished = out or folder / CHECKPOINT
-    save_checkpoint(finished, model, replace(config, metrics=metrics))
+    task.save(finished, model, metrics)
     console = Console()
     for name, wer in metrics["dev_wer_percent"].items():
         console.print(f"{name}: WER {wer:.2f} %")

@@ -1,11 +1,13 @@
 """The encoder of Jasper (Li et al., 2019) and QuartzNet (Kriman et al., 2020), as NeMo's `ConvASREncoder`.
 
-Everything inside is (batch, channels, frames). With `conv_mask`, frames past an utterance's length are zero
+Everything inside is (batch, channels, frames), in memory frame after frame: torch trains depthwise
+convolutions more than twice as fast so on a CPU. With `conv_mask`, frames past an utterance's length are zero
 at the input of every convolution, so an utterance's result does not depend on what it is batched with.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from whit.models.batch_norm import BatchNorm1d
 from whit.models.conv_config import ConvBlockConfig, ConvConfig
@@ -41,7 +43,32 @@ class MaskedConv1d(nn.Conv1d):
         if self.masked:
             x = zero_padding(x, lengths)
         # Kernel sizes are odd, so the padding keeps the length at stride 1.
-        return super().forward(x), (lengths - 1) // self.stride[0] + 1
+        return self._convolve(x), (lengths - 1) // self.stride[0] + 1
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        """Returns (batch, outputs, frames') of (batch, inputs, frames).
+
+        A dilation of d convolves every d-th frame with its like: as d utterances without dilation, which
+        torch does far faster where each channel stands by itself.
+        """
+        batch, frames = x.shape[0], x.shape[2]
+        phases = self.dilation[0]
+        if phases > 1:
+            x = functional.pad(x, (0, -frames % phases)).transpose(1, 2)
+            x = x.reshape(batch, -1, phases, self.in_channels).transpose(1, 2)
+            x = x.flatten(0, 1).transpose(1, 2)
+        y = functional.conv2d(
+            x.unsqueeze(2),
+            self.weight.unsqueeze(2),
+            self.bias,
+            (1, self.stride[0]),
+            (0, (self.kernel_size[0] - 1) // 2),
+            groups=self.groups,
+        ).squeeze(2)
+        if phases > 1:
+            y = y.transpose(1, 2).reshape(batch, phases, -1, self.out_channels).transpose(1, 2)
+            y = y.flatten(1, 2)[:, :frames].transpose(1, 2)
+        return y
 
 
 class ConvUnit(nn.Module):

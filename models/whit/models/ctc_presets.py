@@ -12,7 +12,7 @@ from whit.models.ctc_checkpoint import CtcCheckpointConfig
 from whit.models.ctc_model import CtcModel, CtcModelConfig
 from whit.models.errors import ModelConfigError
 from whit.models.offline_features import OfflineFrontend
-from whit.models.presets import LETTERS
+from whit.models.presets import LETTERS, preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,36 @@ def jasper_10x5dr() -> ConvConfig:
     return ConvConfig(blocks=(first, *middle, last, end))
 
 
+def small_quartznet(first: list[tuple[int, int]], groups: list[tuple[int, int]], end: int) -> ConvConfig:
+    """Returns a QuartzNet for training on a CPU.
+
+    Args:
+        first: filters and kernel size of each block of stride 2 that the network begins with.
+        groups: of each residual block; the last one's are also those of the block of dilation 2 after them.
+        end: filters of the last block.
+    """
+    strided = [ConvBlockConfig(filters=f, kernel_size=k, stride=2, separable=True) for f, k in first]
+    middle = [
+        ConvBlockConfig(filters=f, kernel_size=k, repeat=3, separable=True, residual=True, dropout=0.05)
+        for f, k in groups
+    ]
+    filters, kernel_size = groups[-1]
+    dilated = ConvBlockConfig(filters=filters, kernel_size=kernel_size, dilation=2, separable=True)
+    last = ConvBlockConfig(filters=end, kernel_size=1, dropout=0.1)
+    return ConvConfig(blocks=(*strided, *middle, dilated, last))
+
+
+def small_jasper(first: list[tuple[int, int]], groups: list[tuple[int, int]], end: int) -> ConvConfig:
+    """Returns a Jasper with dense residuals for training on a CPU; arguments as `small_quartznet`'s."""
+    strided = [ConvBlockConfig(filters=f, kernel_size=k, stride=2) for f, k in first]
+    middle = [
+        ConvBlockConfig(filters=f, kernel_size=k, repeat=2, residual=True, residual_dense=True, dropout=0.05)
+        for f, k in groups
+    ]
+    last = ConvBlockConfig(filters=end, kernel_size=1, dropout=0.1)
+    return ConvConfig(blocks=(*strided, *middle, last))
+
+
 def conformer(layers: int, d_model: int, heads: int) -> ConformerCtcConfig:
     """Returns a Conformer-CTC of NeMo's conformer_ctc_bpe.yaml."""
     return ConformerCtcConfig(layers=layers, d_model=d_model, conv_channels=d_model, heads=heads)
@@ -64,6 +94,7 @@ def conformer(layers: int, d_model: int, heads: int) -> ConformerCtcConfig:
 
 CONV_FRONTEND = OfflineFrontend(num_mels=64, window_ms=20)
 CONFORMER_FRONTEND = OfflineFrontend(num_mels=80, window_ms=25)
+DIGIT_TOKENS = preset("rnnt-digits").tokens
 CTC_PRESETS = {
     "quartznet-5x5": CtcPreset(model=quartznet(1), frontend=CONV_FRONTEND, tokens=LETTERS),
     "quartznet-10x5": CtcPreset(model=quartznet(2), frontend=CONV_FRONTEND, tokens=LETTERS),
@@ -73,6 +104,40 @@ CTC_PRESETS = {
     "conformer-ctc-s": CtcPreset(model=conformer(16, 176, 4), frontend=CONFORMER_FRONTEND, tokens=LETTERS),
     "conformer-ctc-m": CtcPreset(model=conformer(18, 256, 4), frontend=CONFORMER_FRONTEND, tokens=LETTERS),
     "conformer-ctc-l": CtcPreset(model=conformer(18, 512, 8), frontend=CONFORMER_FRONTEND, tokens=LETTERS),
+    # Connected English digits, one token a word, small enough to train in minutes.
+    "quartznet-digits": CtcPreset(
+        model=small_quartznet([(96, 11)], [(96, 13), (96, 17), (128, 21), (128, 25)], 192),
+        frontend=CONV_FRONTEND,
+        tokens=DIGIT_TOKENS,
+    ),
+    "jasper-digits": CtcPreset(
+        model=small_jasper([(64, 11)], [(64, 11), (64, 13), (96, 13), (96, 15)], 128),
+        frontend=CONV_FRONTEND,
+        tokens=DIGIT_TOKENS,
+    ),
+    "conformer-ctc-digits": CtcPreset(
+        model=ConformerCtcConfig(conv_channels=32, layers=4, d_model=96, kernel_size=15),
+        frontend=CONFORMER_FRONTEND,
+        tokens=DIGIT_TOKENS,
+    ),
+    # Read speech with word pieces (give the recipe's `tokens`), encoded frames of 40 ms.
+    "quartznet-small": CtcPreset(
+        model=small_quartznet(
+            [(192, 11), (256, 11)], [(256, 13), (256, 17), (320, 21), (384, 25), (384, 29)], 512
+        ),
+        frontend=CONV_FRONTEND,
+        tokens=LETTERS,
+    ),
+    "jasper-small": CtcPreset(
+        model=small_jasper([(96, 11), (160, 11)], [(160, 9), (192, 11), (224, 13), (256, 15)], 384),
+        frontend=CONV_FRONTEND,
+        tokens=LETTERS,
+    ),
+    "conformer-ctc-small": CtcPreset(
+        model=ConformerCtcConfig(conv_channels=32, layers=8, d_model=144, kernel_size=15),
+        frontend=CONFORMER_FRONTEND,
+        tokens=LETTERS,
+    ),
 }
 
 

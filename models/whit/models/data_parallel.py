@@ -5,6 +5,7 @@ are the exception, since every process normalises over its own share.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +14,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
 from whit.models.batch import Batch
-from whit.models.losses import batch_loss
 from whit.models.recipe import OptimizationConfig
-from whit.models.rnnt import Rnnt
 
 
 def make_fabric(config: OptimizationConfig, processes: int = 1) -> Fabric:
@@ -33,10 +32,11 @@ def make_fabric(config: OptimizationConfig, processes: int = 1) -> Fabric:
 class BatchLoss(nn.Module):
     """The loss as a module, for what averages gradients hooks into a module's forward pass."""
 
-    def __init__(self, model: Rnnt, config: OptimizationConfig) -> None:
+    def __init__(self, model: nn.Module, loss: Callable[[Any, Batch], Tensor]) -> None:
+        """Makes the module of a model and of its loss of a batch."""
         super().__init__()
         self.model = model
-        self.config = config
+        self.loss = loss
 
     def forward(self, batch: Callable[[], Batch]) -> Tensor:
         """Returns the mean loss of a batch.
@@ -44,7 +44,7 @@ class BatchLoss(nn.Module):
         Args:
             batch: returns it; given as it is, Fabric would round the features to the products' precision.
         """
-        return batch_loss(self.model, batch(), self.config)
+        return self.loss(self.model, batch())
 
 
 def share_of(batch: Batch, *, rank: int, processes: int) -> tuple[Batch, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from whit.models.augment import AugmentConfig, augment_waveform
 from whit.models.augment_features import Features, augment_features
-from whit.models.batch import Batch, Window, collate, utterance_features
+from whit.models.batch import Batch, Window, collate
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip, read_audio
 from whit.models.data import DevSet
 from whit.models.digit_strings import JoinConfig, by_speaker, digit_strings, draw_clips, join_clips
@@ -21,6 +21,7 @@ from whit.models.errors import RecipeError
 from whit.models.presets import DIGITS
 from whit.models.synthetic_voices import SyntheticVoicesConfig, synthesize
 from whit.models.tokens import Tokenizer
+from whit.models.training_frontend import TrainingFrontend
 from whit.runtime.manifest import read_manifest
 from whit.runtime.model_info import FLOOR
 
@@ -76,9 +77,7 @@ class DigitData:
         data: folder of the manifests.
         cache: folder for synthesised voices.
         tokenizer: of the model.
-        num_mels: of the front-end.
-        multiple: feature frames per encoder frame.
-        tail_ms: exact zeros after every utterance, as the recogniser appends.
+        frontend: of the model.
         batch_size: strings a batch.
         seed: of everything drawn.
     """
@@ -90,20 +89,16 @@ class DigitData:
         data: Path,
         cache: Path,
         tokenizer: Tokenizer,
-        num_mels: int,
-        multiple: int,
-        tail_ms: int,
+        frontend: TrainingFrontend,
         batch_size: int,
         seed: int,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
-        self.num_mels = num_mels
-        self.multiple = multiple
+        self.frontend = frontend
         self.batch_size = batch_size
         self.seed = seed
-        self.feature_mean: NDArray[np.float32] = np.zeros(num_mels, dtype=np.float32)
-        self._tail_ms = tail_ms
+        self.feature_mean: NDArray[np.float32] = np.zeros(frontend.num_mels, dtype=np.float32)
         self._faster: dict[tuple[int, int], Clip] = {}
         self._train: list[dict[str, list[Clip]]] = []
         self._dev: list[tuple[str, list[Clip]]] = []
@@ -133,10 +128,20 @@ class DigitData:
         for i in order[place * self.batch_size : (place + 1) * self.batch_size]:
             string_rng = np.random.default_rng([self.seed, 1, pool, i])
             f, words = self._render(drawn[i], string_rng)
-            features.append(augment_features(f, string_rng, self.config.augment, self.feature_mean))
+            features.append(
+                augment_features(
+                    f, string_rng, self.config.augment, self.feature_mean, normalize=self.frontend.normalized
+                )
+            )
             targets.append(self.tokenizer.encode(" ".join(word for word, _, _ in words)))
             windows.append([self._frames(word, len(f)) for word in words])
-        return collate(features, targets, windows, multiple=self.multiple)
+        return collate(
+            features,
+            targets,
+            windows,
+            multiple=self.frontend.frame_multiple,
+            padding=self.frontend.padding,
+        )
 
     def feature_statistics(self, strings: int = 400) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Returns mean and deviation of each mel, (num_mels,), over frames that are not digital silence."""
@@ -164,7 +169,11 @@ class DigitData:
         return sets
 
     def _dev_set(self, name: str, waves: Sequence[Samples], texts: Sequence[str]) -> DevSet:
-        return DevSet(name=name, features=tuple(map(self._features, waves)), texts=tuple(texts))
+        return DevSet(
+            name=name,
+            features=tuple(self.frontend.normalized(self._features(wave)) for wave in waves),
+            texts=tuple(texts),
+        )
 
     def _draw(self, rng: np.random.Generator) -> list[Clip]:
         """Returns the clips of one training string."""
@@ -212,15 +221,16 @@ class DigitData:
     def _frames(self, window: WordWindow, num_frames: int) -> Window:
         """Returns the first and last encoder frame of an emission window."""
         _, opens_s, closes_s = window
-        frame_s = self.multiple * FRAME_SHIFT_S
-        last = -(-num_frames // self.multiple) - 1
+        multiple = self.frontend.frame_multiple
+        frame_s = multiple * FRAME_SHIFT_S
+        last = -(-num_frames // multiple) - 1
         first = min(int(opens_s / frame_s), last)
         return first, max(first, min(int(closes_s / frame_s), last))
 
     def _features(self, samples: Samples) -> Features:
-        """Returns log-mels of the samples as a 16-bit file would hold them, the tail of zeros appended."""
+        """Returns log-mels of the samples as a 16-bit file would hold them."""
         rounded = np.round(np.clip(samples, -1, 1) * 32767).astype(np.float32) / np.float32(32768)
-        return utterance_features(rounded, tail_ms=self._tail_ms, num_mels=self.num_mels)
+        return self.frontend.log_mels(rounded)
 
 
 def load_digits(manifest: Path) -> list[Clip]:

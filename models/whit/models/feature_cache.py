@@ -1,4 +1,4 @@
-"""Log-mels of a manifest's recordings, computed once and mapped from a file afterwards (needs no torch)."""
+"""Log-mels of a manifest's recordings, computed once and mapped from a file afterwards."""
 
 import hashlib
 import json
@@ -9,41 +9,37 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from whit.models.augment_features import Features
-from whit.models.batch import utterance_features
 from whit.models.clip import read_audio
+from whit.models.training_frontend import TrainingFrontend
 from whit.runtime.manifest import Recording
 
 HalfFeatures = NDArray[np.float16]
 
 
 def cached_features(
-    recordings: Sequence[Recording], *, cache: Path, tail_ms: int, num_mels: int
+    recordings: Sequence[Recording], *, cache: Path, frontend: TrainingFrontend
 ) -> list[HalfFeatures]:
-    """Returns log-mels (frames, num_mels) of every recording, tail of zeros included, as float16.
+    """Returns log-mels (frames, num_mels) of every recording, before normalisation, as float16.
 
     The file's name is a digest of what it depends on: names, sizes and times of the audio, and the front-end.
     """
     files = [(r.audio.name, r.audio.stat().st_size, r.audio.stat().st_mtime_ns) for r in recordings]
-    key = json.dumps([files, tail_ms, num_mels, 1])
+    key = json.dumps([files, *frontend.key, 1])
     path = cache / f"features-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
     ends_path = path.with_suffix(".ends.npy")
     if not path.exists():
-        _compute(recordings, path, ends_path, tail_ms=tail_ms, num_mels=num_mels)
+        _compute(recordings, path, ends_path, frontend)
     rows: HalfFeatures = np.load(path, mmap_mode="r")
     ends = np.load(ends_path)
     return np.split(rows, ends[:-1])
 
 
 def _compute(
-    recordings: Sequence[Recording], path: Path, ends_path: Path, *, tail_ms: int, num_mels: int
+    recordings: Sequence[Recording], path: Path, ends_path: Path, frontend: TrainingFrontend
 ) -> None:
     parts: list[HalfFeatures] = []
     for recording in recordings:
-        features: Features = utterance_features(
-            read_audio(recording.audio)[0], tail_ms=tail_ms, num_mels=num_mels
-        )
-        parts.append(features.astype(np.float16))
+        parts.append(frontend.log_mels(read_audio(recording.audio)[0]).astype(np.float16))
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp.npy")
     np.save(ends_path, np.cumsum([len(part) for part in parts]))

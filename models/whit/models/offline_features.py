@@ -7,6 +7,7 @@ pre-emphasis runs over the whole signal, frames are centred, and each utterance 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Self
 
 import torch
@@ -65,6 +66,7 @@ class OfflineFrontend:
         return {"flavour": FLAVOUR, "sample_rate_hz": SAMPLE_RATE_HZ, **asdict(self)}
 
 
+@cache
 def mel_filters(num_mels: int) -> Tensor:
     """Returns Slaney's triangles with Slaney's norm over 0 to 8000 Hz, float64 (num_mels, 257)."""
     nyquist_hz = SAMPLE_RATE_HZ / 2

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from whit.models.checkpoint import StreamingConfig
 from whit.models.digit_data import DigitDataConfig
 from whit.models.errors import ModelsError, RecipeError
+from whit.models.pieces import read_pieces
 from whit.models.quantizers import QuantizationRule, QuantizationSpec
 from whit.models.speech_data import SpeechDataConfig
 
@@ -97,6 +98,11 @@ class Recipe:
             (entry.tensors, QuantizationRule(scheme=entry.scheme, bits=entry.bits, options=entry.options))
             for entry in self.quantization
         ]
+
+
+def recipe_tokens(recipe: Recipe, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the tokens of a recipe's file, or without one those of its preset."""
+    return read_pieces(Path(recipe.tokens)) if recipe.tokens else default
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -18,6 +18,7 @@ from whit.models.data import DevSet
 from whit.models.errors import RecipeError
 from whit.models.feature_cache import HalfFeatures, cached_features
 from whit.models.tokens import Tokenizer
+from whit.models.training_frontend import TrainingFrontend
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.model_info import FLOOR
 
@@ -49,9 +50,7 @@ class SpeechData:
         data: folder of the manifests.
         cache: folder for features.
         tokenizer: of the model.
-        num_mels: of the front-end.
-        multiple: feature frames per encoder frame.
-        tail_ms: exact zeros after every utterance, as the recogniser appends.
+        frontend: of the model.
         seed: of everything drawn.
     """
 
@@ -62,20 +61,18 @@ class SpeechData:
         data: Path,
         cache: Path,
         tokenizer: Tokenizer,
-        num_mels: int,
-        multiple: int,
-        tail_ms: int,
+        frontend: TrainingFrontend,
         seed: int,
     ) -> None:
         self.config = config
-        self.multiple = multiple
+        self.frontend = frontend
         self.seed = seed
-        self.feature_mean: NDArray[np.float32] = np.zeros(num_mels, dtype=np.float32)
+        self.feature_mean: NDArray[np.float32] = np.zeros(frontend.num_mels, dtype=np.float32)
         self._targets: list[list[int]] = []
         self._features: list[HalfFeatures] = []
         for name in config.manifests:
             recordings = read_manifest(data / name)
-            features = cached_features(recordings, cache=cache, tail_ms=tail_ms, num_mels=num_mels)
+            features = cached_features(recordings, cache=cache, frontend=frontend)
             for recording, rows in zip(recordings, features, strict=True):
                 if recording.text and len(rows) <= 100 * config.longest_s:
                     self._features.append(rows)
@@ -84,10 +81,10 @@ class SpeechData:
             raise RecipeError("[speech.manifests] expected recordings to train with, received none")
         tuning = tuning_half(read_manifest(data / config.dev_manifest))
         chosen = tuning[:: max(len(tuning) // config.dev_utterances, 1)][: config.dev_utterances]
-        dev = cached_features(chosen, cache=cache, tail_ms=tail_ms, num_mels=num_mels)
+        dev = cached_features(chosen, cache=cache, frontend=frontend)
         self._dev_set = DevSet(
             name=Path(config.dev_manifest).stem,
-            features=tuple(np.asarray(rows, dtype=np.float32) for rows in dev),
+            features=tuple(frontend.normalized(np.asarray(rows, dtype=np.float32)) for rows in dev),
             texts=tuple(recording.text for recording in chosen),
         )
         self._plan_of_epoch = lru_cache(maxsize=2)(self._plan)
@@ -109,9 +106,15 @@ class SpeechData:
         for i in chosen:
             rng = np.random.default_rng([self.seed, 1, epoch, i])
             rows = self._features[i].astype(np.float32)
-            features.append(augment_speech(rows, rng, self.config.augment, self.feature_mean))
+            features.append(
+                augment_speech(
+                    rows, rng, self.config.augment, self.feature_mean, normalize=self.frontend.normalized
+                )
+            )
             targets.append(self._targets[i])
-        return collate(features, targets, multiple=self.multiple)
+        return collate(
+            features, targets, multiple=self.frontend.frame_multiple, padding=self.frontend.padding
+        )
 
     def feature_statistics(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Returns mean and deviation of each mel, (num_mels,), over frames that are not digital silence."""

@@ -4,7 +4,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import distributed
 
 from whit.models.averaged_weights import AveragedWeights
-from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
 from whit.models.data import TrainingData
 from whit.models.data_parallel import BatchLoss, make_fabric, seed_step, share_of
 from whit.models.digit_data import DigitData
 from whit.models.errors import RecipeError
-from whit.models.evaluate import evaluate
-from whit.models.pieces import read_pieces
-from whit.models.presets import preset
 from whit.models.quantizers import apply_quantization, set_progress
 from whit.models.recipe import OptimizationConfig, Recipe
-from whit.models.rnnt import Rnnt
+from whit.models.recompute_batch_norms import batch_norms, recompute_batch_norms
 from whit.models.speech_data import SpeechData
-from whit.models.tokens import Tokenizer
 from whit.models.training_state import load_state, save_state
+from whit.models.training_task import task_of
 
 STATE, METRICS, CHECKPOINT = "state.safetensors", "metrics.jsonl", "checkpoint"
+STATISTICS_BATCHES = 16  # that give averaged weights their batch norms' statistics
 
 
 def learning_rate(step: int, config: OptimizationConfig) -> float:
@@ -104,16 +100,10 @@ class Training:
         self.config = recipe.optimization
         self.fabric = fabric or make_fabric(self.config)
         torch.manual_seed(recipe.seed)
-        shape = preset(recipe.preset)
-        tokens = read_pieces(Path(recipe.tokens)) if recipe.tokens else shape.tokens
-        self.tokenizer = Tokenizer(tokens)
-        self.checkpoint_config = CheckpointConfig(
-            name=recipe.name, model=shape.model, tokens=tokens, streaming=recipe.streaming
-        )
+        self.task = task_of(recipe)
         with self.fabric.rank_zero_first():  # the others find what it caches
             self.data = self._make_data(data, cache)
-        self.model = self._make_model()
-        self.data.feature_mean = self.model.encoder.feature_mean.numpy()
+        self.model = self.task.initial_model(self.data)
         apply_quantization(self.model, recipe.quantization_spec())
         self.optimizer = make_optimizer(self.model, self.config)
         self.average = AveragedWeights(self.model, self.config.ema_decay)
@@ -135,7 +125,7 @@ class Training:
         Only the first process scores and writes files.
         """
         last = self.config.steps if until is None else min(until, self.config.steps)
-        model, optimizer = self.fabric.setup(BatchLoss(self.model, self.config), self.optimizer)
+        model, optimizer = self.fabric.setup(BatchLoss(self.model, self.task.loss), self.optimizer)
         leads = self.fabric.is_global_zero
         scores: dict[str, float] = {}
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
@@ -163,18 +153,15 @@ class Training:
     def score(self) -> dict[str, float]:
         """Saves the averaged weights and returns their word error rate (percent) on each development set."""
         with self.average.in_place(self.model):
-            results = {
-                dev.name: evaluate(
-                    self.model, dev.features, dev.texts, self.tokenizer, with_ctc=self.config.loss == "ctc"
-                )
-                for dev in self.dev_sets
-            }
+            if batch_norms(self.model) and self.config.ema_decay > 0:
+                steps = range(self.step, self.step + STATISTICS_BATCHES)
+                forward = partial(self.task.loss, self.model)
+                recompute_batch_norms(self.model, forward, map(self.data.batch, steps))
+            results = {dev.name: self.task.evaluate(self.model, dev) for dev in self.dev_sets}
             scores = {name: round(score.wer, 3) for name, score in results.items()}
             characters = {name: round(score.cer, 3) for name, score in results.items()}
             metrics = {"steps": self.step, "dev_wer_percent": scores, "dev_cer_percent": characters}
-            save_checkpoint(
-                self.run / CHECKPOINT, self.model.eval(), replace(self.checkpoint_config, metrics=metrics)
-            )
+            self.task.save(self.run / CHECKPOINT, self.model.eval(), metrics)
         self._log(dev_wer_percent=scores, dev_cer_percent=characters)
         return scores
 
@@ -207,16 +194,13 @@ class Training:
         return joint_loss
 
     def _make_data(self, data: Path, cache: Path) -> TrainingData:
-        model, streaming = self.checkpoint_config.model, self.checkpoint_config.streaming
         if self.recipe.speech is not None:
             return SpeechData(
                 self.recipe.speech,
                 data=data,
                 cache=cache,
-                tokenizer=self.tokenizer,
-                num_mels=model.num_mels,
-                multiple=model.frame_multiple,
-                tail_ms=streaming.tail_ms,
+                tokenizer=self.task.tokenizer,
+                frontend=self.task.frontend,
                 seed=self.recipe.seed,
             )
         if self.recipe.data is None:
@@ -225,32 +209,11 @@ class Training:
             self.recipe.data,
             data=data,
             cache=cache,
-            tokenizer=self.tokenizer,
-            num_mels=model.num_mels,
-            multiple=model.frame_multiple,
-            tail_ms=streaming.tail_ms,
+            tokenizer=self.task.tokenizer,
+            frontend=self.task.frontend,
             batch_size=self.config.batch_size,
             seed=self.recipe.seed,
         )
-
-    def _make_model(self) -> Rnnt:
-        """Returns the float model the run starts from."""
-        dropout = self.config.dropout
-        config = self.checkpoint_config
-        if self.recipe.init_from:
-            model, started = load_checkpoint(Path(self.recipe.init_from), dropout=dropout)
-            if (started.model, started.tokens) != (config.model, config.tokens):
-                raise RecipeError(
-                    f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, "
-                    f"received {self.recipe.init_from}"
-                )
-            return model
-        model = Rnnt(config.model, len(config.tokens), dropout=dropout)
-        mean, std = self.data.feature_statistics()
-        # Stored as float16; training sees what the checkpoint will hold.
-        model.encoder.feature_mean.copy_(torch.from_numpy(mean).half())
-        model.encoder.feature_std.copy_(torch.from_numpy(std).half())
-        return model
 
     def _log(self, **values: Any) -> None:
         with (self.run / METRICS).open("a", encoding="utf-8") as file:

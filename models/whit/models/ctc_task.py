@@ -1,0 +1,78 @@
+"""Training of models over whole utterances by CTC: QuartzNet, Jasper and Conformer-CTC."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from whit.models.batch import Batch
+from whit.models.checkpoint import StreamingConfig, save_checkpoint
+from whit.models.ctc_checkpoint import CtcCheckpointConfig, load_ctc_checkpoint
+from whit.models.ctc_model import CtcModel
+from whit.models.ctc_presets import CtcPreset
+from whit.models.data import DevSet, TrainingData
+from whit.models.errors import RecipeError
+from whit.models.evaluate import Score, evaluate_ctc
+from whit.models.losses import ctc_loss
+from whit.models.recipe import Recipe, recipe_tokens
+from whit.models.tokens import Tokenizer
+from whit.models.training_frontend import WholeUtteranceFrontend
+
+
+class CtcTask:
+    """A `TrainingTask`; masks fill normalised features with zero, their mean."""
+
+    def __init__(self, recipe: Recipe, shape: CtcPreset) -> None:
+        expected = {"loss": "ctc", "ctc_weight": 0.0, "band_behind": 0, "band_ahead": 0, "fastemit": 0.0}
+        received = {name: getattr(recipe.optimization, name) for name in expected}
+        if received != expected:
+            raise RecipeError(
+                f"[optimization] expected loss ctc and nothing of a transducer's with {recipe.preset}, "
+                f"received {dict(received.items() - expected.items())}"
+            )
+        if recipe.quantization or recipe.streaming != StreamingConfig():
+            raise RecipeError(
+                f"[recipe] expected neither quantization nor streaming with {recipe.preset}, received them"
+            )
+        self.recipe = recipe
+        tokens = recipe_tokens(recipe, shape.tokens)
+        self.tokenizer = Tokenizer(tokens)
+        self.config = CtcCheckpointConfig(
+            name=recipe.name, model=shape.model, tokens=tokens, frontend=shape.frontend
+        )
+        self.frontend = WholeUtteranceFrontend(config=shape.frontend)
+
+    def initial_model(self, data: TrainingData) -> CtcModel:
+        """Returns the float model a run starts from."""
+        dropout = self.recipe.optimization.dropout
+        config = self.config
+        if not self.recipe.init_from:
+            return CtcModel(config.model, len(config.tokens), dropout=dropout)
+        model, started = load_ctc_checkpoint(Path(self.recipe.init_from), dropout=dropout)
+        theirs, ours = ((c.model, c.frontend, c.tokens) for c in (started, config))
+        if theirs != ours:
+            raise RecipeError(
+                f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, "
+                f"received {self.recipe.init_from}"
+            )
+        return model
+
+    def loss(self, model: CtcModel, batch: Batch) -> Tensor:
+        """Returns the mean loss of a batch, nats per utterance."""
+        logits, lengths = model(batch.features, batch.num_frames)
+        return ctc_loss(logits, batch, lengths, blank=model.blank)
+
+    def evaluate(self, model: CtcModel, dev: DevSet) -> Score:
+        """Returns the score of greedy search."""
+        return evaluate_ctc(model, dev.features, dev.texts, self.tokenizer)
+
+    def save(self, folder: Path, model: nn.Module, metrics: Mapping[str, Any]) -> None:
+        """Writes a checkpoint."""
+        save_checkpoint(folder, model, replace(self.config, metrics=metrics))
+
+    def load(self, folder: Path) -> tuple[CtcModel, Mapping[str, Any]]:
+        """Returns the model of a checkpoint and its metrics."""
+        model, config = load_ctc_checkpoint(folder)
+        return model, config.metrics

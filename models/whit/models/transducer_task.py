@@ -1,0 +1,81 @@
+"""Training of streaming transducers: their features, loss, scores and checkpoints."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from whit.models.batch import Batch
+from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from whit.models.data import DevSet, TrainingData
+from whit.models.errors import RecipeError
+from whit.models.evaluate import Score, evaluate
+from whit.models.losses import batch_loss
+from whit.models.presets import preset
+from whit.models.recipe import Recipe, recipe_tokens
+from whit.models.rnnt import Rnnt
+from whit.models.tokens import Tokenizer
+from whit.models.training_frontend import StreamingFrontend
+
+
+class TransducerTask:
+    """A `TrainingTask`; its loss is the transducer's, or CTC of the joint."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        shape = preset(recipe.preset)
+        tokens = recipe_tokens(recipe, shape.tokens)
+        self.tokenizer = Tokenizer(tokens)
+        self.config = CheckpointConfig(
+            name=recipe.name, model=shape.model, tokens=tokens, streaming=recipe.streaming
+        )
+        self.frontend = StreamingFrontend(
+            num_mels=shape.model.num_mels,
+            tail_ms=recipe.streaming.tail_ms,
+            frame_multiple=shape.model.frame_multiple,
+        )
+
+    def initial_model(self, data: TrainingData) -> Rnnt:
+        """Returns the float model a run starts from; its feature mean is what masks fill with."""
+        model = self._initial_model(data)
+        data.feature_mean = model.encoder.feature_mean.numpy()
+        return model
+
+    def loss(self, model: Rnnt, batch: Batch) -> Tensor:
+        """Returns the mean loss of a batch, nats per utterance."""
+        return batch_loss(model, batch, self.recipe.optimization)
+
+    def evaluate(self, model: Rnnt, dev: DevSet) -> Score:
+        """Returns the score of greedy search by the rule of the recipe's loss."""
+        with_ctc = self.recipe.optimization.loss == "ctc"
+        return evaluate(model, dev.features, dev.texts, self.tokenizer, with_ctc=with_ctc)
+
+    def save(self, folder: Path, model: torch.nn.Module, metrics: Mapping[str, Any]) -> None:
+        """Writes a checkpoint."""
+        save_checkpoint(folder, model, replace(self.config, metrics=metrics))
+
+    def load(self, folder: Path) -> tuple[Rnnt, Mapping[str, Any]]:
+        """Returns the model of a checkpoint and its metrics."""
+        model, config = load_checkpoint(folder)
+        return model, config.metrics
+
+    def _initial_model(self, data: TrainingData) -> Rnnt:
+        dropout = self.recipe.optimization.dropout
+        config = self.config
+        if self.recipe.init_from:
+            model, started = load_checkpoint(Path(self.recipe.init_from), dropout=dropout)
+            if (started.model, started.tokens) != (config.model, config.tokens):
+                raise RecipeError(
+                    f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, "
+                    f"received {self.recipe.init_from}"
+                )
+            return model
+        model = Rnnt(config.model, len(config.tokens), dropout=dropout)
+        mean, std = data.feature_statistics()
+        # Stored as float16; training sees what the checkpoint will hold.
+        model.encoder.feature_mean.copy_(torch.from_numpy(mean).half())
+        model.encoder.feature_std.copy_(torch.from_numpy(std).half())
+        return model
