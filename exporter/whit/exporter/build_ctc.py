@@ -6,12 +6,11 @@ from whit.exporter.conformer_ctc_config import ConformerCtcConfig
 from whit.exporter.conv_config import ConvConfig
 from whit.exporter.ctc_builder import ConformerSteps, Signal
 from whit.exporter.ctc_checkpoint import CtcCheckpoint
-from whit.exporter.errors import GraphError
+from whit.exporter.errors import GraphError, NotQuantizedError
 from whit.exporter.float_ctc_builder import FloatCtcBuilder
 from whit.exporter.fold_batch_norm import fold_batch_norms
+from whit.exporter.integer_conformer_builder import IntegerConformerBuilder
 from whit.exporter.ir import Graph, Model
-
-FRAMES_PER_SECOND = 100
 
 
 def build_float_ctc(checkpoint: CtcCheckpoint, *, max_frames: int) -> Model:
@@ -26,6 +25,26 @@ def build_float_ctc(checkpoint: CtcCheckpoint, *, max_frames: int) -> Model:
     """
     model = checkpoint.config.model
     build = FloatCtcBuilder(fold_batch_norms(checkpoint), frames=max_frames, num_mels=model.num_mels)
+    return ctc_model(checkpoint, build.graph(add_encoder(build, checkpoint)), max_frames)
+
+
+def build_integer_ctc(checkpoint: CtcCheckpoint, *, max_frames: int) -> Model:
+    """Returns the graph of an integer-only checkpoint in the operators of docs/format.md, section 10.
+
+    Inputs and outputs as of `build_float_ctc`, the length of the logits under its own name.
+
+    Raises:
+        NotQuantizedError: the checkpoint is not integer-only.
+        RequantizationError: its scales contradict one another.
+    """
+    config = checkpoint.config
+    if config.integer is None:
+        raise NotQuantizedError(
+            "[config.json: integer] expected a checkpoint with integer, received a float one"
+        )
+    build = IntegerConformerBuilder(
+        checkpoint, config.integer, frames=max_frames, num_mels=config.model.num_mels
+    )
     return ctc_model(checkpoint, build.graph(add_encoder(build, checkpoint)), max_frames)
 
 

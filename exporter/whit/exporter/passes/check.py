@@ -6,6 +6,7 @@ from collections.abc import Callable
 from whit.exporter.errors import GraphError
 from whit.exporter.ir import ABSENT, Constant, Graph, Node, Shape
 from whit.exporter.passes.check_ctc import CTC_RULES, must
+from whit.exporter.passes.check_integer import INTEGER_RULES
 
 Shapes = list[Shape]
 
@@ -187,5 +188,6 @@ RULES: dict[str, Callable[[Node, Shapes], Shapes]] = {
     "HistoryState": lambda node, inputs: [(1, *inputs[0])],
     "Identity": lambda node, inputs: [inputs[0]],
     **CTC_RULES,
+    **INTEGER_RULES,
 }
 """The shapes of each operation's outputs from those of its inputs; also the list of operations."""

@@ -14,7 +14,7 @@ def must(condition: bool, reason: str) -> None:
         raise ValueError(reason)
 
 
-def _frames(node: Node, rows: int, kernel_size: int) -> int:
+def frames_out(node: Node, rows: int, kernel_size: int) -> int:
     """Returns the frames out of a convolution over time."""
     stride, dilation, padding = (int(node.attributes[name]) for name in ("stride", "dilation", "padding"))
     return max((rows + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1, 0)
@@ -23,13 +23,13 @@ def _frames(node: Node, rows: int, kernel_size: int) -> int:
 def _conv1d(node: Node, inputs: Shapes) -> Shapes:
     x, length, weight, bias = inputs
     must(length == LENGTH and weight[2] == x[1] and bias == weight[:1], "weights of each channel")
-    return [(_frames(node, int(x[0]), int(weight[1])), weight[0]), LENGTH]
+    return [(frames_out(node, int(x[0]), int(weight[1])), weight[0]), LENGTH]
 
 
 def _depthwise(node: Node, inputs: Shapes) -> Shapes:
     x, length, weight, bias = inputs
     must(length == LENGTH and weight[1:] == x[1:] == bias, "weights of each channel")
-    return [(_frames(node, int(x[0]), int(weight[0])), x[1]), LENGTH]
+    return [(frames_out(node, int(x[0]), int(weight[0])), x[1]), LENGTH]
 
 
 def _conv2d(node: Node, inputs: Shapes) -> Shapes:
