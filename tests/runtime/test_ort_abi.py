@@ -23,7 +23,7 @@ def test_indices_and_fields_are_those_of_the_header(tmp_path: Path) -> None:
     text = ABI.read_text()
     functions = re.findall(r"using (\w+) =\s+ApiFunction<(\d+),", text)
     body = re.search(r"struct OrtCustomOp \{(.*?)\n\};", text, re.DOTALL)
-    assert len(functions) == 16
+    assert len(functions) == 23
     assert body
     fields = ["version", *re.findall(r"\(\*(\w+)\)\(", body[1])]
     assert len(fields) == 26
@@ -41,6 +41,10 @@ def test_indices_and_fields_are_those_of_the_header(tmp_path: Path) -> None:
     lines += [
         "static_assert(ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8 == 3 && ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32 == 6);"
     ]
+    lines += [
+        "static_assert(ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED == 0 && ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16 == 5);"
+    ]
+    lines += ["static_assert(ORT_OP_ATTR_INT == 1);"]
     lines += ["static_assert(ORT_INVALID_ARGUMENT == 2 && OrtMemTypeDefault == 0);"]
     lines += ["static_assert(INPUT_OUTPUT_REQUIRED == 0 && INPUT_OUTPUT_OPTIONAL == 1);"]
     source = tmp_path / "abi.cpp"

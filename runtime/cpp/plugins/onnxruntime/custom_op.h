@@ -7,6 +7,7 @@
 
 #include "kernel_io.h"
 #include "ort_abi.h"
+#include "output_type.h"
 
 namespace whit::ort {
 
@@ -42,7 +43,8 @@ struct Instance {
 ///   static constexpr const char* kName;  static constexpr Port kInputs[], kOutputs[];
 ///   explicit Kernel(const Node&);        void compute(const Call&) const;
 /// `compute` may run on several threads at once, so a kernel has no mutable state.
-/// Output shapes are not inferred: writers put them in the graph's value_info.
+/// Output shapes are not inferred: writers put them in the graph's value_info. A first output of kAnyType is
+/// int8 or int16 by the attribute `y_bits`; ONNX Runtime wants such an output to be optional.
 template <typename Kernel>
 constexpr OrtCustomOp make_custom_op() {
   OrtCustomOp op{};
@@ -62,6 +64,7 @@ constexpr OrtCustomOp make_custom_op() {
   op.GetVariadicInputMinArity = op.GetVariadicInputHomogeneity = one;
   op.GetVariadicOutputMinArity = op.GetVariadicOutputHomogeneity = one;
   op.GetStartVersion = op.GetEndVersion = one;  // domain version
+  if constexpr (Kernel::kOutputs[0].type == kAnyType) op.InferOutputShapeFn = infer_type_by_bits;
   op.CreateKernelV2 = [](const OrtCustomOp*, OrtApi* api, const OrtKernelInfo* info, void** out) {
     return guard(api, [&] { *out = new Instance<Kernel>{api, Kernel(Node(Kernel::kName, api, info))}; });
   };

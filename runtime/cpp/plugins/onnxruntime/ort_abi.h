@@ -12,6 +12,7 @@ extern "C" {
 struct OrtCustomOpDomain;
 struct OrtKernelContext;
 struct OrtKernelInfo;
+struct OrtOpAttr;
 struct OrtSessionOptions;
 struct OrtShapeInferContext;
 struct OrtStatus;
@@ -65,13 +66,14 @@ namespace whit::ort {
 inline constexpr uint32_t kApiVersion = 17;  // ONNX Runtime 1.17: the first with every function below
 
 /// Values of enum ONNXTensorElementDataType.
-enum ElementType : int { kFloat = 1, kUint8 = 2, kInt8 = 3, kInt16 = 5, kInt32 = 6 };
+enum ElementType : int { kAnyType = 0, kFloat = 1, kUint8 = 2, kInt8 = 3, kInt16 = 5, kInt32 = 6 };
 
-/// Values of enum OrtErrorCode, OrtMemType and OrtCustomOpInputOutputCharacteristic.
+/// Values of enum OrtErrorCode, OrtMemType, OrtCustomOpInputOutputCharacteristic and OrtOpAttrType.
 inline constexpr int kInvalidArgument = 2;
 inline constexpr int kMemTypeDefault = 0;
 inline constexpr int kRequired = 0;
 inline constexpr int kOptional = 1;
+inline constexpr int kIntAttribute = 1;
 
 /// One function of OrtApi: its index and its type.
 template <int kIndexInApi, typename Signature>
@@ -85,6 +87,9 @@ using CreateStatus = ApiFunction<0, OrtStatus*(int code, const char* message)>;
 using CreateCustomOpDomain = ApiFunction<26, OrtStatus*(const char* domain, OrtCustomOpDomain**)>;
 using CustomOpDomain_Add = ApiFunction<27, OrtStatus*(OrtCustomOpDomain*, const OrtCustomOp*)>;
 using AddCustomOpDomain = ApiFunction<28, OrtStatus*(OrtSessionOptions*, OrtCustomOpDomain*)>;
+using CreateTensorTypeAndShapeInfo = ApiFunction<57, OrtStatus*(OrtTensorTypeAndShapeInfo**)>;
+using SetTensorElementType = ApiFunction<58, OrtStatus*(OrtTensorTypeAndShapeInfo*, int)>;
+using SetDimensions = ApiFunction<59, OrtStatus*(OrtTensorTypeAndShapeInfo*, const int64_t*, size_t)>;
 using GetTensorMutableData = ApiFunction<51, OrtStatus*(OrtValue*, void**)>;
 using GetTensorElementType = ApiFunction<60, OrtStatus*(const OrtTensorTypeAndShapeInfo*, int*)>;
 using GetDimensionsCount = ApiFunction<61, OrtStatus*(const OrtTensorTypeAndShapeInfo*, size_t*)>;
@@ -98,6 +103,9 @@ using KernelContext_GetOutput = ApiFunction<91, OrtStatus*(OrtKernelContext*, si
 using ReleaseStatus = ApiFunction<93, void(OrtStatus*)>;
 using ReleaseTensorTypeAndShapeInfo = ApiFunction<99, void(OrtTensorTypeAndShapeInfo*)>;
 using KernelInfoGetConstantInput_tensor = ApiFunction<249, OrtStatus*(const OrtKernelInfo*, size_t, int*, const OrtValue**)>;
+using ShapeInferContext_GetAttribute = ApiFunction<269, OrtStatus*(const OrtShapeInferContext*, const char*, const OrtOpAttr**)>;
+using ShapeInferContext_SetOutputTypeShape = ApiFunction<270, OrtStatus*(const OrtShapeInferContext*, size_t, const OrtTensorTypeAndShapeInfo*)>;
+using ReadOpAttr = ApiFunction<272, OrtStatus*(const OrtOpAttr*, int type, void*, size_t, size_t*)>;
 // clang-format on
 
 /// Calls one function of an OrtApi.

@@ -33,6 +33,7 @@ extern "C" __attribute__((visibility("default"))) OrtStatus* RegisterCustomOps(O
     return call<CreateStatus>(base->GetApi(1), kInvalidArgument, message.c_str());
   }
   return guard(api, [&] {
+    set_inference_api(api);
     static OrtCustomOpDomain* const domain = make_domain(api);
     check(call<AddCustomOpDomain>(api, options, domain));
   });

@@ -20,17 +20,19 @@ void requantize_all_plain(const int32_t* a, int32_t multiplier, int32_t shift, s
 int32_t add_wrapping(int32_t a, int32_t b) { return int32_t(uint32_t(a) + uint32_t(b)); }
 
 template <typename Output>
-void finish_row_plain(const int32_t* sums, const OutputStage& stage, size_t count, const int16_t* addend,
-                      Output* y) {
-  for (size_t i = 0; i < count; ++i) {
-    const int32_t sum = add_wrapping(sums[i], stage.bias[i]);
-    const int32_t value = requantize(sum, stage.multiplier[i], stage.shift[i]) + (addend ? addend[i] : 0);
-    y[i] = Output(std::clamp(value + stage.zero, stage.low, stage.high));
+void finish_rows_plain(const SumRows& rows, const OutputStage& stage, Output* y, size_t y_stride) {
+  for (size_t row = 0; row < rows.num_rows; ++row) {
+    const int32_t* sums = rows.sums + row * rows.num_cols;
+    for (size_t i = 0; i < rows.num_cols; ++i) {
+      int32_t value = requantize(add_wrapping(sums[i], stage.bias[i]), stage.multiplier[i], stage.shift[i]);
+      if (rows.addend) value += rows.addend[row * rows.addend_stride + i];
+      y[row * y_stride + i] = Output(std::clamp(value + stage.zero, stage.low, stage.high));
+    }
   }
 }
 
 constexpr IntegerFunctions kPlain = {Isa::kPlain, requantize_row_plain, requantize_all_plain,
-                                     finish_row_plain<int8_t>, finish_row_plain<int16_t>};
+                                     finish_rows_plain<int8_t>, finish_rows_plain<int16_t>};
 
 }  // namespace
 

@@ -8,16 +8,16 @@
 
 namespace whit {
 
-/// What turns the sums of a convolution into its outputs (docs/format.md, section 10), all of whole tiles.
+/// What turns the sums of a convolution into its outputs (docs/format.md, section 10).
 struct OutputStage {
-  const int32_t* bias;        ///< (padded rows,)
-  const int32_t* multiplier;  ///< (padded rows,)
-  const int32_t* shift;       ///< (padded rows,)
+  const int32_t* bias;        ///< (padded rows of weights,)
+  const int32_t* multiplier;  ///< (padded rows of weights,)
+  const int32_t* shift;       ///< (padded rows of weights,)
   int32_t zero;               ///< of the output
   int32_t low;                ///<
   int32_t high;               ///<
 
-  /// The stage of the rows from `row` on.
+  /// The stage of the rows of weights from `row` on.
   OutputStage from(size_t row) const {
     OutputStage stage = *this;
     stage.bias += row;
@@ -25,6 +25,15 @@ struct OutputStage {
     stage.shift += row;
     return stage;
   }
+};
+
+/// Sums of some frames, and what is added to them.
+struct SumRows {
+  const int32_t* sums;  ///< (num_rows, num_cols)
+  size_t num_rows;
+  size_t num_cols;           ///< a multiple of 16
+  const int16_t* addend;     ///< (num_rows, num_cols), rows `addend_stride` values apart; or null
+  size_t addend_stride = 0;  ///<
 };
 
 /// What surrounds integer sums, in one instruction set; all give the same bits.
@@ -36,15 +45,10 @@ struct IntegerFunctions {
                          int32_t* y);
   void (*requantize_all)(const int32_t* a, int32_t multiplier, int32_t shift, size_t count, int32_t* y);
 
-  /// y = clamp(requant(sums + bias) + addend + zero, low, high) for one row of outputs.
-  /// @param[in]  sums    (count,)
-  /// @param[in]  count   a multiple of 16
-  /// @param[in]  addend  (count,), or null
-  /// @param[out] y       (count,)
-  void (*finish_row8)(const int32_t* sums, const OutputStage& stage, size_t count, const int16_t* addend,
-                      int8_t* y);
-  void (*finish_row16)(const int32_t* sums, const OutputStage& stage, size_t count, const int16_t* addend,
-                       int16_t* y);
+  /// y = clamp(requant(sums + bias) + addend + zero, low, high).
+  /// @param[out] y         (num_rows, num_cols), rows `y_stride` values apart
+  void (*finish_rows8)(const SumRows& rows, const OutputStage& stage, int8_t* y, size_t y_stride);
+  void (*finish_rows16)(const SumRows& rows, const OutputStage& stage, int16_t* y, size_t y_stride);
 };
 
 /// Returns the functions of the chosen instruction set.

@@ -26,13 +26,22 @@ WHIT_NEON_INLINE void narrow(Int v, int8_t* to) {
 WHIT_NEON_INLINE void narrow(Int v, int16_t* to) { vst1_s16(to, vmovn_s32(v)); }
 WHIT_NEON_INLINE Int widen(const int16_t* from) { return vmovl_s16(vld1_s16(from)); }
 
+struct Factor {
+  Int multiplier;
+  int64x2_t left[2];  // shifts to the left, all negative
+};
+
+WHIT_NEON_INLINE Factor factor(Int multiplier, Int shift) {
+  const Int left = vnegq_s32(shift);
+  return {multiplier, {vmovl_s32(vget_low_s32(left)), vmovl_high_s32(left)}};
+}
+
 // A rounding shift by a negative count is the formula's; what 32 bits cannot hold is clamped anyway.
-WHIT_NEON_INLINE Int requant(Int a, Int multiplier, Int shift) {
-  const Int right = vnegq_s32(shift);
-  const int64x2_t low = vmull_s32(vget_low_s32(a), vget_low_s32(multiplier));
-  const int64x2_t high = vmull_high_s32(a, multiplier);
-  const int32x2_t first = vqmovn_s64(vrshlq_s64(low, vmovl_s32(vget_low_s32(right))));
-  const Int rounded = vqmovn_high_s64(first, vrshlq_s64(high, vmovl_high_s32(right)));
+WHIT_NEON_INLINE Int requant(Int a, const Factor& by) {
+  const int64x2_t low = vmull_s32(vget_low_s32(a), vget_low_s32(by.multiplier));
+  const int64x2_t high = vmull_high_s32(a, by.multiplier);
+  const int32x2_t first = vqmovn_s64(vrshlq_s64(low, by.left[0]));
+  const Int rounded = vqmovn_high_s64(first, vrshlq_s64(high, by.left[1]));
   return vminq_s32(vmaxq_s32(rounded, vdupq_n_s32(-kRequantizedLimit)), vdupq_n_s32(kRequantizedLimit));
 }
 
@@ -45,7 +54,7 @@ namespace whit {
 namespace {
 
 constexpr IntegerFunctions kNeon = {Isa::kNeon, requantize_row_lanes, requantize_all_lanes,
-                                    finish_row_lanes<int8_t>, finish_row_lanes<int16_t>};
+                                    finish_rows_lanes<int8_t>, finish_rows_lanes<int16_t>};
 
 }  // namespace
 

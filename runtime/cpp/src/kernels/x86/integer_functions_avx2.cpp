@@ -34,24 +34,37 @@ WHIT_AVX2_INLINE Int widen(const int16_t* from) {
   return _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 }
 
-// AVX2 shifts 64 bits right only as unsigned: 2^63 goes in before and its share is taken off behind.
-WHIT_AVX2_INLINE Int requant_even(Int a, Int multiplier, Int shift) {
-  const Int one = _mm256_set1_epi64x(1);
-  const Int sign = _mm256_set1_epi64x(INT64_MIN);
-  const Int half = _mm256_sllv_epi64(one, _mm256_sub_epi64(shift, one));
-  const Int sum = _mm256_add_epi64(_mm256_mul_epi32(a, multiplier), half);
-  const Int rounded =
-      _mm256_sub_epi64(_mm256_srlv_epi64(_mm256_xor_si256(sum, sign), shift), _mm256_srlv_epi64(sign, shift));
+// Both halves of what pairs of values are multiplied by: even ones in place, odd ones moved down. AVX2 shifts
+// 64 bits right only as unsigned: 2^63 goes in before, with the half, and its share is taken off behind.
+struct Factor {
+  Int multiplier[2], shift[2], half[2], share[2];
+};
+
+WHIT_AVX2_INLINE Factor factor(Int multiplier, Int shift) {
+  const Int one = _mm256_set1_epi64x(1), sign = _mm256_set1_epi64x(INT64_MIN);
+  Factor by;
+  by.multiplier[0] = multiplier;
+  by.multiplier[1] = _mm256_srli_epi64(multiplier, 32);
+  by.shift[0] = _mm256_and_si256(shift, _mm256_set1_epi64x(0xFFFFFFFF));
+  by.shift[1] = _mm256_srli_epi64(shift, 32);
+  for (int i = 0; i < 2; ++i) {
+    by.half[i] = _mm256_xor_si256(_mm256_sllv_epi64(one, _mm256_sub_epi64(by.shift[i], one)), sign);
+    by.share[i] = _mm256_srlv_epi64(sign, by.shift[i]);
+  }
+  return by;
+}
+
+WHIT_AVX2_INLINE Int requant_half(Int a, const Factor& by, int i) {
+  const Int sum = _mm256_add_epi64(_mm256_mul_epi32(a, by.multiplier[i]), by.half[i]);
+  const Int rounded = _mm256_sub_epi64(_mm256_srlv_epi64(sum, by.shift[i]), by.share[i]);
   const Int high = _mm256_set1_epi64x(kRequantizedLimit), low = _mm256_set1_epi64x(-kRequantizedLimit);
   const Int below = _mm256_blendv_epi8(rounded, high, _mm256_cmpgt_epi64(rounded, high));
   return _mm256_blendv_epi8(below, low, _mm256_cmpgt_epi64(low, below));
 }
 
-WHIT_AVX2_INLINE Int requant(Int a, Int multiplier, Int shift) {
-  const Int low_half = _mm256_set1_epi64x(0xFFFFFFFF);
-  const Int even = requant_even(a, multiplier, _mm256_and_si256(shift, low_half));
-  const Int odd =
-      requant_even(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(multiplier, 32), _mm256_srli_epi64(shift, 32));
+WHIT_AVX2_INLINE Int requant(Int a, const Factor& by) {
+  const Int even = requant_half(a, by, 0);
+  const Int odd = requant_half(_mm256_srli_epi64(a, 32), by, 1);
   return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
 }
 
@@ -63,6 +76,6 @@ WHIT_AVX2_INLINE Int requant(Int a, Int multiplier, Int shift) {
 namespace whit {
 
 const IntegerFunctions kIntegerFunctionsAvx2 = {Isa::kAvx2, requantize_row_lanes, requantize_all_lanes,
-                                                finish_row_lanes<int8_t>, finish_row_lanes<int16_t>};
+                                                finish_rows_lanes<int8_t>, finish_rows_lanes<int16_t>};
 
 }  // namespace whit

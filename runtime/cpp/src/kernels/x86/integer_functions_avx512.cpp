@@ -26,20 +26,31 @@ WHIT_AVX512_INLINE Int widen(const int16_t* from) {
   return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 
-// The even values of a, in the lower halves of 64 bits each.
-WHIT_AVX512_INLINE Int requant_even(Int a, Int multiplier, Int shift) {
+// Both halves of what pairs of values are multiplied by: even ones in place, odd ones moved down.
+struct Factor {
+  Int multiplier[2], shift[2], half[2];
+};
+
+WHIT_AVX512_INLINE Factor factor(Int multiplier, Int shift) {
   const Int one = _mm512_set1_epi64(1);
-  const Int half = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
-  const Int rounded = _mm512_srav_epi64(_mm512_add_epi64(_mm512_mul_epi32(a, multiplier), half), shift);
-  const Int limit = _mm512_set1_epi64(kRequantizedLimit);
-  return _mm512_min_epi64(_mm512_max_epi64(rounded, _mm512_sub_epi64(_mm512_setzero_si512(), limit)), limit);
+  Factor by;
+  by.multiplier[0] = multiplier;
+  by.multiplier[1] = _mm512_srli_epi64(multiplier, 32);
+  by.shift[0] = _mm512_and_si512(shift, _mm512_set1_epi64(0xFFFFFFFF));
+  by.shift[1] = _mm512_srli_epi64(shift, 32);
+  for (int i = 0; i < 2; ++i) by.half[i] = _mm512_sllv_epi64(one, _mm512_sub_epi64(by.shift[i], one));
+  return by;
 }
 
-WHIT_AVX512_INLINE Int requant(Int a, Int multiplier, Int shift) {
-  const Int low_half = _mm512_set1_epi64(0xFFFFFFFF);
-  const Int even = requant_even(a, multiplier, _mm512_and_si512(shift, low_half));
-  const Int odd =
-      requant_even(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(multiplier, 32), _mm512_srli_epi64(shift, 32));
+WHIT_AVX512_INLINE Int requant_half(Int a, const Factor& by, int i) {
+  const Int limit = _mm512_set1_epi64(kRequantizedLimit), least = _mm512_set1_epi64(-kRequantizedLimit);
+  const Int sum = _mm512_add_epi64(_mm512_mul_epi32(a, by.multiplier[i]), by.half[i]);
+  return _mm512_min_epi64(_mm512_max_epi64(_mm512_srav_epi64(sum, by.shift[i]), least), limit);
+}
+
+WHIT_AVX512_INLINE Int requant(Int a, const Factor& by) {
+  const Int even = requant_half(a, by, 0);
+  const Int odd = requant_half(_mm512_srli_epi64(a, 32), by, 1);
   return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
 }
 
@@ -51,6 +62,6 @@ WHIT_AVX512_INLINE Int requant(Int a, Int multiplier, Int shift) {
 namespace whit {
 
 const IntegerFunctions kIntegerFunctionsAvx512 = {Isa::kAvx512, requantize_row_lanes, requantize_all_lanes,
-                                                  finish_row_lanes<int8_t>, finish_row_lanes<int16_t>};
+                                                  finish_rows_lanes<int8_t>, finish_rows_lanes<int16_t>};
 
 }  // namespace whit
