@@ -76,15 +76,15 @@ def layer_norm_constants(
         y_scale: of the result.
 
     Raises:
-        RequantizationError: a constant does not fit 32 bits.
+        RequantizationError: a constant is out of its range.
     """
     gain, bias = np.asarray(gain, np.float64), np.asarray(bias, np.float64)
     pairs = [dyadic(abs(float(g)) / 256 / y_scale) for g in gain]
     fine_bias = np.rint(bias * 256 / y_scale)
     epsilon = max(1, round(EPSILON / x_scale**2))
-    if np.abs(fine_bias).max(initial=0) >= 2**31 or epsilon >= 2**31:
+    if np.abs(fine_bias).max(initial=0) >= 2**29 or epsilon >= 2**31:
         raise RequantizationError(
-            "[layer_norm_constants] expected scales that keep bias and epsilon below 2^31, "
+            "[layer_norm_constants] expected scales that keep bias below 2^29 and epsilon below 2^31, "
             f"received {x_scale} and {y_scale}"
         )
     multiplier = np.array([m for m, _ in pairs], np.int64) * np.where(gain < 0, -1, 1)
