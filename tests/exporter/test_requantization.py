@@ -14,7 +14,7 @@ FACTORS = st.floats(2.0**-32, 32767.9)
 @settings(deadline=None)
 @given(FACTORS)
 def test_a_multiplier_has_31_bits_and_is_the_nearest(factor):
-    m, e = dyadic(factor)
+    m, e = map(int, dyadic(factor))
     assert 2**30 <= m < 2**31 and 16 <= e <= 62
     assert abs(Fraction(m, 2**e) - Fraction(factor)) <= Fraction(1, 2 ** (e + 1))
 
@@ -32,7 +32,7 @@ def test_small_factors(factor, expected):
 
 @pytest.mark.parametrize("factor", [-1.0, float("nan"), float("inf"), 2.0**15])
 def test_what_has_no_integer_form_is_refused(factor):
-    with pytest.raises(RequantizationError, match="expected a factor"):
+    with pytest.raises(RequantizationError, match="expected (finite )?factors"):
         dyadic(factor)
 
 
@@ -46,7 +46,6 @@ def test_what_has_no_integer_form_is_refused(factor):
 def test_requantization_is_exact_and_rounds_half_up(acc, sign, m, e):
     m = sign * m
     expected = min(max((acc * m + 2 ** (e - 1)) // 2**e, -(2**30)), 2**30)
-    assert int(requant(acc, m, e)) == expected
     np.testing.assert_array_equal(
         requant(np.array([acc, 0]), np.array([m, m]), np.array([e, e])), [expected, 0]
     )

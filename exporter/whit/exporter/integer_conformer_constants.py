@@ -79,7 +79,7 @@ def layer_norm_constants(
         RequantizationError: a constant is out of its range.
     """
     gain, bias = np.asarray(gain, np.float64), np.asarray(bias, np.float64)
-    pairs = [dyadic(abs(float(g)) / 256 / y_scale) for g in gain]
+    magnitude, shift = dyadic(np.abs(gain) / 256 / y_scale)
     fine_bias = np.rint(bias * 256 / y_scale)
     epsilon = max(1, round(EPSILON / x_scale**2))
     if np.abs(fine_bias).max(initial=0) >= 2**29 or epsilon >= 2**31:
@@ -87,9 +87,8 @@ def layer_norm_constants(
             "[layer_norm_constants] expected scales that keep bias below 2^29 and epsilon below 2^31, "
             f"received {x_scale} and {y_scale}"
         )
-    multiplier = np.array([m for m, _ in pairs], np.int64) * np.where(gain < 0, -1, 1)
-    shift = np.array([e for _, e in pairs], np.int32)
-    return LayerNormConstants(multiplier.astype(np.int32), shift, fine_bias.astype(np.int32), epsilon)
+    multiplier = np.where(gain < 0, -magnitude, magnitude)
+    return LayerNormConstants(multiplier, shift, fine_bias.astype(np.int32), epsilon)
 
 
 def score_factor(query_scale: float, key_scale: float, head_width: int) -> float:
