@@ -11,6 +11,7 @@ from whit.exporter.float_ctc_builder import FloatCtcBuilder
 from whit.exporter.fold_batch_norm import fold_batch_norms
 from whit.exporter.integer_conformer_builder import IntegerConformerBuilder
 from whit.exporter.ir import Graph, Model
+from whit.exporter.target import ANY
 
 
 def build_float_ctc(checkpoint: CtcCheckpoint, *, max_frames: int) -> Model:
@@ -31,7 +32,7 @@ def build_float_ctc(checkpoint: CtcCheckpoint, *, max_frames: int) -> Model:
 def build_integer_ctc(checkpoint: CtcCheckpoint, *, max_frames: int) -> Model:
     """Returns the graph of an integer-only checkpoint in the operators of docs/format.md, section 10.
 
-    Inputs and outputs as of `build_float_ctc`, the length of the logits under its own name.
+    Inputs and outputs are those of `build_float_ctc`.
 
     Raises:
         NotQuantizedError: the checkpoint is not integer-only.
@@ -60,5 +61,10 @@ def add_encoder(build: ConformerSteps, checkpoint: CtcCheckpoint) -> Signal:
 
 def ctc_model(checkpoint: CtcCheckpoint, graph: Graph, max_frames: int) -> Model:
     """Returns the one graph of a model with what its file says about it."""
-    metadata = {"whit.format_version": "1", "whit.config": checkpoint.config.with_max_frames(max_frames)}
+    metadata = {
+        "whit.format_version": "1",
+        "whit.config": checkpoint.config.with_max_frames(max_frames),
+        "whit.target": ANY,  # one layout is the best of all
+        "window_size": str(max_frames),
+    }
     return Model((graph,), metadata, checkpoint.config.tokens)

@@ -49,7 +49,8 @@ class IntegerCtcBuilder:
 
     def graph(self, frames: Signal) -> Graph:
         """Adds the decoder and DequantizeLogits and returns the finished graph."""
-        x = self.linear("decoder", frames, Place(name="decoder", kind=Kind.WIDE))
+        to = Place(name="decoder", kind=Kind.WIDE)
+        x = self.product("decoder", frames, to, window=Window(), length="logits_length")
         shape, scale = (x.rows, x.columns), float(np.float32(x.scale))
         self.nodes.add("DequantizeLogits", (x.name, x.length), "logits", shape, scale=scale)
         return self.nodes.graph("logits", x.length)
@@ -76,6 +77,7 @@ class IntegerCtcBuilder:
         addend: Signal | None = None,
         factor: float = 1.0,
         offset: str = "",
+        length: str = "",
     ) -> Signal:
         """Adds IntConv1d.
 
@@ -87,6 +89,7 @@ class IntegerCtcBuilder:
             addend: at the scale of the result.
             factor: of the real result.
             offset: name of a vector that is added to the bias, if any.
+            length: name of the result's length; where empty, it follows from that of the result.
         """
         y_scale, (low, high, zero) = self.scale(to), self.limits(to)
         y_bits = 16 if to.kind is Kind.WIDE else 8
@@ -95,7 +98,7 @@ class IntegerCtcBuilder:
         rows, cols = matrix.shape
         values = (
             Value(to.name, (window.frames(x.rows), rows), TYPES[y_bits]),
-            Value(f"{to.name}/length", (1,), ElementType.INT32),
+            Value(length or f"{to.name}/length", (1,), ElementType.INT32),
         )
         attributes = {
             "rows": rows,
@@ -110,11 +113,11 @@ class IntegerCtcBuilder:
             "y_bits": y_bits,
         }
         added = addend.name if addend else ABSENT
-        name, length = self.nodes.add_several(
+        name, made = self.nodes.add_several(
             "IntConv1d", (x.name, x.length, *inputs, added), values, **attributes
         )
         return Signal(
-            name=name, length=length, rows=window.frames(x.rows), columns=rows, scale=y_scale, zero=zero
+            name=name, length=made, rows=window.frames(x.rows), columns=rows, scale=y_scale, zero=zero
         )
 
     def depthwise(self, layer: str, x: Signal, to: Place, *, window: Window) -> Signal:

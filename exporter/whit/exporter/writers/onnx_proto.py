@@ -13,6 +13,7 @@ ELEMENT_TYPES = {
     "float32": onnx.TensorProto.FLOAT,
     "uint8": onnx.TensorProto.UINT8,
     "int8": onnx.TensorProto.INT8,
+    "int16": onnx.TensorProto.INT16,
     "int32": onnx.TensorProto.INT32,
     "int64": onnx.TensorProto.INT64,
 }

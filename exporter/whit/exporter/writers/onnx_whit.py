@@ -39,6 +39,13 @@ class OnnxWhitWriter:
 def _graph(graph: Graph, model: Model, weights: WeightsFile) -> GraphWriter:
     writer = GraphWriter(graph.name)
     read_inputs(writer, graph, batched=False)
+    write_nodes(writer, graph, weights)
+    write_outputs(writer, graph, batched=False, subsampling_factor=int(model.metadata["subsampling_factor"]))
+    return writer
+
+
+def write_nodes(writer: GraphWriter, graph: Graph, weights: WeightsFile) -> None:
+    """Writes the nodes and constants of a graph whose weights are packed."""
     written: set[str] = set()
     for node in graph.nodes:
         for name in node.inputs:
@@ -57,8 +64,6 @@ def _graph(graph: Graph, model: Model, weights: WeightsFile) -> GraphWriter:
             writer.node(node.op, node.inputs, outputs, domain=DOMAIN, attributes=node.attributes)
         for value in node.outputs:
             writer.value(value.name, value.type.value, value.shape)
-    write_outputs(writer, graph, batched=False, subsampling_factor=int(model.metadata["subsampling_factor"]))
-    return writer
 
 
 def _stack(writer: GraphWriter, node: Node) -> None:

@@ -19,6 +19,7 @@ LARGEST_OLD_CODE = 127
 ELEMENT_TYPES = {
     "float32": tflite.TensorType.FLOAT32,
     "int32": tflite.TensorType.INT32,
+    "int16": tflite.TensorType.INT16,
     "uint8": tflite.TensorType.UINT8,
     "int8": tflite.TensorType.INT8,
     "int4": tflite.TensorType.INT4,

@@ -34,10 +34,19 @@ _SIGNATURES = {
 }
 
 
+_UTTERANCE = Signature(
+    inputs={"features": "features", "length": "length"},
+    outputs={"logits": "logits", "logits_length": "logits_length"},
+)
+"""`encode` of a model over whole utterances (docs/format.md, section 10)."""
+
+
 def signature_of(graph: Graph) -> Signature:
     """Returns the signature of a graph; the states of `encode` go by the graph's own names."""
     if graph.name in _SIGNATURES:
         return _SIGNATURES[graph.name]
+    if graph.outputs == tuple(_UTTERANCE.outputs):
+        return _UTTERANCE
     states = [value.name.removeprefix("encoder.") for value in graph.inputs[1:]]
     return Signature(
         inputs={"features": "features", **{name: f"encoder.{name}" for name in states}},

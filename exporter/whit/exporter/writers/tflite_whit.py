@@ -7,6 +7,7 @@ from pathlib import Path
 from whit.exporter.arithmetic import Array
 from whit.exporter.ir import Model, Node
 from whit.exporter.passes.bind_frames import bind_frames
+from whit.exporter.writers.integer_options import INTEGER_OPTIONS
 from whit.exporter.writers.tflite_file import SubgraphWriter, TfliteFile, little_endian
 from whit.exporter.writers.tflite_moves import MOVES
 from whit.exporter.writers.tflite_signature import FILE
@@ -24,6 +25,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "DepthwiseConv1d": (),
     "RelativeAttention": ("heads",),
     "Unfold2d": ("channels",),
+    **INTEGER_OPTIONS,
 }
 """Attributes of our operators in the order of their custom options."""
 LAYOUTS = {"E": 0, "P": 1}

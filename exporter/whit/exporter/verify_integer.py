@@ -1,0 +1,128 @@
+"""Whether files of an integer-only model compute what their checkpoint says, bit for bit."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from whit.exporter.arithmetic import Array
+from whit.exporter.ctc_checkpoint import CtcCheckpoint
+from whit.exporter.errors import GraphError, SelfCheckError
+from whit.exporter.interpret_integer import interpret_integer
+from whit.exporter.ir import Constant, Graph, Model
+from whit.exporter.passes.check_integer_only import check_integer_only
+from whit.exporter.quantized_matrix import QuantizedMatrix
+from whit.exporter.read_tflite_graph import read_tflite_graph
+from whit.exporter.same_bits import different, first
+from whit.exporter.utterance_probes import golden_utterance, probe_lengths, utterance
+from whit.exporter.verify import CheckResult
+from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
+
+PROMISE = "bit for bit"
+Run = Callable[[Mapping[str, Array]], dict[str, Array]]
+
+
+def verify_integer_tflite(folder: Path, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
+    """Compares a model.tflite, read back, with its graph, and our engine with the checkpoint.
+
+    Args:
+        folder: the one that holds the file.
+        model: the packed graph it was written from.
+        checkpoint: what it must compute.
+
+    Raises:
+        SelfCheckError: something differs, a float lies inside, or the engine refuses the file.
+    """
+    graph = model.graph("encode")
+    compared = check_file(read_tflite_graph(folder / TFLITE_FILE), graph, TFLITE_FILE)
+    return CheckResult(PROMISE, compared)
+
+
+def verify_integer_onnx(folder: Path, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
+    """Compares a model.onnx, read back, with its graph, and every value in ONNX Runtime with the checkpoint.
+
+    Raises:
+        SelfCheckError: something differs, a float lies inside, or ONNX Runtime refuses the file.
+    """
+    from whit.exporter.onnx_integer_session import TracedIntegerGraph
+    from whit.exporter.read_onnx_graph import read_onnx_graph
+    from whit.exporter.writers.onnx_integer import FILE
+
+    graph = model.graph("encode")
+    compared = check_file(read_onnx_graph(folder / FILE), graph, FILE)
+    traced = TracedIntegerGraph(folder, graph)
+    return CheckResult(PROMISE, compared + compare_with_checkpoint(traced.run, graph, checkpoint, FILE))
+
+
+def check_file(received: Graph, expected: Graph, file: str) -> int:
+    """Compares a graph that was read back with the one that was written; returns the constants it has.
+
+    Raises:
+        SelfCheckError: a node, an attribute, a shape or a byte of a constant differs, or a float lies inside.
+    """
+    try:
+        check_integer_only(received)
+    except GraphError as error:
+        raise SelfCheckError(f"[{file}] {error}") from error
+    for name, constant in expected.constants.items():
+        _check_constant(received.constants.get(name), constant, f"[{file}: {name}]")
+    if str(received) != str(expected):
+        lines = zip(str(received).splitlines(), str(expected).splitlines(), strict=False)
+        wrong = next((pair for pair in lines if pair[0] != pair[1]), ("another number of nodes", "these"))
+        raise SelfCheckError(f"[{file}] expected {wrong[1].strip()}, received {wrong[0].strip()}")
+    return len(expected.constants)
+
+
+def _check_constant(received: Constant | None, expected: Constant, place: str) -> None:
+    if isinstance(expected, QuantizedMatrix) or isinstance(received, QuantizedMatrix):
+        raise SelfCheckError(f"{place} expected a packed matrix, received one that is not packed")
+    if received is None or (received.dtype, received.shape) != (expected.dtype, expected.shape):
+        found = "none" if received is None else f"{received.dtype} {received.shape}"
+        raise SelfCheckError(f"{place} expected {expected.dtype} {expected.shape}, received {found}")
+    if received.tobytes() != np.ascontiguousarray(expected).tobytes():
+        raise SelfCheckError(f"{place} expected the packed bytes, received others")
+
+
+def compare_with_checkpoint(run: Run, graph: Graph, checkpoint: CtcCheckpoint, file: str) -> int:
+    """Compares every value of utterances of several lengths; returns how many were compared.
+
+    Rows from an utterance's length on are unspecified, so only those below it are looked at. The engine's
+    arrays have room for the longest utterance and hold NaN and rubbish behind this one.
+
+    Args:
+        run: an engine: inputs to values by name.
+        graph: that it runs.
+        checkpoint: what it must compute.
+        file: named in errors.
+
+    Raises:
+        SelfCheckError: a value differs in a bit.
+    """
+    max_frames, num_mels = (int(n) for n in graph.inputs[0].shape)
+    utterances = [utterance(checkpoint, frames, seed=frames) for frames in probe_lengths(max_frames)]
+    compared = 0
+    for features in [*utterances, golden_utterance(checkpoint, max_frames)]:
+        padded = np.full((max_frames, num_mels), np.nan, np.float32)
+        padded[: len(features)] = features
+        received = run({"features": padded, "length": np.array([len(features)], np.int32)})
+        compared += _compare(received, interpret_integer(checkpoint, features), graph, file)
+    return compared
+
+
+def _compare(received: Mapping[str, Array], expected: Mapping[str, Array], graph: Graph, file: str) -> int:
+    ops = {value.name: node.op for node in graph.nodes for value in node.outputs}
+    for name, value in received.items():
+        wanted = expected[name]
+        rows = value[: len(wanted)]
+        if rows.dtype != wanted.dtype or rows.shape != wanted.shape:
+            raise SelfCheckError(
+                f"[{file}: {ops[name]} {name}] expected {wanted.dtype} {wanted.shape}, "
+                f"received {rows.dtype} {rows.shape}"
+            )
+        wrong = different(rows, wanted)
+        if wrong.any():
+            at = first(wrong)
+            raise SelfCheckError(
+                f"[{file}: {ops[name]} {name} at {list(at)}] expected {wanted[at]!s}, received {rows[at]!s}"
+            )
+    return len(received)
