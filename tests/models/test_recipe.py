@@ -4,6 +4,7 @@ import pytest
 
 from whit.models.errors import RecipeError
 from whit.models.recipe import read_recipe
+from whit.models.training_task import task_of
 
 RECIPES = Path(__file__).parents[2] / "models" / "recipes"
 GOOD = """
@@ -23,10 +24,12 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_recipe_of_the_tree_is_valid(path: Path) -> None:
+def test_every_recipe_of_the_tree_is_valid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(RECIPES.parents[1])  # names of token files begin there
     recipe = read_recipe(path)
     assert recipe.name == path.stem
     recipe.quantization_spec()
+    assert task_of(recipe).tokenizer.tokens
 
 
 def test_values_and_defaults(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Strings are drawn for eight batches at a time, sorted by length and cut, so that
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,7 @@ class DigitData:
             self._train.append(by_speaker(train))
             if dev:
                 self._dev.append((Path(source.manifest).stem, dev))
+        self._pool_of = lru_cache(maxsize=2)(self._pool)
         self._babble: list[Samples] = []
         if config.babble_manifest:
             others = read_manifest(data / config.babble_manifest)[: config.babble_utterances]
@@ -119,15 +121,10 @@ class DigitData:
     def batch(self, step: int) -> Batch:
         """Returns the batch of a training step, counted from 0."""
         pool, place = divmod(step, POOL_BATCHES)
-        size = POOL_BATCHES * self.batch_size
-        rng = np.random.default_rng([self.seed, 0, pool])
-        drawn = [self._draw(rng) for _ in range(size)]
-        order = sorted(range(size), key=lambda i: sum(len(clip.samples) for clip in drawn[i]))
-        place = int(rng.permutation(POOL_BATCHES)[place])
         features, targets, windows = [], [], []
-        for i in order[place * self.batch_size : (place + 1) * self.batch_size]:
+        for i, clips in self._pool_of(pool)[place]:
             string_rng = np.random.default_rng([self.seed, 1, pool, i])
-            f, words = self._render(drawn[i], string_rng)
+            f, words = self._render(clips, string_rng)
             features.append(
                 augment_features(
                     f, string_rng, self.config.augment, self.feature_mean, normalize=self.frontend.normalized
@@ -174,6 +171,18 @@ class DigitData:
             features=tuple(self.frontend.normalized(self._features(wave)) for wave in waves),
             texts=tuple(texts),
         )
+
+    def _pool(self, pool: int) -> list[list[tuple[int, list[Clip]]]]:
+        """Returns the strings of every batch of a pool, each with its number in the pool."""
+        size = POOL_BATCHES * self.batch_size
+        rng = np.random.default_rng([self.seed, 0, pool])
+        drawn = [self._draw(rng) for _ in range(size)]
+        order = sorted(range(size), key=lambda i: sum(len(clip.samples) for clip in drawn[i]))
+        numbered = [(i, drawn[i]) for i in order]
+        return [
+            numbered[place * self.batch_size : (place + 1) * self.batch_size]
+            for place in rng.permutation(POOL_BATCHES).tolist()
+        ]
 
     def _draw(self, rng: np.random.Generator) -> list[Clip]:
         """Returns the clips of one training string."""
