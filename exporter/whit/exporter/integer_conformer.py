@@ -152,12 +152,18 @@ def int_relative_attention(
         positions = head_of[4][:, head]
         for i in range(rows):
             distance = positions[rows - 1 - i : 2 * rows - 1 - i]
-            score = requant(key @ query_u[i], content_multiplier, content_shift)
-            score = score + requant(distance @ query_w[i], position_multiplier, position_shift)
-            weight = softmax_weights(np.clip(score, -GREATEST_SCORE, GREATEST_SCORE))
+            content = requant(key @ query_u[i], content_multiplier, content_shift)
+            position = requant(distance @ query_w[i], position_multiplier, position_shift)
+            weight = softmax_weights(clamp_score(content) + clamp_score(position))
             result = np.clip(requant(weight @ value, result_multiplier, result_shift), low, high)
             y.reshape(len(y), heads, -1)[i, head] = result
     return y
+
+
+def clamp_score(score: Ints) -> Ints:
+    """Returns scores that a sum of two keeps far from the end of 32 bits."""
+    clamped: Ints = np.clip(score, -GREATEST_SCORE, GREATEST_SCORE)
+    return clamped
 
 
 def exponential(x: Ints) -> Ints:
@@ -196,7 +202,7 @@ def int_unfold2d(x: Int8s, length: int, *, channels: int, zero: int) -> tuple[In
     grid[rows:] = zero
     grid = np.pad(grid, ((1, 1), (1, 1), (0, 0)), constant_values=np.int8(zero))
     patches = np.lib.stride_tricks.sliding_window_view(grid, (3, 3), axis=(0, 1))[::2, ::2]
-    y = np.ascontiguousarray(patches.reshape(num_times * num_frequencies, 9 * channels))
+    y = patches.reshape(num_times * num_frequencies, 9 * channels).copy()
     times = (rows + 1) // 2
     y[times * num_frequencies :] = 0
     return y, times * num_frequencies, times

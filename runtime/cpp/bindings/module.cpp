@@ -4,6 +4,7 @@ namespace nb = nanobind;
 
 void bind_kernels(nb::module_& m);
 void bind_sequence(nb::module_& m);
+void bind_int_sequence(nb::module_& m);
 void bind_functions(nb::module_& m);
 void bind_frontend(nb::module_& m);
 void bind_search(nb::module_& m);
@@ -15,6 +16,7 @@ NB_MODULE(_core, m) {
   bind_kernels(m);
   bind_sequence(m);
   bind_frontend(m);
+  bind_int_sequence(m);
   bind_search(m);
   bind_native(m);
 }

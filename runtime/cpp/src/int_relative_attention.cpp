@@ -1,0 +1,169 @@
+#include "whit/int_relative_attention.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/int_sequence_functions.h"
+#include "whit/fail.h"
+#include "whit/requantize.h"
+
+namespace whit {
+namespace {
+
+constexpr auto whole_blocks = IntSequenceFunctions::whole_blocks;
+constexpr int64_t kMaxHeadWidth = 65536;  // 128 * 128 * 65536 is 2^30
+constexpr int64_t kMaxFrames = 1 << 20;
+constexpr size_t kAlignment = 64;
+
+constexpr int32_t kWeightShift = 31;
+constexpr size_t kLeastFramesToShare = 32;  // fewer take less time than waking a thread
+
+// Where one head's arrays lie in its scratch, each at a 64-byte boundary.
+class ScratchLayout {
+ public:
+  explicit ScratchLayout(const IntAttentionShape& shape) {
+    const size_t width = whole_blocks(shape.head_width()), keys = whole_blocks(shape.num_frames);
+    k = take(IntSequenceFunctions::packed_bytes(shape.num_frames, shape.head_width()));
+    v = take(IntSequenceFunctions::packed_bytes(shape.num_frames, shape.head_width()));
+    positions = take(IntSequenceFunctions::packed_bytes(shape.num_positions(), shape.head_width()));
+    query = take(width);
+    score = take(keys * sizeof(int32_t));
+    position_score = take(keys * sizeof(int32_t));
+    weight = take((keys + 1) * sizeof(int16_t));
+    sums = take(width * sizeof(int32_t));
+  }
+
+  size_t num_bytes() const { return next_; }
+
+  size_t k;               // (num_frames, head_width), packed
+  size_t v;               // the same
+  size_t positions;       // (num_positions, head_width), packed
+  size_t query;           // int8 (head_width, in whole blocks)
+  size_t score;           // int32 (num_frames, in whole blocks)
+  size_t position_score;  // the same
+  size_t weight;          // int16 (the same, and one more)
+  size_t sums;            // int32 (head_width, in whole blocks)
+
+ private:
+  size_t take(size_t num_bytes) {
+    const size_t start = next_;
+    next_ += (num_bytes + kAlignment - 1) / kAlignment * kAlignment;
+    return start;
+  }
+
+  size_t next_ = 0;
+};
+
+// One head of one utterance.
+class Head {
+ public:
+  Head(const IntAttentionShape& shape, const IntAttentionConstants& constants, size_t num_rows,
+       std::byte* scratch)
+      : constants_(constants), stride_(shape.width), width_(shape.head_width()), num_rows_(num_rows) {
+    const ScratchLayout layout(shape);
+    k_ = reinterpret_cast<int8_t*>(scratch + layout.k);
+    v_ = reinterpret_cast<int8_t*>(scratch + layout.v);
+    positions_ = reinterpret_cast<int8_t*>(scratch + layout.positions);
+    query_ = reinterpret_cast<int8_t*>(scratch + layout.query);
+    score_ = reinterpret_cast<int32_t*>(scratch + layout.score);
+    position_score_ = reinterpret_cast<int32_t*>(scratch + layout.position_score);
+    weight_ = reinterpret_cast<int16_t*>(scratch + layout.weight);
+    sums_ = reinterpret_cast<int32_t*>(scratch + layout.sums);
+  }
+
+  void run(const IntAttentionInputs& in, size_t channel, int8_t* y) const {
+    functions_.pack_rows(in.k + channel, stride_, num_rows_, width_, k_);
+    functions_.pack_rows(in.positions + channel, stride_, num_positions(), width_, positions_);
+    functions_.pack_values(in.v + channel, stride_, num_rows_, width_, v_);
+    std::memset(query_, 0, whole_blocks(width_));
+    for (size_t i = 0; i < num_rows_; ++i) {
+      const size_t at = i * stride_ + channel;
+      dot(in.qu + at, k_, num_rows_, 0, score_);
+      requantize_all(score_, constants_.content_multiplier, constants_.content_shift, num_rows_, score_);
+      dot(in.qw + at, positions_, num_positions(), num_rows_ - 1 - i, position_score_);
+      requantize_all(position_score_, constants_.position_multiplier, constants_.position_shift, num_rows_,
+                     position_score_);
+      weigh(y + at);
+    }
+  }
+
+ private:
+  size_t num_positions() const { return 2 * num_rows_ - 1; }
+
+  void dot(const int8_t* query, const int8_t* packed, size_t num_packed, size_t first, int32_t* sums) const {
+    std::memcpy(query_, query, width_);
+    functions_.dot_rows(query_, packed, num_packed, width_, first, num_rows_, sums);
+  }
+
+  void weigh(int8_t* y) const {
+    const int32_t greatest = functions_.add_scores(score_, position_score_, num_rows_);
+    const uint64_t sum = functions_.exponentials(score_, num_rows_, greatest);
+    const int32_t inverse =
+        int32_t((uint64_t{1} << 46) / sum);  // below 2^25: the sum has the greatest, 2924391
+    requantize_all(score_, inverse, kWeightShift, num_rows_, score_);
+    functions_.narrow_weights(score_, num_rows_, weight_);
+    weight_[num_rows_] = 0;
+    functions_.weigh_values(weight_, v_, num_rows_, width_, sums_);
+    const IntOutput& result = constants_.result;
+    requantize_all(sums_, result.multiplier, result.shift, width_, sums_);
+    functions_.clamp(sums_, width_, result.low, result.high, y);
+  }
+
+  const IntSequenceFunctions& functions_ = int_sequence_functions();
+  const IntAttentionConstants& constants_;
+  size_t stride_;
+  size_t width_;
+  size_t num_rows_;
+  int8_t* k_;
+  int8_t* v_;
+  int8_t* positions_;
+  int8_t* query_;
+  int32_t* score_;
+  int32_t* position_score_;
+  int16_t* weight_;
+  int32_t* sums_;
+};
+
+}  // namespace
+
+IntAttentionShape checked_int_attention(std::string_view place, int64_t num_frames, int64_t width,
+                                        int64_t num_positions, int64_t heads,
+                                        const IntAttentionConstants& constants) {
+  if (heads < 1 || width < 1 || width % heads) {
+    fail(place, "a width that is a multiple of heads", text(width, " and ", heads));
+  }
+  if (width / heads > kMaxHeadWidth) {
+    fail(place, text("heads of at most ", kMaxHeadWidth, " channels"), text(width / heads));
+  }
+  if (num_frames < 1 || num_frames > kMaxFrames) {
+    fail(place, text("from 1 to ", kMaxFrames, " frames"), text(num_frames));
+  }
+  if (num_positions != 2 * num_frames - 1) {
+    fail(place, text("p of ", 2 * num_frames - 1, " rows"), text(num_positions));
+  }
+  const int32_t multiplier[] = {constants.content_multiplier, constants.position_multiplier};
+  const int32_t shift[] = {constants.content_shift, constants.position_shift};
+  check_requantization(place, multiplier, shift);
+  check_int_output(place, constants.result);
+  return {.num_frames = size_t(num_frames), .width = size_t(width), .heads = size_t(heads)};
+}
+
+size_t int_relative_attention_scratch_bytes(const IntAttentionShape& shape) {
+  return shape.heads * ScratchLayout(shape).num_bytes();
+}
+
+void int_relative_attention(const IntAttentionShape& shape, const IntAttentionConstants& constants,
+                            const IntAttentionInputs& inputs, size_t num_rows, int8_t* y, std::byte* scratch,
+                            Workers* workers) {
+  if (num_rows == 0) return;
+  const size_t head_bytes = ScratchLayout(shape).num_bytes();
+  for_ranges(num_rows < kLeastFramesToShare ? nullptr : workers, shape.heads, 1,
+             [&](size_t first, size_t last) {
+               for (size_t head = first; head < last; ++head) {
+                 Head(shape, constants, num_rows, scratch + head * head_bytes)
+                     .run(inputs, head * shape.head_width(), y);
+               }
+             });
+}
+
+}  // namespace whit

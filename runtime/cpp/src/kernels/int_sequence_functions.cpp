@@ -1,0 +1,54 @@
+#include "kernels/int_sequence_functions.h"
+
+#define WHIT_TARGET
+#include "kernels/int_sequence_loops.h"
+
+namespace whit {
+namespace {
+
+void pack_rows_plain(const int8_t* rows, size_t row_stride, size_t num_rows, size_t width, int8_t* packed) {
+  for (size_t j = 0; j < num_rows; ++j) std::memcpy(packed + j * width, rows + j * row_stride, width);
+}
+
+void dot_rows_plain(const int8_t* query, const int8_t* packed, size_t, size_t width, size_t first,
+                    size_t count, int32_t* sums) {
+  for (size_t j = 0; j < count; ++j) {
+    const int8_t* row = packed + (first + j) * width;
+    int32_t sum = 0;
+    for (size_t c = 0; c < width; ++c) sum += query[c] * row[c];
+    sums[j] = sum;
+  }
+}
+
+void weigh_values_plain(const int16_t* weight, const int8_t* packed, size_t num_rows, size_t width,
+                        int32_t* sums) {
+  std::fill_n(sums, width, 0);
+  for (size_t j = 0; j < num_rows; ++j) {
+    const int32_t factor = weight[j];
+    for (size_t c = 0; c < width; ++c) sums[c] += factor * packed[j * width + c];
+  }
+}
+
+constexpr IntSequenceFunctions kPlain = [] {
+  IntSequenceFunctions functions = make_int_sequence_functions(Isa::kPlain);
+  functions.pack_rows = pack_rows_plain;
+  functions.dot_rows = dot_rows_plain;
+  functions.pack_values = pack_rows_plain;
+  functions.weigh_values = weigh_values_plain;
+  return functions;
+}();
+
+}  // namespace
+
+const IntSequenceFunctions& int_sequence_functions() {
+  static const IntSequenceFunctions& best = []() -> const IntSequenceFunctions& {
+    const IntSequenceFunctions* found = &kPlain;
+    for (const IntSequenceFunctions& functions : machine_int_sequence_functions()) {
+      if (functions.isa <= chosen_isa().isa) found = &functions;
+    }
+    return *found;
+  }();
+  return best;
+}
+
+}  // namespace whit
