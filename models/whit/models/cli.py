@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from whit.models.quantize_command import quantize as quantize
+
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="Training recipe, TOML.")],
@@ -57,7 +59,8 @@ def init(
         str,
         typer.Argument(
             help="Model shape: rnnt-digits, rnnt-7m, rnnt-45m, conformer-4m, conformer-14m, "
-            "quartznet-5x5, -10x5 or -15x5, jasper-10x5dr, conformer-ctc-s, -m or -l."
+            "quartznet-5x5, -10x5 or -15x5, jasper-10x5dr, conformer-ctc-s, -m or -l; quartznet-, jasper- or "
+            "conformer-ctc-digits or -small."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
@@ -108,20 +111,6 @@ def pieces(
     learned = learn_pieces(manifests, size)
     write_pieces(out, learned)
     Console().print(f"{len(learned)} pieces: {out}")
-
-
-def quantize(
-    checkpoint: Annotated[Path, typer.Argument(help="Float checkpoint folder.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
-    bits: Annotated[int, typer.Option(help="Width of every matrix, 1 to 8.")] = 8,
-    scheme: Annotated[str, typer.Option(help="Weight quantizer.")] = "linear",
-    init: Annotated[str, typer.Option(help="Centroids of gq and planes: lloyd or linspace.")] = "lloyd",
-) -> None:
-    """Quantizes the weights of a checkpoint after training, without any data."""
-    from whit.models.post_training import quantize_checkpoint
-
-    quantize_checkpoint(checkpoint, out, scheme=scheme, bits=bits, init=init)
-    Console().print(f"checkpoint: {out}")
 
 
 def import_(

@@ -64,10 +64,12 @@ def load_ctc_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[CtcModel
         dropout: of a Conformer in training.
 
     Raises:
-        CheckpointError: a file is missing, damaged or of another architecture.
+        CheckpointError: a file is missing, damaged, of another architecture or of an integer-only model.
     """
     path = folder / CONFIG
     raw = read_json(path, tuple(CTC_ARCHITECTURES))
+    if "integer" in raw:
+        raise CheckpointError(f"[{path}] expected float weights, received an integer-only model")
     try:
         config = CtcCheckpointConfig(
             name=raw["name"],

@@ -1,0 +1,130 @@
+"""`whit quantize`: weights alone, or a whole model in integers. torch is imported only when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+INTEGER = "Integer-only (models without a prediction network)"
+SYNTHETIC = "Synthetic inputs"
+
+
+def quantize(
+    checkpoint: Annotated[Path, typer.Argument(help="Float checkpoint folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
+    bits: Annotated[int, typer.Option(help="Width of every matrix, 1 to 8.")] = 8,
+    scheme: Annotated[str, typer.Option(help="Weight quantizer of a transducer.")] = "linear",
+    init: Annotated[str, typer.Option(help="Centroids of gq and planes: lloyd or linspace.")] = "lloyd",
+    zero_shot: Annotated[
+        bool, typer.Option("--zero-shot", help="Calibrate on synthetic inputs.", rich_help_panel=INTEGER)
+    ] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(help="Calibrate on recordings of this manifest.", rich_help_panel=INTEGER),
+    ] = None,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Calibrate on normal noise.", rich_help_panel=INTEGER)
+    ] = False,
+    activation_bits: Annotated[
+        int, typer.Option(help="Width of activations, 2 to 8.", rich_help_panel=INTEGER)
+    ] = 8,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(help="PATTERN=BITS of tensors; later ones override.", rich_help_panel=INTEGER),
+    ] = None,
+    weight_scale: Annotated[
+        str, typer.Option(help="Scale of a weight row: max or mse.", rich_help_panel=INTEGER)
+    ] = "max",
+    observer: Annotated[
+        str, typer.Option(help="Range of activations: ema, minmax or percentile.", rich_help_panel=INTEGER)
+    ] = "ema",
+    percentile: Annotated[
+        float, typer.Option(help="Share kept by the observer percentile.", rich_help_panel=INTEGER)
+    ] = 99.996,
+    batches: Annotated[int, typer.Option(min=1, help="To calibrate on.", rich_help_panel=INTEGER)] = 20,
+    batch_size: Annotated[int, typer.Option(min=1, help="Utterances each.", rich_help_panel=INTEGER)] = 8,
+    compare: Annotated[
+        Path | None,
+        typer.Option(help="Print ranges beside those of this manifest and noise.", rich_help_panel=INTEGER),
+    ] = None,
+    score: Annotated[
+        Path | None,
+        typer.Option(help="Print error rates of float and simulated integers.", rich_help_panel=INTEGER),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw a synthetic input (beside --compare's speech).", rich_help_panel=SYNTHETIC),
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Of 10 ms.", rich_help_panel=SYNTHETIC)] = 500,
+    iterations: Annotated[int, typer.Option(min=1, help="Per batch.", rich_help_panel=SYNTHETIC)] = 200,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.", rich_help_panel=SYNTHETIC)] = 0.05,
+    statistics: Annotated[
+        str,
+        typer.Option(help="Matched: batch_norm (published) or layer_norm.", rich_help_panel=SYNTHETIC),
+    ] = "batch_norm",
+    seed: Annotated[int, typer.Option(help="Of synthetic inputs and noise.", rich_help_panel=SYNTHETIC)] = 0,
+    device: Annotated[
+        str, typer.Option(help="cpu or cuda, of the synthesis.", rich_help_panel=SYNTHETIC)
+    ] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads torch may use.")] = 1,
+) -> None:
+    """Quantizes a checkpoint after training: the weights of a transducer, or a whole model in integers."""
+    import torch
+
+    from whit.models.checkpoint import ARCHITECTURES, CONFIG, read_json
+    from whit.models.ctc_checkpoint import CTC_ARCHITECTURES
+    from whit.models.errors import CheckpointError
+
+    torch.set_num_threads(threads)
+    chosen = [zero_shot, calibrate is not None, noise]
+    found = read_json(checkpoint / CONFIG, (*ARCHITECTURES, *CTC_ARCHITECTURES))["architecture"]
+    expected = 0 if found in ARCHITECTURES else 1
+    if sum(chosen) != expected:
+        raise CheckpointError(
+            f"[quantize] expected {expected} of --zero-shot, --calibrate and --noise with {found}, "
+            f"received {sum(chosen)}"
+        )
+    if found in ARCHITECTURES:
+        from whit.models.post_training import quantize_checkpoint
+
+        quantize_checkpoint(checkpoint, out, scheme=scheme, bits=bits, init=init)
+        Console().print(f"checkpoint: {out}")
+        return
+    from whit.models.integer.inputs import NOISE, SPEECH, ZERO_SHOT, InputConfig
+    from whit.models.integer.job import IntegerJob, run_job
+    from whit.models.integer.observers import ObserverConfig
+    from whit.models.integer.quantize import IntegerConfig
+    from whit.models.integer.synthesize import SynthesisConfig
+    from whit.models.integer.weights import WeightConfig, parse_rule
+
+    synthesis = SynthesisConfig(
+        batches=batches,
+        batch_size=batch_size,
+        frames=frames,
+        iterations=iterations,
+        learning_rate=learning_rate,
+        statistics=statistics,
+        seed=seed,
+    )
+    job = IntegerJob(
+        checkpoint=checkpoint,
+        out=out,
+        inputs=InputConfig(
+            source=ZERO_SHOT if zero_shot else SPEECH if calibrate else NOISE,
+            manifest=calibrate,
+            synthesis=synthesis,
+        ),
+        config=IntegerConfig(
+            weights=WeightConfig(
+                bits=bits, rules=tuple(parse_rule(text) for text in rule or ()), scale=weight_scale
+            ),
+            activation_bits=activation_bits,
+            observer=ObserverConfig(observer=observer, percentile=percentile),
+        ),
+        device=device,
+        compare=compare,
+        score=score,
+        plot=plot,
+    )
+    run_job(job, Console())

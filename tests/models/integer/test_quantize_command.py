@@ -1,0 +1,129 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import typer
+from safetensors.torch import load_file
+from tiny_ctc import SHAPES, TOKENS, tiny_config, tiny_model
+from typer.testing import CliRunner
+
+from whit.models.checkpoint import save_checkpoint
+from whit.models.cli import quantize
+from whit.models.errors import CheckpointError
+from whit.models.integer.fold_batch_norm import fold_batch_norms
+from whit.models.integer.layers import layers_of
+from whit.models.integer.taps import scale_kinds, taps_of
+from whit.models.quantizers import QuantizationError
+from whit.runtime.manifest import Recording, write_manifest
+
+FEW = ["--batches", "2", "--batch-size", "2"]
+SYNTHETIC = ["--zero-shot", *FEW, "--frames", "20", "--iterations", "2"]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
+    monkeypatch.chdir(tmp_path)
+    return CliRunner()
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    recordings = []
+    for i, samples in enumerate((5000, 3333, 100)):
+        path = tmp_path / f"{i}.wav"
+        soundfile.write(path, 0.1 * rng.standard_normal(samples), 16000)
+        recordings.append(Recording(audio=path, text="a b"))
+    write_manifest(tmp_path / "few.jsonl", recordings)
+    return tmp_path / "few.jsonl"
+
+
+def app() -> typer.Typer:
+    result = typer.Typer()
+    result.command()(quantize)
+    return result
+
+
+def float_checkpoint(shape: str) -> Path:
+    save_checkpoint(Path(shape), tiny_model(SHAPES[shape]), tiny_config(SHAPES[shape]), dtype=torch.float32)
+    return Path(shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("source", ["zero-shot", "speech", "noise"])
+def test_a_checkpoint_is_what_section_10_says(
+    run: CliRunner, manifest: Path, shape: str, source: str
+) -> None:
+    options = {"zero-shot": SYNTHETIC, "speech": ["--calibrate", str(manifest)], "noise": ["--noise", *FEW]}
+    arguments = [str(float_checkpoint(shape)), "-o", "out", "--bits", "4", "--activation-bits", "6"]
+    result = run.invoke(app(), [*arguments, "--rule", "decoder.weight=8", *options[source]])
+    assert result.exit_code == 0, result.output
+    config = json.loads(Path("out/config.json").read_text())
+    tensors = load_file("out/model.safetensors")
+    model = tiny_model(SHAPES[shape])
+    fold_batch_norms(model)
+    names = {f"{layer.name}.weight" for layer in layers_of(model)}
+    assert config["quantization"] == {
+        name: {"scheme": "linear", "bits": 8 if name == "decoder.weight" else 4} for name in names
+    }
+    integer = config["integer"]
+    assert integer["activation_bits"] == 6
+    assert list(integer["scales"]) == list(scale_kinds(taps_of(model)))
+    assert all(scale > 0 for scale in integer["scales"].values())
+    assert integer["calibration"]["inputs"] == source
+    assert config["metrics"] == {}
+    assert (config["architecture"], config["tokens"]) == (model.config.architecture, list(TOKENS))
+    parts = {f"{name}.{part}" for name in names for part in ("index", "scale", "codebook")}
+    rest = {name for name in model.state_dict() if name not in names}
+    assert set(tensors) == (parts - {"decoder.weight.codebook"}) | rest
+    for name in names:
+        axes = model.get_parameter(name).shape
+        assert tensors[f"{name}.index"].shape == axes
+        assert tensors[f"{name}.scale"].shape == axes[:1]
+    for name in rest:
+        torch.testing.assert_close(tensors[name], model.state_dict()[name], rtol=0, atol=0)
+
+
+def test_ranges_of_three_inputs_stand_beside_each_other(run: CliRunner, manifest: Path) -> None:
+    checkpoint = str(float_checkpoint("separable"))
+    arguments = [checkpoint, "-o", "out", *SYNTHETIC, "--compare", str(manifest), "--plot", "pictures/x.png"]
+    result = run.invoke(app(), arguments)
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert "| place | zero-shot | speech | noise | zero-shot / speech | noise / speech |" in lines
+    rows = [line.split(" | ") for line in lines if line.startswith("| encoder.") or "| features" in line]
+    assert len(rows) == 12
+    for row in rows:
+        zero_shot, speech, _, ratio = map(float, row[1:5])
+        assert ratio == pytest.approx(zero_shot / speech, abs=0.006, rel=2e-3)  # printed to 4 digits and 0.01
+    assert Path("pictures/x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_scores_of_float_and_integers_are_printed(run: CliRunner, manifest: Path) -> None:
+    checkpoint = str(float_checkpoint("dense"))
+    result = run.invoke(app(), [checkpoint, "-o", "out", "--noise", *FEW, "--score", str(manifest)])
+    assert result.exit_code == 0, result.output
+    assert "float: WER " in result.output
+    assert "integer (simulated): WER " in result.output
+
+
+@pytest.mark.parametrize("modes", [[], ["--zero-shot", "--noise"]])
+def test_inputs_are_named_once(run: CliRunner, modes: list[str]) -> None:
+    result = run.invoke(app(), [str(float_checkpoint("dense")), "-o", "out", *modes])
+    assert isinstance(result.exception, CheckpointError)
+    assert not Path("out").exists()
+
+
+def test_an_integer_checkpoint_is_not_quantized_again(run: CliRunner) -> None:
+    assert run.invoke(app(), [str(float_checkpoint("dense")), "-o", "once", "--noise", *FEW]).exit_code == 0
+    result = run.invoke(app(), ["once", "-o", "twice", "--noise", *FEW])
+    assert isinstance(result.exception, CheckpointError)
+    assert "float weights" in str(result.exception)
+
+
+def test_a_picture_needs_synthetic_inputs(run: CliRunner) -> None:
+    result = run.invoke(app(), [str(float_checkpoint("dense")), "-o", "out", "--noise", "--plot", "x.png"])
+    assert isinstance(result.exception, QuantizationError)
