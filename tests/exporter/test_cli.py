@@ -63,8 +63,8 @@ def test_a_terminated_export_leaves_nothing(tmp_path, checkpoint):
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from whit.exporter import cli, export\n"
-        "export.write_golden = lambda *arguments: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "from whit.exporter import cli, jobs\n"
+        "jobs.write_golden = lambda *arguments: os.kill(os.getpid(), signal.SIGTERM)\n"
         "cli.export(Path(sys.argv[1]), Path(sys.argv[2]), dialect='whit')\n"
     )
     done = subprocess.run([sys.executable, "-c", program, checkpoint, tmp_path / "out"], capture_output=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from random_checkpoint import CONFORMER_MODEL, Scheme, random_checkpoint
 
-from whit.exporter import export as pipeline
+from whit.exporter import transducer_export as pipeline
 from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.config import parse_config

@@ -11,7 +11,7 @@ import pytest
 from random_checkpoint import Scheme, random_checkpoint
 
 from whit.exporter import export as pipeline
-from whit.exporter import jobs, verify_onnx
+from whit.exporter import jobs, transducer_export, verify_onnx
 from whit.exporter.errors import ExportError, NotQuantizedError, OutputError, SelfCheckError
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.litert_graph import has_litert
@@ -87,7 +87,7 @@ def test_a_float_checkpoint_has_stock_dialects_only(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "stage"), [(pipeline, "write_golden"), (pipeline, "publish"), (verify_onnx, "verify_packed")]
+    ("module", "stage"), [(jobs, "write_golden"), (pipeline, "publish"), (verify_onnx, "verify_packed")]
 )
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ExportError, MemoryError])
 def test_an_interrupted_export_leaves_the_earlier_one(exported, monkeypatch, module, stage, error):
@@ -234,7 +234,7 @@ def test_only_the_onnx_format_needs_onnx(tmp_path, format):
 
 
 def test_an_export_of_nothing_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "has_litert", lambda: False)
+    monkeypatch.setattr(transducer_export, "has_litert", lambda: False)
     checkpoint = random_checkpoint(schemes=None).write(tmp_path / "checkpoint")
     with pytest.raises(ExportError, match="expected something to write"):
         run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", format="tflite"))

@@ -1,6 +1,7 @@
 """The gate on the bundled digit recogniser and the demo's recordings."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_a_file_that_hears_worse_is_refused_and_nothing_is_left(
     save_file(tensors, worse / "model.safetensors")
     good = read_checkpoint(CHECKPOINT)
     check = export_module.GateCheck
-    monkeypatch.setattr(export_module, "GateCheck", lambda gate, _: check(gate, good))
+    monkeypatch.setattr(export_module, "GateCheck", lambda gate, _: check(gate, partial(transcribe, good)))
     with pytest.raises(GateError, match=r"at most 2 points of word error rate above .* received"):
         run_export(request(tmp_path / "out", worse))
     assert not (tmp_path / "out" / "model.tflite").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, Scheme, random_checkpoint
 
-from whit.exporter import export as pipeline
+from whit.exporter import transducer_export as pipeline
 from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.errors import SelfCheckError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from random_checkpoint import STATELESS_MODEL, Scheme, random_checkpoint
 
-from whit.exporter import export as pipeline
+from whit.exporter import transducer_export as pipeline
 from whit.exporter.errors import SelfCheckError
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.writers import onnx_stock

@@ -32,14 +32,19 @@ def export(
     max_increase: Annotated[
         float, typer.Option(help="Of the gate's word error rate, as a share: 0.02 is 2 points.")
     ] = 0.02,
+    max_seconds: Annotated[
+        int,
+        typer.Option(help="Longest utterance of a model that takes whole ones."),
+    ] = 40,
     force: Annotated[bool, typer.Option("--force", help="Replace sub-folders that are no exports.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Export a checkpoint as model.tflite and ONNX, each file checked against it before it is kept."""
     from rich.console import Console
 
-    from whit.exporter.export import ExportRequest, run_export
+    from whit.exporter.export import run_export
     from whit.exporter.gate import parse_gate
+    from whit.exporter.request import ExportRequest
 
     request = ExportRequest(
         checkpoint=checkpoint,
@@ -48,6 +53,7 @@ def export(
         format=format,  # type: ignore[arg-type]
         layout=layout,  # type: ignore[arg-type]
         target=target,
+        max_seconds=max_seconds,
         force=force,
         gate=None if gate is None else parse_gate(gate, max_increase),
     )

@@ -1,73 +1,26 @@
 """The whole way: checkpoint, graphs, passes, files, self-check, and only then the output folder."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from whit.exporter.build_rnnt import build_rnnt
-from whit.exporter.checkpoint import Checkpoint, read_checkpoint
-from whit.exporter.conformer_config import ConformerConfig
-from whit.exporter.errors import ExportError, NotQuantizedError, OutputError
-from whit.exporter.gate import Gate, GateCheck
-from whit.exporter.golden import write_golden
-from whit.exporter.ir import Model
-from whit.exporter.jobs import (
-    ONNX_FOLDER,
-    Format,
-    Job,
-    missing_onnx_packages,
-    packed_jobs,
-    stock_jobs,
-)
-from whit.exporter.litert_graph import has_litert
-from whit.exporter.lower import lower_to_float, lower_to_packed
-from whit.exporter.passes.choose_layout import Layout
-from whit.exporter.report import DialectReport, ExportReport, describe_matrices, files_bytes
+from whit.exporter.checkpoint import read_config_text
+from whit.exporter.config import ARCHITECTURES
+from whit.exporter.config_fields import load_object
+from whit.exporter.ctc_config import CTC_ARCHITECTURES
+from whit.exporter.ctc_export import plan_ctc
+from whit.exporter.errors import ExportError, OutputError
+from whit.exporter.gate import GateCheck
+from whit.exporter.jobs import missing_onnx_packages
+from whit.exporter.plan import ExportPlan, Job, Progress
+from whit.exporter.report import DialectReport, ExportReport, files_bytes
+from whit.exporter.request import ExportRequest
 from whit.exporter.staging import publish, staged
-from whit.exporter.target import ANY, TARGETS
+from whit.exporter.transducer_export import plan_transducer
 from whit.exporter.writers.tflite_schema import IDENTIFIER
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
 from whit.runtime.errors import MissingDependency
 
-Dialect = Literal["all", "whit", "stock"]
-Formats = Literal["all", "tflite", "onnx"]
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportRequest:
-    """What to export.
-
-    Attributes:
-        checkpoint: folder with model.safetensors and config.json.
-        output: folder that receives model.tflite, onnx/, stock-float/, stock-int8/ and stock-int4/.
-        dialect: "whit", "stock" or "all" that the checkpoint can have.
-        format: "tflite", "onnx" or "all".
-        layout: of packed matrices.
-        target: processors that "auto" layouts are chosen for, a name of TARGETS.
-        force: replace sub-folders that are no exports.
-        gate: what accuracy every written file must keep.
-    """
-
-    checkpoint: Path
-    output: Path
-    dialect: Dialect = "all"
-    format: Formats = "all"
-    layout: Layout = "auto"
-    target: str = ANY
-    force: bool = False
-    gate: Gate | None = None
-
-    def __post_init__(self) -> None:
-        if self.dialect not in ("all", "whit", "stock"):
-            raise ExportError(f"[--dialect] expected all, whit or stock, received {self.dialect!r}")
-        if self.format not in ("all", "tflite", "onnx"):
-            raise ExportError(f"[--format] expected all, tflite or onnx, received {self.format!r}")
-        if self.layout not in ("auto", "E", "P"):
-            raise ExportError(f"[--layout] expected auto, E or P, received {self.layout!r}")
-        if self.target not in TARGETS:
-            raise ExportError(f"[--target] expected one of: {', '.join(TARGETS)}, received {self.target!r}")
+ONNX_FILES = ("encoder.onnx", "model.onnx")
+"""One of them lies in every ONNX folder that an export wrote."""
 
 
 def run_export(request: ExportRequest, progress: Progress = lambda stage: None) -> ExportReport:
@@ -88,90 +41,49 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
             f"received none of the name {' and '.join(missing)}; --format tflite needs neither"
         )
     progress("reading the checkpoint")
-    checkpoint = read_checkpoint(request.checkpoint)
-    model = build_rnnt(checkpoint)
-    notes: list[str] = []
-    packed = None
-    if request.dialect != "stock":
-        packed = _pack(model, checkpoint, request, notes, progress)
-    floats = lower_to_float(model) if request.dialect != "whit" else None
-    jobs = _list_jobs(packed, floats, checkpoint, request.format, notes)
-    if not jobs:
-        raise ExportError(f"[{request.checkpoint}] expected something to write, received: {'; '.join(notes)}")
-    names = list(dict.fromkeys(Path(job.path).parts[0] for job in jobs))
+    plan = _plan(request, progress)
+    if not plan.jobs:
+        raise ExportError(
+            f"[{request.checkpoint}] expected something to write, received: {'; '.join(plan.notes)}"
+        )
+    names = list(dict.fromkeys(Path(job.path).parts[0] for job in plan.jobs))
     output = request.output.resolve()
     _check_output(output, names, force=request.force)
-    reports = []
+    reports, notes = [], list(plan.notes)
     gate = None
     if request.gate:
         progress("recognising the gate's manifest from the checkpoint")
-        gate = GateCheck(request.gate, checkpoint)
+        gate = GateCheck(request.gate, plan.transcribe)
     with staged(output) as staging:
-        for job in jobs:
-            reports.append(_write(job, staging, request.output, checkpoint, progress))
+        for job in plan.jobs:
+            reports.append(_write(job, staging, request.output, progress))
             if gate:
                 progress(f"recognising the gate's manifest with {job.path}")
                 wer = gate.check(staging / job.path, job.path)
                 notes.append(f"{job.path}: WER {wer:.2f} %, checkpoint {gate.checkpoint_wer:.2f} %")
         publish(staging, output, names)
-    matrices = describe_matrices(checkpoint, packed)
-    return ExportReport(
-        name=checkpoint.config.name, dialects=tuple(reports), matrices=matrices, notes=tuple(notes)
-    )
+    return ExportReport(name=plan.name, dialects=tuple(reports), matrices=plan.matrices, notes=tuple(notes))
 
 
-def _pack(
-    model: Model, checkpoint: Checkpoint, request: ExportRequest, notes: list[str], progress: Progress
-) -> Model | None:
-    """Returns the graphs of dialect `whit`, or None with a note where some matrices are float."""
-    unquantized = checkpoint.float_matrices
-    if not unquantized:
-        progress("packing weights")
-        return lower_to_packed(model, layout=request.layout, target=request.target)
-    if request.dialect == "whit":
-        raise NotQuantizedError(
-            f"[{request.checkpoint}] expected every matrix quantized for dialect whit, "
-            f"received {len(unquantized)} float ones: {', '.join(unquantized)}"
-        )
-    notes.append(f"{len(unquantized)} of {len(checkpoint.matrices)} matrices are float: no dialect whit")
-    return None
+def _plan(request: ExportRequest, progress: Progress) -> ExportPlan:
+    """Returns what the architecture of a checkpoint gives to write."""
+    architectures = (*ARCHITECTURES, *CTC_ARCHITECTURES)
+    architecture = load_object(read_config_text(request.checkpoint), architectures)["architecture"]
+    plan = plan_ctc if architecture in CTC_ARCHITECTURES else plan_transducer
+    return plan(request, progress)
 
 
-def _list_jobs(
-    packed: Model | None, floats: Model | None, checkpoint: Checkpoint, format: Formats, notes: list[str]
-) -> list[Job]:
-    formats: tuple[Format, ...] = ("onnx", "tflite") if format == "all" else (format,)
-    jobs: list[Job] = []
-    if packed:
-        for each in formats:
-            jobs += packed_jobs(packed, checkpoint, each)
-    if floats:
-        for each in formats:
-            if each == "tflite" and isinstance(checkpoint.config.model, ConformerConfig):
-                notes.append("a Conformer has no stock model.tflite: its baseline is stock-float")
-                continue
-            if each == "tflite" and not has_litert():
-                notes.append("ai-edge-litert is not installed: no stock model.tflite")
-                continue
-            jobs += stock_jobs(floats, each)
-    return jobs
-
-
-def _write(
-    job: Job, staging: Path, output: Path, checkpoint: Checkpoint, progress: Progress
-) -> DialectReport:
+def _write(job: Job, staging: Path, output: Path, progress: Progress) -> DialectReport:
     """Writes and checks one file or folder."""
     written = staging / job.path
     folder = written.parent if written.name == TFLITE_FILE else written
     folder.mkdir(exist_ok=True)
     progress(f"writing {job.path}")
-    job.writer.write(job.model, folder)
+    job.write(folder)
     progress(f"checking {job.path}")
-    result = job.verify(folder, job.model, checkpoint)
-    if job.path == ONNX_FOLDER:
-        write_golden(folder, checkpoint)
+    result = job.verify(folder)
     return DialectReport(
-        dialect=job.writer.dialect,
+        dialect=job.dialect,
         folder=str(output / folder.relative_to(staging)),
         files_bytes=files_bytes(written),
         self_check=result,
@@ -189,7 +101,7 @@ def _check_output(output: Path, names: list[str], *, force: bool) -> None:
         if (
             folder.is_dir()
             and any(folder.iterdir())
-            and not (folder / "encoder.onnx").is_file()
+            and not any((folder / name).is_file() for name in ONNX_FILES)
             and not _is_tflite(folder / TFLITE_FILE)
             and not force
         ):

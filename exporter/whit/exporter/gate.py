@@ -4,7 +4,7 @@ The self-check shows that a file computes what its checkpoint says, value by val
 no bits can still lose words. The gate recognises a manifest with both and refuses what loses too many.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +61,10 @@ def parse_gate(text: str, max_increase: float) -> Gate:
 class GateCheck:
     """A gate and what the checkpoint itself recognises, which every exported file is held to."""
 
-    def __init__(self, gate: Gate, checkpoint: Checkpoint) -> None:
+    def __init__(self, gate: Gate, transcribe: Callable[[Recording], str]) -> None:
         self.gate = gate
         self.recordings = read_manifest(gate.manifest)
-        self.checkpoint_wer = _wer(self.recordings, [transcribe(checkpoint, r) for r in self.recordings])
+        self.checkpoint_wer = _wer(self.recordings, [transcribe(r) for r in self.recordings])
 
     def check(self, written: Path, dialect: str) -> float:
         """Returns the word error rate of an exported file or folder, percent.
@@ -108,14 +108,19 @@ def transcribe(checkpoint: Checkpoint, recording: Recording) -> str:
     return join_tokens([config.tokens[d.token] for d in decisions if d.token != interpreter.blank])
 
 
-def _features(recording: Recording, *, num_mels: int, tail_ms: int) -> Array:
-    """Returns log-mels (frames, num_mels) of a recording and its tail of zeros, float32."""
+def read_samples(recording: Recording) -> Array:
+    """Returns the samples of a recording at 16 kHz, float32."""
     with AudioFile(recording.audio) as audio:
-        samples = np.concatenate(list(audio.blocks()))
+        samples: Array = np.concatenate(list(audio.blocks()))
         if audio.sample_rate_hz != SAMPLE_RATE_HZ:
             samples = _core.resample(samples, audio.sample_rate_hz, SAMPLE_RATE_HZ)
+    return samples
+
+
+def _features(recording: Recording, *, num_mels: int, tail_ms: int) -> Array:
+    """Returns log-mels (frames, num_mels) of a recording and its tail of zeros, float32."""
     tail = np.zeros(tail_ms * SAMPLE_RATE_HZ // 1000, np.float32)
-    features: Array = _core.fbank(np.concatenate([samples, tail]), "nemo", num_mels)
+    features: Array = _core.fbank(np.concatenate([read_samples(recording), tail]), "nemo", num_mels)
     return features
 
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 from whit.exporter.ir import Graph, Model
 from whit.exporter.passes.check import check
+from whit.exporter.passes.check_integer_only import check_integer_only
 from whit.exporter.passes.choose_layout import Layout, choose_layout
 from whit.exporter.passes.dequantize import dequantize
 from whit.exporter.passes.fold_normalisation import fold_normalisation
 from whit.exporter.passes.merge_lstm_bias import merge_lstm_bias
+from whit.exporter.passes.pack_integer_weights import pack_integer_weights
 from whit.exporter.passes.pack_weights import pack_weights
 from whit.exporter.target import ANY
 
@@ -24,6 +26,11 @@ def lower_to_packed(model: Model, *, layout: Layout = "auto", target: str = ANY)
 def lower_to_float(model: Model) -> Model:
     """Returns the model with float32 weights."""
     return _run(model, check, merge_lstm_bias, fold_normalisation, dequantize, check)
+
+
+def lower_to_integers(model: Model) -> Model:
+    """Returns the model of an integer-only checkpoint with packed weights."""
+    return _run(model, check, pack_integer_weights, check, check_integer_only)
 
 
 def _run(model: Model, *passes: GraphPass) -> Model:

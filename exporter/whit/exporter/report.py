@@ -1,12 +1,13 @@
 """What an export did, for people and for machines."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from whit.exporter.checkpoint import Checkpoint
 from whit.exporter.ir import Model
 from whit.exporter.quantized_matrix import QuantizedMatrix
+from whit.exporter.tensors import Matrix
 from whit.exporter.verify import CheckResult
 
 
@@ -56,7 +57,7 @@ class ExportReport:
         return {**asdict(self), "packed_bytes": self.packed_bytes}
 
 
-def describe_matrices(checkpoint: Checkpoint, packed: Model | None) -> tuple[MatrixReport, ...]:
+def describe_matrices(matrices: Mapping[str, Matrix], packed: Model | None) -> tuple[MatrixReport, ...]:
     """Returns a line per matrix; layout and bytes from the packed model, where there is one."""
     layouts: dict[str, str] = {}
     data_bytes: dict[str, int] = {}
@@ -64,10 +65,12 @@ def describe_matrices(checkpoint: Checkpoint, packed: Model | None) -> tuple[Mat
         for node in graph.nodes:
             names = [name.removesuffix(".data") for name in node.inputs if name.endswith(".data")]
             keys = [key for key in ("layout", "w_layout", "r_layout") if key in node.attributes]
-            layouts |= {name: str(node.attributes[key]) for name, key in zip(names, keys, strict=True)}
+            # Operators of integers know one layout only and do not name it.
+            chosen = [str(node.attributes[key]) for key in keys] or ["E"] * len(names)
+            layouts |= dict(zip(names, chosen, strict=True))
             data_bytes |= {name: graph.constants[f"{name}.data"].shape[0] for name in names}
     reports = []
-    for name, matrix in checkpoint.matrices.items():
+    for name, matrix in matrices.items():
         rows, cols = matrix.shape
         scheme, bits = (matrix.scheme, matrix.bits) if isinstance(matrix, QuantizedMatrix) else ("float", 32)
         reports.append(

@@ -1,0 +1,56 @@
+"""What the export of a model over whole utterances does before files are written."""
+
+from functools import partial
+
+from whit.exporter.build_ctc import build_integer_ctc
+from whit.exporter.ctc_checkpoint import CtcCheckpoint, read_ctc_checkpoint
+from whit.exporter.ctc_gate import transcribe_utterance
+from whit.exporter.ctc_jobs import integer_jobs
+from whit.exporter.errors import NotQuantizedError
+from whit.exporter.ir import Model
+from whit.exporter.lower import lower_to_integers
+from whit.exporter.plan import ExportPlan, Job, Progress
+from whit.exporter.report import describe_matrices
+from whit.exporter.request import ExportRequest
+
+FRAMES_PER_SECOND = 100
+
+
+def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
+    """Reads the checkpoint of a model over whole utterances and lists what is to be written.
+
+    Raises:
+        ExportError: the checkpoint is at fault, or it has no such dialect.
+    """
+    checkpoint = read_ctc_checkpoint(request.checkpoint)
+    notes: list[str] = []
+    jobs: list[Job] = []
+    integers = None
+    if request.dialect != "stock":
+        integers = _integers(checkpoint, request, notes, progress)
+    if integers:
+        jobs += integer_jobs(integers, checkpoint, request.formats)
+    return ExportPlan(
+        name=checkpoint.config.name,
+        jobs=tuple(jobs),
+        matrices=describe_matrices(checkpoint.matrices, integers),
+        notes=tuple(notes),
+        transcribe=partial(transcribe_utterance, checkpoint),
+    )
+
+
+def _integers(
+    checkpoint: CtcCheckpoint, request: ExportRequest, notes: list[str], progress: Progress
+) -> Model | None:
+    """Returns the packed graph of an integer-only checkpoint, or None with a note where it is a float one."""
+    if checkpoint.config.integer:
+        progress("packing weights")
+        max_frames = request.max_seconds * FRAMES_PER_SECOND
+        return lower_to_integers(build_integer_ctc(checkpoint, max_frames=max_frames))
+    if request.dialect == "whit":
+        raise NotQuantizedError(
+            f"[{request.checkpoint}] expected an integer-only checkpoint for dialect whit, "
+            "received one without integer; whit quantize makes it"
+        )
+    notes.append("the checkpoint is not integer-only: no dialect whit")
+    return None
