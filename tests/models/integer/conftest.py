@@ -1,6 +1,0 @@
-"""Makes tiny_ctc.py importable from the tests beside it."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
