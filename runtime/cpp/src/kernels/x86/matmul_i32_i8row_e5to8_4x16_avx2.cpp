@@ -3,10 +3,9 @@
 #include "kernels/kernels.h"
 #include "kernels/x86/rows_by_four.h"
 
-// Codes are expanded 32 at a time (8 rows x 4 columns, the order of layout E)
-// and multiplied at once: no strip in memory. maddubs needs an unsigned factor:
-// |code| * (q * sign(code)), two products at most 2 * 128
-// * 127 < 2^15.
+// Codes are expanded 32 at a time (8 rows x 4 columns, the order of layout E) and multiplied at once: no
+// strip in memory. maddubs needs an unsigned factor: |q|, up to 128 in integer-only models, times the code
+// with q's sign. Codes are -127 and more, so that two products are at most 2 * 128 * 127 < 2^15.
 #define WHIT_AVX2 __attribute__((target("avx2")))
 #define WHIT_AVX2_INLINE WHIT_AVX2 __attribute__((always_inline)) inline
 
@@ -67,18 +66,18 @@ WHIT_AVX2_INLINE void add_block(const uint8_t* block, const Codebook& book, cons
                                 size_t lhs_stride, __m256i (*acc)[2]) {
 #pragma GCC unroll 8
   for (int group = 0; group < 8; ++group) {
-    __m256i code[2], magnitude[2];
+    __m256i code[2];
     for (int half = 0; half < 2; ++half) {
       code[half] = look_up<kBits>(book, load_index<kBits>(block, group, half));
-      magnitude[half] = _mm256_abs_epi8(code[half]);
     }
 #pragma GCC unroll 4
     for (int m = 0; m < kNumLhs; ++m) {
       int32_t four;
       __builtin_memcpy(&four, lhs + size_t(m) * lhs_stride + size_t(group) * 4, 4);
       const __m256i q = _mm256_set1_epi32(four);
+      const __m256i magnitude = _mm256_abs_epi8(q);
       for (int half = 0; half < 2; ++half) {
-        const __m256i pairs = _mm256_maddubs_epi16(magnitude[half], _mm256_sign_epi8(q, code[half]));
+        const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(code[half], q));
         acc[m][half] = _mm256_add_epi32(acc[m][half], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
       }
     }

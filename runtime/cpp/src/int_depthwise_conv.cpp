@@ -1,0 +1,179 @@
+#include "whit/int_depthwise_conv.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "kernels/expand_e.h"
+#include "kernels/integer_functions.h"
+#include "whit/depthwise_kernel.h"
+#include "whit/fail.h"
+
+namespace whit {
+namespace {
+
+// Rows that a block of frames sees: what a kernel makes of them stays in the first two caches.
+constexpr size_t kMaxBlockRows = 2 * kMaxDepthwiseSpan;
+// Frames whose sums are finished while they are in the first cache.
+constexpr size_t kFinishRows = 32;
+// To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
+constexpr size_t kLeastWork = size_t{1} << 17;  // multiply-adds of a part
+
+constexpr size_t kMaxTaps = kMaxDepthwiseSpan;
+
+size_t num_groups(const ConvGeometry& geometry) { return (geometry.kernel_size + kTapGroup - 1) / kTapGroup; }
+
+/// Rows from the first tap to behind the last, taps rounded up to whole groups.
+size_t window_span(const ConvGeometry& geometry) {
+  return num_groups(geometry) * kTapGroup * geometry.dilation;
+}
+
+/// 16 channels of a convolution, with all that one thread needs to compute them.
+class ChannelTile {
+ public:
+  ChannelTile(const DepthwiseKernel& kernel, const IntDepthwiseConv& conv, size_t tile)
+      : kernel_(kernel),
+        conv_(conv),
+        channel_(tile * kChannelTile),
+        num_channels_(std::min(kChannelTile, conv.channels() - channel_)),
+        finish_rows_(integer_functions().finish_rows8),
+        stage_(OutputStage{.bias = conv.outputs.bias.data(),
+                           .multiplier = conv.outputs.multiplier.data(),
+                           .shift = conv.outputs.shift.data(),
+                           .zero = conv.outputs.zero,
+                           .low = conv.outputs.low,
+                           .high = conv.outputs.high}
+                   .from(channel_)) {
+    int16_t codes[kChannelTile * kMaxTaps];
+    const PackedMatrix& w = conv.w;
+    for (size_t block = 0; block < w.num_col_blocks(); ++block) {
+      expand_block_e(w.block(tile, block), w.bits, w.tile_codebook(tile), codes + block * kBlockCols,
+                     kMaxTaps);
+    }
+    for (size_t channel = 0; channel < kChannelTile; ++channel) {
+      int16_t* row = codes + channel * kMaxTaps;  // what pads a packed row may be any code
+      std::fill(row + w.cols, row + num_groups(conv.geometry) * kTapGroup, int16_t{0});
+    }
+    kernel.prepare_codes(codes, kMaxTaps, num_groups(conv.geometry), codes_);
+  }
+
+  void run(const int8_t* x, size_t length, size_t out_rows, int8_t* y) {
+    const ConvGeometry& g = conv_.geometry;
+    const size_t block_frames = std::max<size_t>((kMaxBlockRows - window_span(g)) / g.stride, 1);
+    for (size_t first = 0; first < out_rows; first += block_frames) {
+      const size_t count = std::min(block_frames, out_rows - first);
+      run_block(x, length, first, count, y + first * conv_.channels());
+    }
+  }
+
+ private:
+  // Row i of the block is what the first tap of its first frame sees i rows later. Rows of one remainder of
+  // the dilation follow each other.
+  void run_block(const int8_t* x, size_t length, size_t first, size_t count, int8_t* y) {
+    const ConvGeometry& g = conv_.geometry;
+    const size_t per_phase = ((count - 1) * g.stride + window_span(g) + g.dilation - 1) / g.dilation;
+    const auto place = [&](size_t row) { return row % g.dilation * per_phase + row / g.dilation; };
+    for (size_t row = 0; row < per_phase * g.dilation; ++row) {
+      copy_row(x, length, first * g.stride + row, rows_ + place(row) * kChannelTile);
+    }
+    std::memset(rows_ + per_phase * g.dilation * kChannelTile, 0, 3 * kChannelTile);
+    kernel_.prepare_rows(rows_, per_phase * g.dilation, prepared_);
+    for (size_t m = 0; m < count; m += kFinishRows) {
+      const size_t frames = std::min(kFinishRows, count - m);
+      uint32_t first_rows[kFinishRows];
+      for (size_t i = 0; i < frames; ++i) first_rows[i] = uint32_t(place((m + i) * g.stride));
+      alignas(64) int32_t sums[kFinishRows * kChannelTile];
+      kernel_.accumulate(codes_, num_groups(conv_.geometry), prepared_, first_rows, frames, sums);
+      finish({.sums = sums, .num_rows = frames, .num_cols = kChannelTile, .addend = nullptr},
+             y + m * conv_.channels() + channel_);
+    }
+  }
+
+  // A row of x, counted from the padding before it.
+  void copy_row(const int8_t* x, size_t length, size_t at, int8_t* to) const {
+    const size_t padding = conv_.geometry.padding;
+    if (at >= padding && at - padding < length) {
+      const int8_t* from = x + (at - padding) * conv_.channels() + channel_;
+      if (num_channels_ == kChannelTile) {
+        std::memcpy(to, from, kChannelTile);
+      } else {
+        std::memset(to, 0, kChannelTile);
+        std::memcpy(to, from, num_channels_);
+      }
+    } else {
+      std::memset(to, conv_.x_zero, kChannelTile);
+    }
+  }
+
+  void finish(const SumRows& rows, int8_t* y) const {
+    if (num_channels_ == kChannelTile) {
+      finish_rows_(rows, stage_, y, conv_.channels());
+      return;
+    }
+    int8_t padded_out[kFinishRows * kChannelTile];
+    finish_rows_(rows, stage_, padded_out, kChannelTile);
+    for (size_t m = 0; m < rows.num_rows; ++m) {
+      std::memcpy(y + m * conv_.channels(), padded_out + m * kChannelTile, num_channels_);
+    }
+  }
+
+  const DepthwiseKernel& kernel_;
+  const IntDepthwiseConv& conv_;
+  size_t channel_;
+  size_t num_channels_;
+  void (*finish_rows_)(const SumRows&, const OutputStage&, int8_t*, size_t);
+  OutputStage stage_;
+  alignas(64) std::byte codes_[kCodeHeadBytes + kMaxTaps / kTapGroup * kMaxCodeBytes];
+  alignas(64) int8_t rows_[(kMaxBlockRows + 3) * kChannelTile];   // (rows, 16)
+  alignas(64) std::byte prepared_[kMaxBlockRows * kMaxRowBytes];  // (rows, row_bytes)
+};
+
+}  // namespace
+
+IntDepthwiseConv checked_int_depthwise_conv(std::string_view place, const PackedMatrix& w,
+                                            const ConvAttributes& attributes, int64_t num_rows,
+                                            int64_t channels, int64_t x_zero, ConvOutputs outputs) {
+  const ConvGeometry geometry = checked_conv_geometry(place, attributes, num_rows);
+  if (geometry.kernel_size != w.cols || channels != int64_t(w.rows)) {
+    fail(place, text("x of ", w.rows, " channels"), text(channels));
+  }
+  if (window_span(geometry) > kMaxDepthwiseSpan) {
+    fail(place, text("taps, rounded up to a multiple of 4, times dilation at most ", kMaxDepthwiseSpan),
+         text(window_span(geometry)));
+  }
+  if (x_zero < INT8_MIN || x_zero > INT8_MAX) fail(place, "x_zero of 8 bits", text(x_zero));
+  if (outputs.bits != 8) fail(place, "outputs of 8 bits", text(outputs.bits));
+  check_conv_outputs(place, outputs, w.padded_rows());
+  return {.w = w,
+          .geometry = geometry,
+          .num_rows = size_t(num_rows),
+          .x_zero = int8_t(x_zero),
+          .outputs = std::move(outputs)};
+}
+
+size_t int_depthwise_conv(const IntDepthwiseConv& conv, const int8_t* x, int32_t length, int8_t* y,
+                          Workers* workers) {
+  return int_depthwise_conv(select_depthwise_kernel(), conv, x, length, y, workers);
+}
+
+size_t int_depthwise_conv(const DepthwiseKernel& kernel, const IntDepthwiseConv& conv, const int8_t* x,
+                          int32_t length, int8_t* y, Workers* workers) {
+  const size_t rows = clamped_length(length, conv.num_rows), out_rows = conv.geometry.out_rows(rows);
+  const size_t tiles = (conv.channels() + kChannelTile - 1) / kChannelTile;
+  const size_t tile_work = std::max<size_t>(out_rows * conv.geometry.kernel_size * kChannelTile, 1);
+  for_ranges(workers, tiles, (kLeastWork + tile_work - 1) / tile_work, [&](size_t begin, size_t end) {
+    for (size_t tile = begin; tile < end; ++tile) ChannelTile(kernel, conv, tile).run(x, rows, out_rows, y);
+  });
+  return out_rows;
+}
+
+int64_t int_depthwise_conv_work(const IntDepthwiseConv& conv) {
+  int64_t work = int64_t(conv.w.padded_rows() * conv.w.padded_cols());  // below 2^42
+  if (__builtin_mul_overflow(work, int64_t(conv.geometry.out_rows(conv.num_rows)), &work)) {
+    work = std::numeric_limits<int64_t>::max();
+  }
+  return work;
+}
+
+}  // namespace whit

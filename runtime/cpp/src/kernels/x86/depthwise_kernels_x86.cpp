@@ -1,0 +1,11 @@
+#include "kernels/depthwise_kernels.h"
+
+namespace whit {
+
+std::span<const DepthwiseKernel* const> machine_depthwise_kernels() {
+  static constexpr const DepthwiseKernel* kKernels[] = {&depthwise_i32_i8row_e1to8_4x16_avx2,
+                                                        &depthwise_i32_i8row_e1to8_8x16_avx512};
+  return kKernels;
+}
+
+}  // namespace whit
