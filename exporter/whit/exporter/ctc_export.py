@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from whit.exporter.build_ctc import build_integer_ctc
+from whit.exporter.build_ctc import build_float_ctc, build_integer_ctc
 from whit.exporter.ctc_checkpoint import CtcCheckpoint, read_ctc_checkpoint
 from whit.exporter.ctc_gate import transcribe_utterance
 from whit.exporter.ctc_jobs import integer_jobs
@@ -12,6 +12,7 @@ from whit.exporter.lower import lower_to_integers
 from whit.exporter.plan import ExportPlan, Job, Progress
 from whit.exporter.report import describe_matrices
 from whit.exporter.request import ExportRequest
+from whit.exporter.stock_ctc_jobs import stock_ctc_jobs
 
 FRAMES_PER_SECOND = 100
 
@@ -30,6 +31,9 @@ def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
         integers = _integers(checkpoint, request, notes, progress)
     if integers:
         jobs += integer_jobs(integers, checkpoint, request.formats)
+    if request.dialect != "whit":
+        floats = build_float_ctc(checkpoint, max_frames=request.max_seconds * FRAMES_PER_SECOND)
+        jobs += stock_ctc_jobs(floats, checkpoint, request.formats, notes)
     return ExportPlan(
         name=checkpoint.config.name,
         jobs=tuple(jobs),

@@ -109,10 +109,14 @@ class SubgraphWriter:
         *,
         buffer: int = 0,
         scales: NDArray[np.float32] | None = None,
+        zero_point: int = 0,
+        quantized_dimension: int = 0,
     ) -> str:
         """Adds a tensor and returns its name."""
         self._index[name] = len(self.subgraph.tensors)
-        self.subgraph.tensors.append(Tensor(name, shape, type, buffer, scales))
+        self.subgraph.tensors.append(
+            Tensor(name, shape, type, buffer, scales, zero_point, quantized_dimension)
+        )
         return name
 
     def outputs(self, node: Node) -> list[str]:

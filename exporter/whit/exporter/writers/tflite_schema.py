@@ -40,13 +40,22 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of one subgraph; buffer 0: it is computed. scales: of the rows of quantized weights."""
+    """A tensor of one subgraph.
+
+    Attributes:
+        buffer: 0: it is computed.
+        scales: of what is quantized: one, or one for each index of an axis.
+        zero_point: the integer that stands for zero.
+        quantized_dimension: the axis that several scales belong to.
+    """
 
     name: str
     shape: tuple[int, ...]
     type: str
     buffer: int = 0
     scales: NDArray[np.float32] | None = None
+    zero_point: int = 0
+    quantized_dimension: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,14 +186,15 @@ def _tensor(builder: Any, tensor: Tensor) -> int:
         ("Name", builder.CreateString(tensor.name)),
     ]
     if tensor.scales is not None:
-        fields.append(("Quantization", _quantization(builder, tensor.scales)))
+        fields.append(("Quantization", _quantization(builder, tensor, tensor.scales)))
     return _table(builder, "Tensor", [*fields, ("HasRank", True)])
 
 
-def _quantization(builder: Any, scales: NDArray[np.float32]) -> int:
+def _quantization(builder: Any, tensor: Tensor, scales: NDArray[np.float32]) -> int:
     fields = [
         ("Scale", builder.CreateNumpyVector(scales.astype("<f4"))),
-        ("ZeroPoint", builder.CreateNumpyVector(np.zeros(len(scales), "<i8"))),
+        ("ZeroPoint", builder.CreateNumpyVector(np.full(len(scales), tensor.zero_point, "<i8"))),
+        ("QuantizedDimension", tensor.quantized_dimension),
     ]
     return _table(builder, "QuantizationParameters", fields)
 
