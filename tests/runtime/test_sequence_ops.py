@@ -1,37 +1,16 @@
 """The operators on float rows in stock ONNX Runtime and LiteRT: the bits of the core, and refusals."""
 
-import importlib
-import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
-from onnx import TensorProto, numpy_helper
-from tflite_models import write_one_operator
+from one_operator import HOSTS, Arrays, Attributes, Case
 
-from whit.runtime import _core, litert_library, onnxruntime_library
-
-Arrays = dict[str, np.ndarray]
-Attributes = Mapping[str, int | float]
+from whit.runtime import _core
 
 
 def floats(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Case:
-    """An operator with its inputs in order, and what the core computes."""
-
-    op: str
-    inputs: Arrays
-    expected: Callable[..., tuple[np.ndarray, ...]]
-    attributes: Attributes = field(default_factory=dict)
-    constants: tuple[str, ...] = ()
 
 
 def attention_inputs() -> Arrays:
@@ -81,64 +60,6 @@ CASES = {
         ),
     )
 }
-
-
-def run_onnxruntime(case: Case, folder: Path, outputs: list[np.ndarray]) -> list[np.ndarray]:
-    model = onnx.ModelProto(ir_version=10)
-    model.opset_import.add(domain="", version=21)
-    model.opset_import.add(domain="whit", version=1)
-    model.graph.name = "graph"
-    node = model.graph.node.add(op_type=case.op, domain="whit", name="node", input=list(case.inputs))
-    node.output.extend(f"y{i}" for i in range(len(outputs)))
-    for key, value in case.attributes.items():
-        if isinstance(value, float):
-            node.attribute.add(name=key, type=onnx.AttributeProto.FLOAT, f=value)
-        else:
-            node.attribute.add(name=key, type=onnx.AttributeProto.INT, i=value)
-    for name, array in case.inputs.items():
-        if name in case.constants:
-            model.graph.initializer.append(numpy_helper.from_array(array, name))
-            continue
-        tensor = model.graph.input.add(name=name).type.tensor_type
-        tensor.elem_type = TensorProto.FLOAT
-        for axis, _ in enumerate(array.shape):
-            tensor.shape.dim.add(dim_param=f"{name}{axis}")
-    for name in node.output:
-        model.graph.output.add(name=name).type.tensor_type.elem_type = TensorProto.FLOAT
-    options = onnxruntime.SessionOptions()
-    options.register_custom_ops_library(str(onnxruntime_library.library_path()))
-    options.log_severity_level = 4  # refusals are expected here
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(
-        None, {name: array for name, array in case.inputs.items() if name not in case.constants}
-    )
-
-
-def run_litert(case: Case, folder: Path, outputs: list[np.ndarray]) -> list[np.ndarray]:
-    pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
-    litert = importlib.import_module("ai_edge_litert.interpreter")
-    options = b"".join(
-        struct.pack("<f" if isinstance(value, float) else "<i", value) for value in case.attributes.values()
-    )
-    path = write_one_operator(
-        folder / "op.tflite",
-        f"whit.{case.op}",
-        list(case.inputs),
-        [(y.shape, "float32") for y in outputs],
-        options,
-        {name: array for name, array in case.inputs.items() if name in case.constants},
-        {name: array for name, array in case.inputs.items() if name not in case.constants},
-    )
-    delegate = litert.load_delegate(str(litert_library.library_path()))
-    interpreter = litert.Interpreter(model_path=str(path), experimental_delegates=[delegate])
-    runner = interpreter.get_signature_runner("run")
-    results = runner(**{name: array for name, array in case.inputs.items() if name not in case.constants})
-    return [results[f"y{i}"] for i in range(len(outputs))]
-
-
-HOSTS = {"onnxruntime": run_onnxruntime, "litert": run_litert}
 
 
 @pytest.mark.parametrize("op", CASES)

@@ -36,6 +36,12 @@ extern const OpType kGlu;
 extern const OpType kDepthwiseConv;
 extern const OpType kRelativeAttention;
 extern const OpType kUnfold;
+extern const OpType kIntTable;
+extern const OpType kIntGlu;
+extern const OpType kIntLayerNorm;
+extern const OpType kIntRelativeAttention;
+extern const OpType kIntUnfold;
+extern const OpType kDistanceRows;
 
 template <typename Kernel>
 std::unique_ptr<Op> make_op(OpNode node) {

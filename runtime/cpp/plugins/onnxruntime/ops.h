@@ -17,5 +17,11 @@ extern const OrtCustomOp kGlu;
 extern const OrtCustomOp kDepthwiseConv;
 extern const OrtCustomOp kRelativeAttention;
 extern const OrtCustomOp kUnfold;
+extern const OrtCustomOp kIntTable;
+extern const OrtCustomOp kIntGlu;
+extern const OrtCustomOp kIntLayerNorm;
+extern const OrtCustomOp kIntRelativeAttention;
+extern const OrtCustomOp kIntUnfold;
+extern const OrtCustomOp kDistanceRows;
 
 }  // namespace whit::ort

@@ -7,9 +7,12 @@
 namespace whit::ort {
 namespace {
 
-constexpr const OrtCustomOp* kOps[] = {&kPackedMatMul, &kPackedLstm,    &kPackedEmbedding,   &kAffine,
-                                       &kAddRelu,      &kAdd,           &kLayerNorm,         &kSwish,
-                                       &kGlu,          &kDepthwiseConv, &kRelativeAttention, &kUnfold};
+constexpr const OrtCustomOp* kOps[] = {
+    &kPackedMatMul, &kPackedLstm,    &kPackedEmbedding,   &kAffine,
+    &kAddRelu,      &kAdd,           &kLayerNorm,         &kSwish,
+    &kGlu,          &kDepthwiseConv, &kRelativeAttention, &kUnfold,
+    &kIntTable,     &kIntGlu,        &kIntLayerNorm,      &kIntRelativeAttention,
+    &kIntUnfold,    &kDistanceRows};
 
 // One domain for all sessions of the process; ONNX Runtime keeps pointers to it, so it is never released.
 OrtCustomOpDomain* make_domain(OrtApi* api) {
