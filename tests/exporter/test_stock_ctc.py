@@ -173,6 +173,8 @@ def test_int8_files_of_onnx_are_valid_and_hold_no_float_weight(tmp_path, name):
     assert {node.op_type for node in proto.graph.node} >= {"QuantizeLinear", "DequantizeLinear", "Conv"}
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
     assert metadata["whit.dialect"] == "stock-int8"
+    tokens = (tmp_path / "stock-int8" / "tokens.txt").read_text(encoding="utf-8")
+    assert tokens.endswith("<blk> 4\n") == (name != "classifier")
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)

@@ -100,7 +100,7 @@ def _write(model: Model, folder: Path, dialect: str, writer: GraphWriter, number
     writer.output("logits_length", "int32", (1,))
     proto = writer.model(metadata={**model.metadata, "whit.dialect": dialect})
     (folder / FILE).write_bytes(proto.SerializeToString(deterministic=True))
-    write_tokens(folder, model.tokens)
+    write_tokens(folder, model.tokens, has_blank=num_outputs > len(model.tokens))
 
 
 def _conv(emit: _Emitter, node: Node) -> None:
