@@ -128,6 +128,12 @@ def test_batches_of_another_model_or_setting_are_not_taken(tmp_path: Path) -> No
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.filterwarnings("ignore:var().*degrees of freedom:UserWarning")
+def test_too_few_frames_for_a_deviation_are_an_error() -> None:
+    with pytest.raises(QuantizationError, match="two frames"):
+        synthesize_batch(tiny_model(DENSE), SynthesisConfig(batch_size=1, frames=2, iterations=3), 0)
+
+
 def test_terms_of_the_layer_norm_loss() -> None:
     sharp = 50 * functional.one_hot(torch.arange(4)[None], 4).float()  # each frame another class
     same = 50 * functional.one_hot(torch.zeros(1, 4, dtype=torch.int64), 4).float()

@@ -6,6 +6,7 @@ rate divided by ten whenever the loss has not fallen for 25 iterations.
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -96,6 +97,11 @@ def synthesize_batch(
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 losses.append(float(loss.detach()))
+                if not math.isfinite(losses[-1]):
+                    raise QuantizationError(
+                        f"[synthesis] expected a finite loss, received {losses[-1]}: a channel's deviation "
+                        "needs two frames or more in each batch"
+                    )
                 schedule.step(losses[-1])
                 if progress:
                     progress(losses[-1])
