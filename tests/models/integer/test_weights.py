@@ -36,8 +36,9 @@ def test_the_scale_with_least_squares_errs_less_at_few_bits() -> None:
 def test_rows_of_zeros_and_rows_below_their_bias_keep_a_usable_scale() -> None:
     weight = torch.tensor([[0.0, 0.0], [1e-9, -1e-9], [1.0, 0.5]])
     hard = quantize_rows(weight, 8, least=torch.tensor([0.0, 1e-6, 1e-6], dtype=torch.float64))
-    assert hard.scale.tolist() == pytest.approx([1.0, 1e-6, 1 / 127])
+    assert hard.scale.tolist() == pytest.approx([1 / 127, 1e-6, 1 / 127])
     assert hard.codes()[:2].tolist() == [[0, 0], [0, 0]]
+    assert quantize_rows(torch.zeros(2, 3), 8).scale.tolist() == [1.0, 1.0]
 
 
 def test_no_bias_leaves_32_bits() -> None:

@@ -109,7 +109,8 @@ def quantize_rows(
     if least is not None:
         step = torch.maximum(step, least)
     smallest = torch.finfo(torch.float32).tiny
-    stored = torch.where(step < smallest, torch.ones_like(step), step).float()  # 1 of a row of zeros
+    widest = step.max() if bool((step >= smallest).any()) else torch.ones_like(step[0])
+    stored = torch.where(step < smallest, widest, step).float()  # of a row of zeros: that of another row
     q = (w / stored.double()[:, None]).round().clamp(-qmax, qmax)
     offset = 2 ** (bits - 1)
     codebook = torch.arange(-offset, offset, dtype=torch.int8)
