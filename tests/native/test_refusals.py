@@ -263,7 +263,7 @@ def _golden_bit(model) -> None:
         (_input_missing, "[%: encode/PackedLSTM 4] expected a bias, received none"),
         (_shape, "[%: encode/PackedLSTM 4] expected y of float32 (4, 13), received float32 (1, 1)"),
         (_type, "[%: encode/PackedLSTM 4] expected y of float32 (4, 13), received int32 (4, 13)"),
-        (_unknown_type, "expected type float32, int32, uint8 or int8, received type 4"),
+        (_unknown_type, "expected type float32, int32, uint8, int16 or int8, received type 4"),
         (_rank, "[%: Tensor.shape] expected at most 4 elements, received 5"),
         (_huge_shape, "expected lengths from 1 and at most 2147483647 elements, received a length of 65536"),
         (_constant_inside, "expected bias in the data section, received one inside the flatbuffer"),
@@ -303,7 +303,7 @@ def test_refuses(change: Callable[..., None], message: str, model_file, tmp_path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "ctc"}, "expected architecture rnnt or conformer, received ctc"),
+        ({"architecture": "ctc"}, "conv_classifier or conformer_ctc, received ctc"),
         ({"version": 2}, "expected version 1, received 2"),
         ({"tokens": []}, "expected from 1 to 65535 tokens, received 0"),
         ({"tokens": ["a b"]}, "expected tokens of visible characters"),

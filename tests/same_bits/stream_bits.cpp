@@ -21,7 +21,7 @@ void put(const std::vector<T>& values) {
 }  // namespace
 
 int main(int, char** arguments) {
-  auto model = whit::Model::load(arguments[1], {.self_test = true});
+  auto model = whit::load<whit::TransducerModel>(arguments[1], {.self_test = true});
   if (!model) {
     std::fprintf(stderr, "%s\n", model.error().text().c_str());
     return 2;

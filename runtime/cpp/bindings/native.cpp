@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "whit/model.h"
 #include "whit/workspace.h"
 
 namespace nb = nanobind;
@@ -33,7 +34,7 @@ class NativeModel {
  public:
   NativeModel(const std::string& path, bool self_test, size_t num_threads) {
     nb::gil_scoped_release release;
-    auto loaded = whit::Model::load(path, {.self_test = self_test, .num_threads = num_threads});
+    auto loaded = whit::load<whit::TransducerModel>(path, {.self_test = self_test, .num_threads = num_threads});
     if (!loaded) throw whit::Failure(loaded.error());
     model_ = *loaded;
     workspace_ = std::make_unique<Workspace>(model_);
@@ -119,7 +120,7 @@ class NativeModel {
     return logits.release(num_streams, model_->join().output(0).shape.dims[1]);
   }
 
-  const whit::Model& model() const { return *model_; }
+  const whit::TransducerModel& model() const { return *model_; }
 
  private:
   static size_t count(const Graph::Port& port) { return size_t(port.shape.count()); }
@@ -231,7 +232,7 @@ class NativeModel {
     });
   }
 
-  std::shared_ptr<const whit::Model> model_;
+  std::shared_ptr<const whit::TransducerModel> model_;
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<Workspace> batch_workspace_;  // from the first batch on
   std::mutex mutex_;
@@ -275,18 +276,20 @@ void bind_native(nb::module_& m) {
       .def_prop_ro(
           "config",
           [](const NativeModel& self) {
-            return nb::bytes(self.model().config_text().data(), self.model().config_text().size());
+            return nb::bytes(self.model().file().config_text().data(),
+                             self.model().file().config_text().size());
           },
           "The checkpoint's configuration, JSON in UTF-8.")
       .def_prop_ro(
           "weights_sha256",
-          [](const NativeModel& self) { return std::string(self.model().weights_sha256()); },
+          [](const NativeModel& self) { return std::string(self.model().file().weights_sha256()); },
           "The digest that the file states for its data section; not checked at load.")
       .def_prop_ro(
-          "file_bytes", [](const NativeModel& self) { return self.model().file_bytes(); },
+          "file_bytes", [](const NativeModel& self) { return self.model().file().file_bytes(); },
           "Size of the mapped file.")
       .def_prop_ro(
-          "data_section_bytes", [](const NativeModel& self) { return self.model().data_section_bytes(); },
+          "data_section_bytes",
+          [](const NativeModel& self) { return self.model().file().data_section_bytes(); },
           "Size of the file from its first array to its end.")
       .def_prop_ro(
           "arena_bytes", [](const NativeModel& self) { return self.model().arena_bytes(); },

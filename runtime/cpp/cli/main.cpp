@@ -12,6 +12,7 @@
 #include "options.h"
 #include "process_memory.h"
 #include "report.h"
+#include "session.h"
 #include "whit.h"
 
 namespace whit::cli {
@@ -30,51 +31,37 @@ double ms_since(Clock::time_point start) {
 struct FreeModel {
   void operator()(whit_model* model) const { whit_model_free(model); }
 };
-struct FreeStream {
-  void operator()(whit_stream* stream) const { whit_stream_free(stream); }
-};
 
 int refuse(const char* message) {
   std::fprintf(stderr, "whit-cli: %s\n", message);
   return kUserError;
 }
 
-int decode_ready(whit_stream* stream, Latency& latency) {
-  while (whit_stream_is_ready(stream)) {
-    const auto start = Clock::now();
-    if (whit_stream_decode(stream)) return refuse(whit_error_text());
-    latency.add(ms_since(start));
-  }
-  return 0;
-}
-
-int run(const Options& options) {
-  Expected<AudioSource> opened = options.raw_rate_hz
-                                     ? Expected<AudioSource>(AudioSource::standard_input(options.raw_rate_hz))
-                                     : AudioSource::open_wav(options.audio);
-  if (!opened) return refuse(opened.error().text().c_str());
-  AudioSource& audio = *opened;
-
-  const auto load_start = Clock::now();
-  whit_model* loaded;
-  const whit_load_options load_options{.num_threads = options.num_threads,
-                                       .skip_self_test = !options.self_test};
-  if (whit_model_load(options.model.c_str(), &load_options, &loaded)) return refuse(whit_error_text());
-  const std::unique_ptr<whit_model, FreeModel> model(loaded);
-  whit_stream* created;
-  if (whit_stream_create(model.get(), &created)) return refuse(whit_error_text());
-  const std::unique_ptr<whit_stream, FreeStream> stream(created);
+// Feeds a recording to a session of the model's kind and prints what it found out.
+template <typename Session>
+int transcribe(const Options& options, AudioSource& audio, const whit_model* model,
+               Clock::time_point load_start) {
+  Session session;
+  if (session.create(model)) return refuse(whit_error_text());
   const double load_ms = ms_since(load_start);
   double first_result_ms = load_ms;
   const ProcessMemory loaded_memory = read_process_memory();
 
   whit_model_info info;
-  whit_model_get_info(model.get(), &info);
+  whit_model_get_info(model, &info);
   Latency latency(info.chunk_ms);
   const int rate = audio.sample_rate_hz();
   std::vector<float> block(size_t(std::min(rate, kMaxRateHz)) * kBlockMs / 1000 + 1);
   size_t num_samples = 0;
   const auto start = Clock::now();
+  // Time to the first result is all work until then, not the time that speech takes.
+  const auto timed = [&](auto work) {
+    const bool is_first = latency.num_chunks() == 0;
+    const auto work_start = Clock::now();
+    const int error = work();
+    if (is_first) first_result_ms += ms_since(work_start);
+    return error;
+  };
   while (const size_t count = audio.read(block)) {
     num_samples += count;
     // A block exists only once its last sample was spoken.
@@ -82,19 +69,15 @@ int run(const Options& options) {
       std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
                                                 std::chrono::duration<double>(double(num_samples) / rate)));
     }
-    const bool is_first = latency.num_chunks() == 0;
-    const auto work_start = Clock::now();
-    if (whit_stream_accept_waveform(stream.get(), rate, block.data(), count))
+    if (timed([&] { return session.accept(rate, {block.data(), count}, latency); })) {
       return refuse(whit_error_text());
-    if (const int error = decode_ready(stream.get(), latency)) return error;
-    if (is_first) first_result_ms += ms_since(work_start);
+    }
   }
   if (num_samples == 0) return refuse("[audio] expected at least 1 sample, received none");
-  if (whit_stream_input_finished(stream.get())) return refuse(whit_error_text());
-  if (const int error = decode_ready(stream.get(), latency)) return error;
+  if (timed([&] { return session.finish(latency); })) return refuse(whit_error_text());
 
   whit_result result;
-  if (whit_stream_result(stream.get(), &result)) return refuse(whit_error_text());
+  if (session.result(&result)) return refuse(whit_error_text());
   Report report{
       .model_name = info.name,
       .load_ms = load_ms,
@@ -106,13 +89,31 @@ int run(const Options& options) {
       .loaded = loaded_memory,
       .process = read_process_memory(),
   };
-  whit_report(stream.get(), &report.memory);
+  session.report(&report.memory);
   if (options.json) {
-    print_json(model.get(), result, report);
+    print_json(model, result, report);
   } else {
     print_text(result, report);
   }
   return 0;
+}
+
+int run(const Options& options) {
+  Expected<AudioSource> opened = options.raw_rate_hz
+                                     ? Expected<AudioSource>(AudioSource::standard_input(options.raw_rate_hz))
+                                     : AudioSource::open_wav(options.audio);
+  if (!opened) return refuse(opened.error().text().c_str());
+
+  const auto load_start = Clock::now();
+  whit_model* loaded;
+  const whit_load_options load_options{.num_threads = options.num_threads,
+                                       .skip_self_test = !options.self_test};
+  if (whit_model_load(options.model.c_str(), &load_options, &loaded)) return refuse(whit_error_text());
+  const std::unique_ptr<whit_model, FreeModel> model(loaded);
+  whit_model_info info;
+  whit_model_get_info(model.get(), &info);
+  return info.is_streaming ? transcribe<StreamSession>(options, *opened, model.get(), load_start)
+                           : transcribe<UtteranceSession>(options, *opened, model.get(), load_start);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-/* whit: streaming speech recognition from one mapped file. The C API of the native engine.
+/* whit: speech recognition from one mapped file. The C API of the native engine.
  *
  *     whit_model* model;
  *     whit_stream* stream;
@@ -17,9 +17,17 @@
  *     whit_stream_free(stream);
  *     whit_model_free(model);
  *
+ * A model is of one of two kinds (whit_model_info). A streaming transducer decodes chunks while speech comes
+ * in: streams and batches, as above. A model that takes whole utterances decodes once, at their end:
+ *
+ *     whit_offline_stream* stream;
+ *     if (whit_offline_stream_create(model, &stream)) ...
+ *     while (read_audio(samples, &num_samples)) whit_offline_stream_accept_waveform(stream, 16000, samples,
+ * num_samples); if (whit_offline_stream_decode(stream) || whit_offline_stream_result(stream, &result)) ...
+ *
  * Functions that can fail return 0, or 1 with whit_error_text() set; nothing is thrown across this border.
- * A model is immutable and may be shared by threads; a stream or batch belongs to one thread at a time.
- * Pointers must not be null where not said otherwise.
+ * A model is immutable and may be shared by threads; a stream, offline stream or batch belongs to one thread
+ * at a time. Pointers must not be null where not said otherwise.
  */
 #ifndef WHIT_H_
 #define WHIT_H_
@@ -34,6 +42,7 @@ extern "C" {
 typedef struct whit_model whit_model;
 typedef struct whit_stream whit_stream;
 typedef struct whit_batch whit_batch;
+typedef struct whit_offline_stream whit_offline_stream;
 
 /* Returns what went wrong in this thread's last failed call: "[place] expected ..., received ...", UTF-8.
  * Valid until this thread's next call that fails. */
@@ -52,14 +61,15 @@ typedef struct whit_load_options {
  * model    receives the model, to be freed; null on failure */
 int whit_model_load(const char* path, const whit_load_options* options, whit_model** model);
 
-/* Frees a model; streams and batches made from it stay valid. Null is allowed. */
+/* Frees a model; what was made from it stays valid. Null is allowed. */
 void whit_model_free(whit_model* model);
 
 typedef struct whit_model_info {
-  const char* name;   /* UTF-8; valid as long as the model */
-  int32_t chunk_ms;   /* audio of one decode */
-  int32_t frame_ms;   /* audio of one encoder frame */
-  int32_t num_tokens; /* without the blank */
+  const char* name;     /* UTF-8; valid as long as the model */
+  int32_t chunk_ms;     /* audio of one decode; of a model of whole utterances, of the longest */
+  int32_t frame_ms;     /* audio of one frame that can emit a token */
+  int32_t num_tokens;   /* without the blank; of a classifier, its classes */
+  int32_t is_streaming; /* 1: a streaming transducer; 0: takes whole utterances */
 } whit_model_info;
 
 void whit_model_get_info(const whit_model* model, whit_model_info* info);
@@ -67,7 +77,8 @@ void whit_model_get_info(const whit_model* model, whit_model_info* info);
 /* Returns a token's text (UTF-8, valid as long as the model), or null outside [0, num_tokens). */
 const char* whit_model_token(const whit_model* model, int32_t token);
 
-/* Starts a stream. stream receives it, to be freed; null on failure. */
+/* Starts a stream of a streaming transducer; of another model, fails.
+ * stream  receives it, to be freed; null on failure */
 int whit_stream_create(const whit_model* model, whit_stream** stream);
 
 /* Frees a stream. Null is allowed. */
@@ -90,8 +101,8 @@ int whit_stream_is_ready(const whit_stream* stream);
 /* Decodes one chunk; does nothing where none is ready. */
 int whit_stream_decode(whit_stream* stream);
 
-/* Makes the memory to decode several streams of one model together: each weight is read once for up to
- * eight of them. batch receives it, to be freed; null on failure. */
+/* Makes the memory to decode several streams of one streaming transducer together: each weight is read once
+ * for up to eight of them. batch receives it, to be freed; null on failure. */
 int whit_batch_create(const whit_model* model, whit_batch** batch);
 
 /* Frees a batch. Null is allowed. */
@@ -116,14 +127,39 @@ int whit_stream_result(whit_stream* stream, whit_result* result);
 /* Starts a new stream in the same memory; any sample rate may follow. */
 int whit_stream_reset(whit_stream* stream);
 
+/* Starts an utterance of a model that takes whole ones; of another model, fails.
+ * stream  receives it, to be freed; null on failure */
+int whit_offline_stream_create(const whit_model* model, whit_offline_stream** stream);
+
+/* Frees an utterance. Null is allowed. */
+void whit_offline_stream_free(whit_offline_stream* stream);
+
+/* Takes the next samples: as whit_stream_accept_waveform. Fails also for more audio than the model takes
+ * (chunk_ms) and after decode; the stream keeps what it had. */
+int whit_offline_stream_accept_waveform(whit_offline_stream* stream, int32_t sample_rate_hz,
+                                        const float* samples, size_t num_samples);
+
+/* Decodes what was taken as one utterance. Doing it again changes nothing.
+ * Fails for less than 257 samples at 16 kHz. */
+int whit_offline_stream_decode(whit_offline_stream* stream);
+
+/* Returns what was recognised; is_final says whether decode has succeeded. Of a classifier, tokens are the
+ * class of every run of frames, or the one class of the utterance, and the text has their names. Pointers
+ * stay valid until the next call with this stream. */
+int whit_offline_stream_result(whit_offline_stream* stream, whit_result* result);
+
+/* Starts a new utterance in the same memory; any sample rate may follow. */
+int whit_offline_stream_reset(whit_offline_stream* stream);
+
 typedef struct whit_memory_report {
   size_t file_bytes;         /* mapped; clean pages that the system may drop and read again */
   size_t data_section_bytes; /* of these, weights in place */
-  size_t arena_bytes;        /* working memory of a stream, allocated once */
+  size_t arena_bytes;        /* working memory of a stream, allocated once; a short utterance touches less */
   size_t state_bytes;        /* what a stream remembers between chunks */
 } whit_memory_report;
 
 void whit_report(const whit_stream* stream, whit_memory_report* report);
+void whit_offline_report(const whit_offline_stream* stream, whit_memory_report* report);
 
 #ifdef __cplusplus
 }

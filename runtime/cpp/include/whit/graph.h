@@ -12,20 +12,25 @@
 
 namespace whit {
 
+/// Memory and time of one run are bounded: a file that asks for more is refused.
+struct GraphLimits {
+  size_t arena_bytes;
+  int64_t work;  ///< multiply-adds
+};
+
+/// For the parts of a streaming model, which compute chunks.
+inline constexpr GraphLimits kChunkLimits = {.arena_bytes = size_t{64} << 20, .work = int64_t{1} << 34};
+
 /// One signature of a model, ready to run: its operators in order and the plan of their memory. It is
 /// immutable, so that any number of arenas run it at once.
 class Graph {
  public:
-  /// Memory and time of one run are bounded: a file that asks for more is refused.
-  static constexpr size_t kMaxArenaBytes = size_t{64} << 20;
-  static constexpr int64_t kMaxWork = int64_t{1} << 34;  // multiply-adds
-
   /// Checks a signature and plans its memory.
   /// @param[in] inputs, outputs  names in the order of `input()` and `output()`; the file must have exactly
   ///                             these.
   /// @throws Failure for the first defect.
   Graph(const TfliteFile& file, std::string_view key, const std::vector<std::string>& inputs,
-        const std::vector<std::string>& outputs);
+        const std::vector<std::string>& outputs, const GraphLimits& limits = kChunkLimits);
 
   struct Port {
     TensorType type;
@@ -41,7 +46,7 @@ class Graph {
   /// For one stream.
   size_t arena_bytes() const { return arena_bytes_; }
 
-  /// Multiply-adds and values moved of one run; at most kMaxWork.
+  /// Multiply-adds and values moved of one run; within the limits.
   int64_t work() const { return work_; }
 
   /// Returns where a port begins for streams together; those of the second and later follow.
@@ -68,5 +73,12 @@ class Graph {
   size_t arena_bytes_;
   int64_t work_ = 0;
 };
+
+/// Compares a port with what the configuration asks for.
+/// @throws Failure that begins with `place`.
+void check_port(std::string_view place, const Graph::Port& port, TensorType type, const Shape& expected);
+
+/// The shape of a matrix.
+inline Shape matrix_shape(int64_t rows, int64_t cols) { return {.rank = 2, .dims = {rows, cols}}; }
 
 }  // namespace whit

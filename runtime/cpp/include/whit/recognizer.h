@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "whit/audio_intake.h"
 #include "whit/error.h"
 #include "whit/fbank.h"
-#include "whit/model.h"
-#include "whit/resample.h"
 #include "whit/search.h"
+#include "whit/transducer_model.h"
 #include "whit/workspace.h"
 
 namespace whit {
@@ -27,7 +27,7 @@ class RecognizerStream {
  public:
   static constexpr size_t kReservedTokens = 1024;  // some five minutes of speech
 
-  explicit RecognizerStream(std::shared_ptr<const Model> model);
+  explicit RecognizerStream(std::shared_ptr<const TransducerModel> model);
 
   /// Takes the next samples, in [-1, 1] by convention.
   /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call of a stream.
@@ -58,7 +58,7 @@ class RecognizerStream {
   /// Starts a new stream; any sample rate may follow.
   void reset();
 
-  const Model& model() const { return workspace_.model(); }
+  const TransducerModel& model() const { return workspace_.model(); }
   /// Memory of the model's state: what a copy of the stream would have to keep.
   size_t state_bytes() const { return state_.size() * sizeof(float); }
 
@@ -71,19 +71,17 @@ class RecognizerStream {
     size_t encoded;
     size_t num_floats;
   };
-  static StateLayout layout_of(const Model& model);
+  static StateLayout layout_of(const TransducerModel& model);
   EncodeCall take_chunk();
 
   Workspace workspace_;
+  AudioIntake intake_;
   Fbank fbank_;
   GreedySearch search_;
-  std::optional<Resampler> resampler_;  // none at 16 kHz and before the first samples
   StateLayout at_;
-  std::vector<float> state_;      // (layout.num_floats,)
-  std::vector<float> features_;   // (chunk_frames, num_mels)
-  std::vector<float> resampled_;  // (n,): of one call
+  std::vector<float> state_;     // (layout.num_floats,)
+  std::vector<float> features_;  // (chunk_frames, num_mels)
   int64_t first_encoded_frame_ = 0;
-  int sample_rate_hz_ = 0;  // 0 before the first samples
   bool finished_ = false;
 };
 

@@ -16,7 +16,7 @@ namespace whit {
 /// after it was made.
 class StreamBatch {
  public:
-  explicit StreamBatch(std::shared_ptr<const Model> model);
+  explicit StreamBatch(std::shared_ptr<const TransducerModel> model);
 
   /// Decodes one chunk of each stream that is ready; the others stay as they are.
   /// @param[in] streams  any number, each once.

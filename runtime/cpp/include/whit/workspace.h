@@ -6,7 +6,7 @@
 #include <span>
 
 #include "whit/aligned_buffer.h"
-#include "whit/model.h"
+#include "whit/transducer_model.h"
 
 namespace whit {
 
@@ -39,10 +39,10 @@ class Workspace {
   static constexpr size_t kMaxStreams = 8;
 
   /// @param[in] max_streams  from 1 to kMaxStreams: a workspace for eight takes eight times the memory.
-  explicit Workspace(std::shared_ptr<const Model> model, size_t max_streams = 1)
+  explicit Workspace(std::shared_ptr<const TransducerModel> model, size_t max_streams = 1)
       : model_(std::move(model)), max_streams_(max_streams), arena_(max_streams * model_->arena_bytes()) {}
 
-  const Model& model() const { return *model_; }
+  const TransducerModel& model() const { return *model_; }
   size_t max_streams() const { return max_streams_; }
 
   /// @param[in] calls  from 1 to max_streams(), each of another stream; so below.
@@ -58,7 +58,7 @@ class Workspace {
   void get_output(const Graph::Port& port, size_t num_streams, size_t stream, float* values) const;
   void run(const Graph& graph, size_t num_streams);
 
-  std::shared_ptr<const Model> model_;
+  std::shared_ptr<const TransducerModel> model_;
   size_t max_streams_;
   AlignedBuffer arena_;  // (max_streams, model.arena_bytes())
 };

@@ -3,28 +3,66 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "whit.h"
+#include "whit/model.h"
+#include "whit/offline_stream.h"
 #include "whit/recognizer.h"
 #include "whit/stream_batch.h"
 
 struct whit_model {
-  std::shared_ptr<const whit::Model> model;
+  whit::Model model;
 };
 
-struct whit_stream {
-  explicit whit_stream(const std::shared_ptr<const whit::Model>& model) : stream(model) {}
+namespace {
 
-  whit::RecognizerStream stream;
-  // What the last whit_stream_result points to.
+// What the last result points to.
+struct Words {
+  template <typename Stream>
+  void set(const Stream& stream) {
+    text = stream.text();
+    tokens.clear();
+    frames_ms.clear();
+    for (const whit::Emission& emission : stream.emissions()) {
+      tokens.push_back(emission.token);
+      frames_ms.push_back(stream.frame_ms(emission.frame));
+    }
+  }
+  whit_result result(bool is_final) const {
+    return {
+        .text = text.c_str(),
+        .tokens = tokens.data(),
+        .frames_ms = frames_ms.data(),
+        .num_tokens = tokens.size(),
+        .is_final = is_final,
+    };
+  }
+
   std::string text;
   std::vector<int32_t> tokens;
   std::vector<int64_t> frames_ms;
 };
 
+}  // namespace
+
+struct whit_stream {
+  explicit whit_stream(const std::shared_ptr<const whit::TransducerModel>& model) : stream(model) {}
+
+  whit::RecognizerStream stream;
+  Words words;
+};
+
+struct whit_offline_stream {
+  explicit whit_offline_stream(const std::shared_ptr<const whit::OfflineModel>& model) : stream(model) {}
+
+  whit::OfflineStream stream;
+  Words words;
+};
+
 struct whit_batch {
-  explicit whit_batch(const std::shared_ptr<const whit::Model>& model) : batch(model) {}
+  explicit whit_batch(const std::shared_ptr<const whit::TransducerModel>& model) : batch(model) {}
 
   whit::StreamBatch batch;
   std::vector<whit::RecognizerStream*> streams;  // of the last call
@@ -53,6 +91,30 @@ int guarded(Function function) {
   }
 }
 
+// Makes an object of a model of one kind, K.
+template <typename K, typename T>
+int create(const char* place, const whit_model* model, T** object) {
+  *object = nullptr;
+  return guarded([&] {
+    auto found = whit::of_kind<K>(model->model, place);
+    if (!found) return fail(found.error().text());
+    *object = new T(*found);
+    return 0;
+  });
+}
+
+whit_memory_report file_report(const whit::ModelFile& file) {
+  return {.file_bytes = file.file_bytes(),
+          .data_section_bytes = file.data_section_bytes(),
+          .arena_bytes = 0,
+          .state_bytes = 0};
+}
+
+const std::vector<std::string>& tokens_of(const whit_model* model) {
+  return std::visit([](const auto& m) -> const std::vector<std::string>& { return m->config().tokens; },
+                    model->model);
+}
+
 }  // namespace
 
 const char* whit_error_text(void) { return error_text; }
@@ -66,7 +128,7 @@ int whit_model_load(const char* path, const whit_load_options* options, whit_mod
       // A negative number becomes one that is out of range.
       if (options->num_threads) load_options.num_threads = size_t(uint32_t(options->num_threads));
     }
-    auto loaded = whit::Model::load(path, load_options);
+    auto loaded = whit::load_model(path, load_options);
     if (!loaded) return fail(loaded.error().text());
     *model = new whit_model{*loaded};
     return 0;
@@ -76,26 +138,31 @@ int whit_model_load(const char* path, const whit_load_options* options, whit_mod
 void whit_model_free(whit_model* model) { delete model; }
 
 void whit_model_get_info(const whit_model* model, whit_model_info* info) {
-  const whit::ModelConfig& config = model->model->config();
-  *info = {
-      .name = config.name.c_str(),
-      .chunk_ms = config.chunk_frames * 10,
-      .frame_ms = config.subsampling * 10,
-      .num_tokens = config.blank(),
-  };
+  constexpr int kFrameShiftMs = 10;
+  info->num_tokens = int32_t(tokens_of(model).size());
+  if (const auto* streaming = std::get_if<std::shared_ptr<const whit::TransducerModel>>(&model->model)) {
+    const whit::TransducerConfig& config = (*streaming)->config();
+    info->name = config.name.c_str();
+    info->chunk_ms = config.chunk_frames * kFrameShiftMs;
+    info->frame_ms = config.subsampling * kFrameShiftMs;
+    info->is_streaming = 1;
+    return;
+  }
+  const whit::OfflineConfig& config =
+      std::get<std::shared_ptr<const whit::OfflineModel>>(model->model)->config();
+  info->name = config.name.c_str();
+  info->chunk_ms = int32_t(config.max_frames * kFrameShiftMs);
+  info->frame_ms = int32_t(config.subsampling * kFrameShiftMs);
+  info->is_streaming = 0;
 }
 
 const char* whit_model_token(const whit_model* model, int32_t token) {
-  const std::vector<std::string>& tokens = model->model->config().tokens;
+  const std::vector<std::string>& tokens = tokens_of(model);
   return token < 0 || size_t(token) >= tokens.size() ? nullptr : tokens[size_t(token)].c_str();
 }
 
 int whit_stream_create(const whit_model* model, whit_stream** stream) {
-  *stream = nullptr;
-  return guarded([&] {
-    *stream = new whit_stream(model->model);
-    return 0;
-  });
+  return create<whit::TransducerModel>("whit_stream_create", model, stream);
 }
 
 void whit_stream_free(whit_stream* stream) { delete stream; }
@@ -125,11 +192,7 @@ int whit_stream_decode(whit_stream* stream) {
 }
 
 int whit_batch_create(const whit_model* model, whit_batch** batch) {
-  *batch = nullptr;
-  return guarded([&] {
-    *batch = new whit_batch(model->model);
-    return 0;
-  });
+  return create<whit::TransducerModel>("whit_batch_create", model, batch);
 }
 
 void whit_batch_free(whit_batch* batch) { delete batch; }
@@ -145,20 +208,8 @@ int whit_batch_decode(whit_batch* batch, whit_stream* const* streams, size_t num
 
 int whit_stream_result(whit_stream* stream, whit_result* result) {
   return guarded([&] {
-    stream->text = stream->stream.text();
-    stream->tokens.clear();
-    stream->frames_ms.clear();
-    for (const whit::Emission& emission : stream->stream.emissions()) {
-      stream->tokens.push_back(emission.token);
-      stream->frames_ms.push_back(stream->stream.frame_ms(emission.frame));
-    }
-    *result = {
-        .text = stream->text.c_str(),
-        .tokens = stream->tokens.data(),
-        .frames_ms = stream->frames_ms.data(),
-        .num_tokens = stream->tokens.size(),
-        .is_final = stream->stream.is_final(),
-    };
+    stream->words.set(stream->stream);
+    *result = stream->words.result(stream->stream.is_final());
     return 0;
   });
 }
@@ -170,12 +221,51 @@ int whit_stream_reset(whit_stream* stream) {
   });
 }
 
+int whit_offline_stream_create(const whit_model* model, whit_offline_stream** stream) {
+  return create<whit::OfflineModel>("whit_offline_stream_create", model, stream);
+}
+
+void whit_offline_stream_free(whit_offline_stream* stream) { delete stream; }
+
+int whit_offline_stream_accept_waveform(whit_offline_stream* stream, int32_t sample_rate_hz,
+                                        const float* samples, size_t num_samples) {
+  return guarded([&] {
+    const auto error = stream->stream.accept_waveform(sample_rate_hz, {samples, num_samples});
+    return error ? fail(error->text()) : 0;
+  });
+}
+
+int whit_offline_stream_decode(whit_offline_stream* stream) {
+  return guarded([&] {
+    const auto error = stream->stream.decode();
+    return error ? fail(error->text()) : 0;
+  });
+}
+
+int whit_offline_stream_result(whit_offline_stream* stream, whit_result* result) {
+  return guarded([&] {
+    stream->words.set(stream->stream);
+    *result = stream->words.result(stream->stream.is_decoded());
+    return 0;
+  });
+}
+
+int whit_offline_stream_reset(whit_offline_stream* stream) {
+  return guarded([&] {
+    stream->stream.reset();
+    return 0;
+  });
+}
+
 void whit_report(const whit_stream* stream, whit_memory_report* report) {
-  const whit::Model& model = stream->stream.model();
-  *report = {
-      .file_bytes = model.file_bytes(),
-      .data_section_bytes = model.data_section_bytes(),
-      .arena_bytes = model.arena_bytes(),
-      .state_bytes = stream->stream.state_bytes(),
-  };
+  const whit::TransducerModel& model = stream->stream.model();
+  *report = file_report(model.file());
+  report->arena_bytes = model.arena_bytes();
+  report->state_bytes = stream->stream.state_bytes();
+}
+
+void whit_offline_report(const whit_offline_stream* stream, whit_memory_report* report) {
+  const whit::OfflineModel& model = stream->stream.model();
+  *report = file_report(model.file());
+  report->arena_bytes = model.arena_bytes();
 }

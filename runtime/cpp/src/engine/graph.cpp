@@ -75,7 +75,7 @@ class Usage {
 }  // namespace
 
 Graph::Graph(const TfliteFile& file, std::string_view key, const std::vector<std::string>& inputs,
-             const std::vector<std::string>& outputs) {
+             const std::vector<std::string>& outputs, const GraphLimits& limits) {
   const TfliteSignature& signature = file.signature(key);
   const TfliteSubgraph& subgraph = file.subgraphs[signature.subgraph];
   const auto input_tensors = find_ports(text(key, " inputs"), signature.inputs, subgraph.inputs, inputs);
@@ -93,9 +93,9 @@ Graph::Graph(const TfliteFile& file, std::string_view key, const std::vector<std
     }
     for (const int32_t tensor : op.outputs) usage.write(size_t(tensor), int(i), node.place());
     scratch.push_back({.num_bytes = steps_.back().op->scratch_bytes(), .first = int(i), .last = int(i)});
-    work_ += std::min(steps_.back().op->work(), kMaxWork + 1);
+    work_ += std::min(steps_.back().op->work(), limits.work + 1);
     // Here and not at the end: checking an operator costs less than running it, so this bounds loading, too.
-    if (work_ > kMaxWork) fail(key, text("at most ", kMaxWork, " multiply-adds"), "more");
+    if (work_ > limits.work) fail(key, text("at most ", limits.work, " multiply-adds"), "more");
   }
   for (const size_t tensor : output_tensors) usage.read_output(tensor, int(subgraph.operators.size()));
 
@@ -105,8 +105,8 @@ Graph::Graph(const TfliteFile& file, std::string_view key, const std::vector<std
   blocks.insert(blocks.end(), scratch.begin(), scratch.end());
   const ArenaPlan plan = plan_arena(blocks);
   arena_bytes_ = plan.num_bytes;
-  if (arena_bytes_ > kMaxArenaBytes) {
-    fail(key, text("at most ", kMaxArenaBytes, " bytes of working memory"), text(arena_bytes_));
+  if (arena_bytes_ > limits.arena_bytes) {
+    fail(key, text("at most ", limits.arena_bytes, " bytes of working memory"), text(arena_bytes_));
   }
   const size_t num_tensors = subgraph.tensors.size();
   for (size_t tensor = 0; tensor < num_tensors; ++tensor) {
@@ -123,6 +123,12 @@ Graph::Graph(const TfliteFile& file, std::string_view key, const std::vector<std
   };
   for (const size_t tensor : input_tensors) inputs_.push_back(port(tensor));
   for (const size_t tensor : output_tensors) outputs_.push_back(port(tensor));
+}
+
+void check_port(std::string_view place, const Graph::Port& port, TensorType type, const Shape& expected) {
+  if (port.type == type && port.shape == expected) return;
+  fail(place, text(type_name(type), " ", expected.text()),
+       text(type_name(port.type), " ", port.shape.text()));
 }
 
 void Graph::run(std::byte* arena, size_t num_streams, Workers* workers) const {

@@ -1,26 +1,18 @@
 #include "whit/recognizer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <stdexcept>
 
-#include "whit/fail.h"
+#include "whit/token_text.h"
 
 namespace whit {
 namespace {
 
 constexpr int kFrameShiftMs = 10;
 constexpr float kFloor = -15.942385f;  // ln(2^-23), the log-mel energy of silence
-constexpr float kMaxMagnitude = 1e5f;  // a tenth of what the front-end takes: a filter may overshoot
-constexpr std::string_view kWordStart = "\u2581";  // SentencePiece's mark for a space before the token
-
-Error accept_error(std::string expected, std::string received) {
-  return {.place = "accept_waveform", .expected = std::move(expected), .received = std::move(received)};
-}
 
 }  // namespace
 
-RecognizerStream::StateLayout RecognizerStream::layout_of(const Model& model) {
+RecognizerStream::StateLayout RecognizerStream::layout_of(const TransducerModel& model) {
   StateLayout at;
   size_t end = model.encoder_state_floats();
   const auto place = [&](const Graph::Port& port) {
@@ -36,7 +28,7 @@ RecognizerStream::StateLayout RecognizerStream::layout_of(const Model& model) {
   return at;
 }
 
-RecognizerStream::RecognizerStream(std::shared_ptr<const Model> model)
+RecognizerStream::RecognizerStream(std::shared_ptr<const TransducerModel> model)
     : workspace_(model),
       fbank_(model->config().flavour, model->config().num_mels),
       search_(model->config().blank()),
@@ -47,42 +39,20 @@ RecognizerStream::RecognizerStream(std::shared_ptr<const Model> model)
 }
 
 std::optional<Error> RecognizerStream::accept_waveform(int sample_rate_hz, std::span<const float> samples) {
-  if (finished_) return accept_error("a stream before input_finished", "one after it");
-  const auto bad = std::ranges::find_if(samples, [](float x) { return !(std::fabs(x) <= kMaxMagnitude); });
-  if (bad != samples.end()) {
-    return accept_error(whit::text("samples of magnitude up to ", kMaxMagnitude),
-                        whit::text(*bad, " at sample ", bad - samples.begin()));
+  if (finished_) {
+    return Error{
+        .place = "accept_waveform", .expected = "a stream before input_finished", .received = "one after it"};
   }
-  if (sample_rate_hz_ == 0) {
-    if (sample_rate_hz != Fbank::kSampleRateHz) {
-      try {
-        resampler_.emplace(sample_rate_hz, Fbank::kSampleRateHz);
-      } catch (const std::invalid_argument&) {
-        return accept_error("a sample rate from 1000 to 384000 Hz", whit::text(sample_rate_hz));
-      }
-    }
-    sample_rate_hz_ = sample_rate_hz;
-  } else if (sample_rate_hz != sample_rate_hz_) {
-    return accept_error(whit::text(sample_rate_hz_, " Hz again"), whit::text(sample_rate_hz, " Hz"));
-  }
-  if (!resampler_) {
-    fbank_.accept_waveform(samples);
-    return std::nullopt;
-  }
-  resampled_.resize(size_t(std::max<int64_t>(0, resampler_->num_samples_ready(int64_t(samples.size())))));
-  resampler_->process(samples, resampled_.data());
-  fbank_.accept_waveform(resampled_);
+  Expected<std::span<const float>> taken = intake_.accept(sample_rate_hz, samples);
+  if (!taken) return taken.error();
+  fbank_.accept_waveform(*taken);
   return std::nullopt;
 }
 
 void RecognizerStream::input_finished() {
   if (finished_) return;
   finished_ = true;
-  if (resampler_) {
-    resampled_.resize(size_t(resampler_->num_samples_left()));
-    resampler_->flush(resampled_.data());
-    fbank_.accept_waveform(resampled_);
-  }
+  fbank_.accept_waveform(intake_.finish());
   const std::vector<float> tail(size_t(model().config().tail_ms) * Fbank::kSampleRateHz / 1000);
   fbank_.accept_waveform(tail);
   fbank_.input_finished();
@@ -100,7 +70,7 @@ void RecognizerStream::decode() {
 }
 
 EncodeCall RecognizerStream::take_chunk() {
-  const ModelConfig& config = model().config();
+  const TransducerConfig& config = model().config();
   const int64_t num_frames = std::min<int64_t>(config.chunk_frames, fbank_.num_frames_ready());
   fbank_.read(num_frames, features_.data());
   std::fill(features_.begin() + num_frames * config.num_mels, features_.end(), kFloor);
@@ -108,22 +78,7 @@ EncodeCall RecognizerStream::take_chunk() {
   return {features_.data(), state + at_.encoder, state + at_.encoded};
 }
 
-std::string RecognizerStream::text() const {
-  std::string words;
-  for (const Emission& emission : emissions()) {
-    const std::string_view token = model().config().tokens[size_t(emission.token)];
-    for (size_t at = 0; at < token.size();) {
-      if (token.substr(at).starts_with(kWordStart)) {
-        if (!words.empty() && words.back() != ' ') words += ' ';
-        at += kWordStart.size();
-      } else {
-        words += token[at++];
-      }
-    }
-  }
-  if (words.ends_with(' ')) words.pop_back();
-  return words;
-}
+std::string RecognizerStream::text() const { return token_text(model().config().tokens, emissions()); }
 
 int64_t RecognizerStream::frame_ms(int64_t frame) const {
   return frame * model().config().subsampling * kFrameShiftMs;
@@ -133,10 +88,9 @@ void RecognizerStream::reset() {
   fbank_.reset();
   search_.reset();
   search_.reserve(kReservedTokens);
-  resampler_.reset();
+  intake_.reset();
   std::ranges::fill(state_, 0.0f);
   first_encoded_frame_ = 0;
-  sample_rate_hz_ = 0;
   finished_ = false;
 }
 

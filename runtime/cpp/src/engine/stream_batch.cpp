@@ -8,7 +8,7 @@ namespace whit {
 
 void decode_together(Workspace& workspace, std::span<RecognizerStream* const> streams) {
   constexpr size_t kMax = Workspace::kMaxStreams;
-  const ModelConfig& config = workspace.model().config();
+  const TransducerConfig& config = workspace.model().config();
   const int64_t num_frames = workspace.model().encoded_frames();
   const size_t num_logits = config.tokens.size() + 1;
   std::array<EncodeCall, kMax> chunks;
@@ -49,7 +49,7 @@ void decode_together(Workspace& workspace, std::span<RecognizerStream* const> st
   for (RecognizerStream* stream : streams) stream->first_encoded_frame_ += num_frames;
 }
 
-StreamBatch::StreamBatch(std::shared_ptr<const Model> model)
+StreamBatch::StreamBatch(std::shared_ptr<const TransducerModel> model)
     : workspace_(std::move(model), Workspace::kMaxStreams) {}
 
 std::optional<Error> StreamBatch::decode(std::span<RecognizerStream* const> streams) {

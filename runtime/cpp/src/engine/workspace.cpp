@@ -15,7 +15,7 @@ void Workspace::get_output(const Graph::Port& port, size_t num_streams, size_t s
 }
 
 void Workspace::run(const Graph& graph, size_t num_streams) {
-  graph.run(arena_.data(), num_streams, model_->workers());
+  graph.run(arena_.data(), num_streams, model_->file().workers());
 }
 
 void Workspace::encode(std::span<const EncodeCall> calls) {

@@ -17,7 +17,7 @@ struct StateShape {
 };
 
 /// What a recogniser needs of a checkpoint's configuration (docs/format.md, section 5).
-struct ModelConfig {
+struct TransducerConfig {
   std::string name;
   int num_mels;
   int subsampling;   ///< feature frames per encoder frame
@@ -34,6 +34,6 @@ struct ModelConfig {
 };
 
 /// Reads and checks a configuration. @throws Failure for the first defect.
-ModelConfig parse_model_config(std::string_view text);
+TransducerConfig parse_transducer_config(std::string_view text);
 
 }  // namespace whit

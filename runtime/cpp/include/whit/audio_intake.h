@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "whit/expected.h"
+#include "whit/resample.h"
+
+namespace whit {
+
+/// Takes audio of any rate, checks it, and gives samples at 16 kHz.
+class AudioIntake {
+ public:
+  static constexpr int kSampleRateHz = 16000;
+  static constexpr float kMaxMagnitude = 1e5f;  ///< a tenth of what a front-end takes: filters may overshoot
+
+  /// Takes the next samples, in [-1, 1] by convention.
+  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call.
+  /// @return samples at 16 kHz, valid until the next call or as long as `samples`; or an error for another
+  ///         rate, and for a sample that is not finite or beyond kMaxMagnitude: then nothing was taken.
+  Expected<std::span<const float>> accept(int sample_rate_hz, std::span<const float> samples);
+
+  /// Ends the audio. Returns the last samples at 16 kHz, valid until the next call.
+  std::span<const float> finish();
+
+  /// Starts anew; any rate may follow.
+  void reset();
+
+ private:
+  std::optional<Resampler> resampler_;  // none at 16 kHz and before the first samples
+  std::vector<float> resampled_;        // (n,): of one call
+  int sample_rate_hz_ = 0;              // 0 before the first samples
+};
+
+}  // namespace whit

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "whit/audio_intake.h"
+#include "whit/error.h"
+#include "whit/offline_fbank.h"
+#include "whit/offline_model.h"
+#include "whit/search.h"
+
+namespace whit {
+
+/// One utterance through a model that takes it as a whole: audio in, then one `decode`. One thread at a time;
+/// streams of one model may run in parallel.
+class OfflineStream {
+ public:
+  explicit OfflineStream(std::shared_ptr<const OfflineModel> model);
+
+  /// Takes the next samples, in [-1, 1] by convention.
+  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call of a stream.
+  /// @return an error for another rate, a sample that is not finite or beyond 1e5, more audio than the model
+  ///         takes, and after `decode`; the stream keeps what it had.
+  std::optional<Error> accept_waveform(int sample_rate_hz, std::span<const float> samples);
+
+  /// Decodes the audio that was taken, as a whole. Doing it again changes nothing.
+  /// @return an error for an utterance that is too short or too long.
+  std::optional<Error> decode();
+
+  bool is_decoded() const { return finished_ && !error_; }
+  const std::vector<Emission>& emissions() const { return emissions_; }
+  /// Returns the words, or the names of the classes, separated by single spaces.
+  std::string text() const;
+  /// Start of a frame of logits in milliseconds.
+  int64_t frame_ms(int64_t frame) const;
+  /// Returns the logits of the utterance, (frames, num_outputs); valid until the next decode.
+  std::span<const float> logits() const { return logits_; }
+
+  /// Starts a new utterance; any sample rate may follow.
+  void reset();
+
+  const OfflineModel& model() const { return workspace_.model(); }
+
+ private:
+  std::optional<Error> take(std::span<const float> samples);
+  std::optional<Error> compute();
+
+  OfflineWorkspace workspace_;
+  OfflineFbank fbank_;
+  AudioIntake intake_;
+  std::vector<float> samples_;   // (n,): at 16 kHz
+  std::vector<float> features_;  // (frames, num_mels)
+  std::span<const float> logits_;
+  std::vector<Emission> emissions_;
+  bool finished_ = false;
+  std::optional<Error> error_;  // of decode
+};
+
+}  // namespace whit

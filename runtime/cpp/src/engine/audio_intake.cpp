@@ -1,0 +1,54 @@
+#include "whit/audio_intake.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "whit/fail.h"
+
+namespace whit {
+namespace {
+
+Error accept_error(std::string expected, std::string received) {
+  return {.place = "accept_waveform", .expected = std::move(expected), .received = std::move(received)};
+}
+
+}  // namespace
+
+Expected<std::span<const float>> AudioIntake::accept(int sample_rate_hz, std::span<const float> samples) {
+  const auto bad = std::ranges::find_if(samples, [](float x) { return !(std::fabs(x) <= kMaxMagnitude); });
+  if (bad != samples.end()) {
+    return accept_error(text("samples of magnitude up to ", kMaxMagnitude),
+                        text(*bad, " at sample ", bad - samples.begin()));
+  }
+  if (sample_rate_hz_ == 0) {
+    if (sample_rate_hz != kSampleRateHz) {
+      try {
+        resampler_.emplace(sample_rate_hz, kSampleRateHz);
+      } catch (const std::invalid_argument&) {
+        return accept_error("a sample rate from 1000 to 384000 Hz", text(sample_rate_hz));
+      }
+    }
+    sample_rate_hz_ = sample_rate_hz;
+  } else if (sample_rate_hz != sample_rate_hz_) {
+    return accept_error(text(sample_rate_hz_, " Hz again"), text(sample_rate_hz, " Hz"));
+  }
+  if (!resampler_) return samples;
+  resampled_.resize(size_t(std::max<int64_t>(0, resampler_->num_samples_ready(int64_t(samples.size())))));
+  resampler_->process(samples, resampled_.data());
+  return std::span<const float>(resampled_);
+}
+
+std::span<const float> AudioIntake::finish() {
+  if (!resampler_) return {};
+  resampled_.resize(size_t(resampler_->num_samples_left()));
+  resampler_->flush(resampled_.data());
+  return resampled_;
+}
+
+void AudioIntake::reset() {
+  resampler_.reset();
+  sample_rate_hz_ = 0;
+}
+
+}  // namespace whit

@@ -1,0 +1,93 @@
+#include "whit/offline_stream.h"
+
+#include "whit/fail.h"
+#include "whit/frame_search.h"
+#include "whit/token_text.h"
+
+namespace whit {
+namespace {
+
+constexpr int kFrameShiftMs = 10;
+
+}  // namespace
+
+OfflineStream::OfflineStream(std::shared_ptr<const OfflineModel> model)
+    : workspace_(model), fbank_(model->config().frontend) {}
+
+std::optional<Error> OfflineStream::accept_waveform(int sample_rate_hz, std::span<const float> samples) {
+  if (finished_) {
+    return Error{
+        .place = "accept_waveform", .expected = "a stream before decode", .received = "one after it"};
+  }
+  Expected<std::span<const float>> taken = intake_.accept(sample_rate_hz, samples);
+  if (!taken) return taken.error();
+  return take(*taken);
+}
+
+std::optional<Error> OfflineStream::take(std::span<const float> samples) {
+  const int64_t most = model().config().max_samples();
+  if (int64_t(samples_.size() + samples.size()) > most) {
+    return Error{
+        .place = "accept_waveform",
+        .expected = whit::text("an utterance of at most ", model().config().max_frames * kFrameShiftMs,
+                               " ms, which this model takes as a whole"),
+        .received = "more"};
+  }
+  samples_.insert(samples_.end(), samples.begin(), samples.end());
+  return std::nullopt;
+}
+
+std::optional<Error> OfflineStream::decode() {
+  if (!finished_) {
+    finished_ = true;
+    error_ = compute();
+  }
+  return error_;
+}
+
+std::optional<Error> OfflineStream::compute() {
+  if (auto error = take(intake_.finish())) return error;
+  if (int64_t(samples_.size()) < OfflineFbank::kMinNumSamples) {
+    return Error{.place = "decode",
+                 .expected = whit::text("an utterance of at least ", OfflineFbank::kMinNumSamples,
+                                        " samples at 16 kHz"),
+                 .received = whit::text(samples_.size())};
+  }
+  const OfflineConfig& config = model().config();
+  const int64_t num_frames = OfflineFbank::num_frames(int64_t(samples_.size()));
+  features_.resize(size_t(num_frames * fbank_.num_mels()));
+  fbank_.compute(samples_, features_.data());
+  try {
+    logits_ = workspace_.encode(features_);
+  } catch (const Failure& failure) {
+    return failure.error();
+  }
+  emissions_ = search_frames(config.head, logits_, size_t(config.num_outputs()));
+  return std::nullopt;
+}
+
+std::string OfflineStream::text() const {
+  const OfflineConfig& config = model().config();
+  if (config.head == OfflineHead::kCtc) return token_text(config.tokens, emissions_);
+  std::string names;
+  for (const Emission& emission : emissions_) {
+    if (!names.empty()) names += ' ';
+    names += config.tokens[size_t(emission.token)];
+  }
+  return names;
+}
+
+int64_t OfflineStream::frame_ms(int64_t frame) const {
+  return frame * model().config().subsampling * kFrameShiftMs;
+}
+
+void OfflineStream::reset() {
+  intake_.reset();
+  samples_.clear();
+  emissions_.clear();
+  logits_ = {};
+  finished_ = false;
+  error_.reset();
+}
+
+}  // namespace whit
