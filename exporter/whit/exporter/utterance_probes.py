@@ -11,8 +11,8 @@ GOLDEN_FRAMES = 150
 SMOOTHED_FRAMES = 5
 """Neighbours that resemble each other, as frames of speech do."""
 DEVIATIONS_IN_RANGE = 3.5
-OUTLIERS = 0.003
-"""Share of values that lie beyond the range, which must be clamped."""
+OUTLIERS, OUTLIER_FACTOR = 0.02, 4
+"""Share of values of another size, many of which lie beyond the range and must be clamped."""
 
 
 def utterance(checkpoint: CtcCheckpoint, frames: int, *, seed: int = 0) -> Array:
@@ -22,7 +22,7 @@ def utterance(checkpoint: CtcCheckpoint, frames: int, *, seed: int = 0) -> Array
     noise = random.standard_normal((frames + SMOOTHED_FRAMES - 1, config.model.num_mels))
     smooth = np.stack([noise[i : i + frames] for i in range(SMOOTHED_FRAMES)]).sum(axis=0)
     outlier = random.random(smooth.shape) < OUTLIERS
-    unit = np.where(outlier, 3, 1) * smooth / np.sqrt(SMOOTHED_FRAMES)
+    unit = np.where(outlier, OUTLIER_FACTOR, 1) * smooth / np.sqrt(SMOOTHED_FRAMES)
     features: Array = (unit * _deviation(checkpoint)).astype(np.float32)
     return features
 

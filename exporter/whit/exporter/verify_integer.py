@@ -1,6 +1,7 @@
 """Whether files of an integer-only model compute what their checkpoint says, bit for bit."""
 
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -67,9 +68,9 @@ def check_file(received: Graph, expected: Graph, file: str) -> int:
     for name, constant in expected.constants.items():
         _check_constant(received.constants.get(name), constant, f"[{file}: {name}]")
     if str(received) != str(expected):
-        lines = zip(str(received).splitlines(), str(expected).splitlines(), strict=False)
-        wrong = next((pair for pair in lines if pair[0] != pair[1]), ("another number of nodes", "these"))
-        raise SelfCheckError(f"[{file}] expected {wrong[1].strip()}, received {wrong[0].strip()}")
+        lines = zip_longest(str(received).splitlines(), str(expected).splitlines(), fillvalue="no more")
+        found, wanted = next(pair for pair in lines if pair[0] != pair[1])
+        raise SelfCheckError(f"[{file}] expected {wanted.strip()}, received {found.strip()}")
     return len(expected.constants)
 
 

@@ -31,9 +31,9 @@ def check_integer_only(graph: Graph) -> Graph:
         ):
             problems.append(f"{node.op} {node.name}")
         problems += [
-            f"{name} ({types[name]})"
+            f"{name} ({types.get(name)})"
             for name in _inside(node)
-            if name != ABSENT and types[name] not in INTEGERS
+            if name != ABSENT and types.get(name) not in INTEGERS
         ]
     if problems:
         raise GraphError(
