@@ -1,7 +1,7 @@
 """Integer operators on a few rows, of which an utterance has some, and what the oracle says."""
 
 import numpy as np
-from one_operator import Case
+from one_operator import Arrays, Attributes, Case
 
 from whit.exporter import integer_conformer as oracle
 from whit.exporter import integer_conformer_constants as constants
@@ -113,3 +113,38 @@ def valid_outputs(length: int, outputs: list[np.ndarray]) -> list[np.ndarray]:
     if len(outputs) > 1:
         rows = int(outputs[1][0])
     return [outputs[0][:rows], *outputs[1:]]
+
+
+_VECTOR = np.zeros(19, np.int32)
+REFUSALS: list[tuple[str, Arrays, Attributes, str]] = [
+    ("IntTable", {"table": int8s(255)}, {}, "table of 256 values"),
+    ("IntTable", {"length": np.zeros(2, np.int32)}, {}, "expected length of shape (1), received (2)"),
+    ("IntTable", {"x": int8s(19)}, {}, "expected x of shape (any, any), received (19)"),
+    ("IntGlu", {"x": int8s(FRAMES, 17)}, {}, "expected x of an even width"),
+    ("IntGlu", {"table": np.zeros(8, np.int16)}, {}, "table of 256 values"),
+    ("IntGlu", {}, {"multiplier": 1}, "expected multipliers of 0 or in [2^30, 2^31), received 1"),
+    ("IntGlu", {}, {"shift": 63}, "expected shifts in [16, 62], received 63"),
+    ("IntGlu", {}, {"high": 200}, "expected low and high in ascending order within 8 bits"),
+    ("IntLayerNorm", {"bias": _VECTOR[:18]}, {}, "bias of 19 values"),
+    (
+        "IntLayerNorm",
+        {"bias": np.full(19, -(2**31), np.int32)},
+        {},
+        "expected a bias below 2^29 in magnitude",
+    ),
+    ("IntLayerNorm", {"shift": _VECTOR}, {}, "expected shifts in [16, 62], received 0"),
+    ("IntLayerNorm", {"multiplier": _VECTOR - 5}, {}, "expected multipliers of 0 or in [2^30, 2^31)"),
+    ("IntLayerNorm", {}, {"epsilon": 0}, "expected epsilon of at least 1, received 0"),
+    ("IntLayerNorm", {}, {"low": -32767}, "within 8 bits"),
+    ("IntRelativeAttention", {}, {"heads": 3}, "a width that is a multiple of heads, received 20 and 3"),
+    ("IntRelativeAttention", {}, {"heads": 0}, "a width that is a multiple of heads, received 20 and 0"),
+    ("IntRelativeAttention", {}, {"content_shift": 15}, "expected shifts in [16, 62], received 15"),
+    ("IntRelativeAttention", {}, {"position_multiplier": -1}, "expected multipliers of 0 or in"),
+    ("IntRelativeAttention", {}, {"result_shift": 0}, "expected shifts in [16, 62], received 0"),
+    ("IntRelativeAttention", {"p": int8s(12, 20)}, {}, "expected p of 13 rows, received 12"),
+    ("IntRelativeAttention", {"v": int8s(FRAMES, 19)}, {}, "expected v of shape (7, 20), received (7, 19)"),
+    ("IntUnfold2d", {}, {"channels": 4}, "a width that is a multiple of channels, received 15 and 4"),
+    ("IntUnfold2d", {}, {"zero": 200}, "expected zero in [-128, 127], received 200"),
+    ("DistanceRows", {"table": int8s(12, 6)}, {}, "expected a table of 2 T - 1 rows"),
+]
+"""What is wrong with an operator's inputs and attributes, and what a host says."""
