@@ -47,6 +47,36 @@ def test_ctc_is_the_sum_over_all_alignments() -> None:
     assert found == pytest.approx(expected, rel=1e-5)  # sums of some 20 floats
 
 
+def test_windows_leave_out_the_alignments_that_emit_elsewhere() -> None:
+    logits = torch.randn(2, 5, BLANK + 1, requires_grad=True)
+    targets, windows = ([0, 2, 0], [1]), ([(0, 1), (1, 3), (4, 4)], [(3, 9)])
+    batch = collate([np.zeros((5, 1), np.float32)] * 2, targets, windows, multiple=1)
+    allowed = [{0: {0, 1, 4}, 2: {1, 2, 3}, 1: set()}, {1: {3, 4}, 0: set(), 2: set()}]
+    losses = []
+    for row, target, frames in zip(logits.double().log_softmax(-1), targets, allowed, strict=True):
+        paths = [
+            p
+            for p in product(range(BLANK + 1), repeat=5)
+            if collapsed(p) == target and all(k == BLANK or t in frames[k] for t, k in enumerate(p))
+        ]
+        scores = torch.stack([sum(row[t, token] for t, token in enumerate(path)) for path in paths])
+        losses.append(-scores.logsumexp(0))
+    expected = torch.stack(losses).mean()
+    lengths = torch.tensor([5, 5])
+    found = ctc_loss(logits, batch, lengths, blank=BLANK, windows=batch.windows)
+    assert float(found.detach()) == pytest.approx(
+        float(expected.detach()), rel=1e-5
+    )  # sums of some 20 floats
+    (gradient,) = torch.autograd.grad(found, logits, retain_graph=True)
+    (derived,) = torch.autograd.grad(expected, logits)
+    torch.testing.assert_close(gradient, derived, rtol=1e-5, atol=1e-6)
+    # Without an alignment inside the windows, what is left to learn is to stay silent outside.
+    none = ctc_loss(logits, batch, lengths, blank=BLANK, windows=torch.full((2, 3, 2), 7))
+    silent = -logits.log_softmax(-1)[..., BLANK].sum(1).mean()
+    torch.testing.assert_close(none, silent)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, logits)[0] for loss in (none, silent)))
+
+
 def test_an_utterance_too_short_for_its_targets_counts_nothing() -> None:
     logits = torch.randn(2, 3, BLANK + 1, requires_grad=True)
     batch = Batch(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from whit.models.batch import Batch
@@ -17,6 +18,7 @@ from whit.models.errors import RecipeError
 from whit.models.evaluate import Score, evaluate_ctc
 from whit.models.losses import ctc_loss
 from whit.models.recipe import Recipe, recipe_tokens
+from whit.models.rnnt import FIRST_BLANK_BIAS
 from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import WholeUtteranceFrontend
 
@@ -42,14 +44,19 @@ class CtcTask:
         self.config = CtcCheckpointConfig(
             name=recipe.name, model=shape.model, tokens=tokens, frontend=shape.frontend
         )
-        self.frontend = WholeUtteranceFrontend(config=shape.frontend)
+        self.frontend = WholeUtteranceFrontend(
+            config=shape.frontend, frame_multiple=shape.model.subsampling_factor
+        )
 
     def initial_model(self, data: TrainingData) -> CtcModel:
         """Returns the float model a run starts from."""
         dropout = self.recipe.optimization.dropout
         config = self.config
         if not self.recipe.init_from:
-            return CtcModel(config.model, len(config.tokens), dropout=dropout)
+            model = CtcModel(config.model, len(config.tokens), dropout=dropout)
+            with torch.no_grad():
+                model.decoder.bias[model.blank] = FIRST_BLANK_BIAS
+            return model
         model, started = load_ctc_checkpoint(Path(self.recipe.init_from), dropout=dropout)
         theirs, ours = ((c.model, c.frontend, c.tokens) for c in (started, config))
         if theirs != ours:
@@ -62,7 +69,7 @@ class CtcTask:
     def loss(self, model: CtcModel, batch: Batch) -> Tensor:
         """Returns the mean loss of a batch, nats per utterance."""
         logits, lengths = model(batch.features, batch.num_frames)
-        return ctc_loss(logits, batch, lengths, blank=model.blank)
+        return ctc_loss(logits, batch, lengths, blank=model.blank, windows=batch.windows)
 
     def evaluate(self, model: CtcModel, dev: DevSet) -> Score:
         """Returns the score of greedy search."""

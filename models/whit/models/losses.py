@@ -14,6 +14,8 @@ from whit.models.transducer_loss import transducer_loss
 if TYPE_CHECKING:
     from whit.models.recipe import OptimizationConfig
 
+FORBIDDEN = -1e4  # a logit of no probability, yet finite: infinite ones would give no gradient
+
 
 def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tensor:
     """Returns the mean loss of a batch, nats per utterance.
@@ -63,7 +65,9 @@ def band_around_ctc(
     return lattice_band(counts, behind=config.band_behind, ahead=config.band_ahead, nodes=nodes)
 
 
-def ctc_loss(logits: Tensor, batch: Batch, lengths: Tensor, *, blank: int) -> Tensor:
+def ctc_loss(
+    logits: Tensor, batch: Batch, lengths: Tensor, *, blank: int, windows: Tensor | None = None
+) -> Tensor:
     """Returns the mean CTC loss, nats per utterance; one too short for its targets counts nothing.
 
     Args:
@@ -71,9 +75,20 @@ def ctc_loss(logits: Tensor, batch: Batch, lengths: Tensor, *, blank: int) -> Te
         batch: its targets.
         lengths: int64, (batch,), frames of each.
         blank: id.
+        windows: first and last frame of each target, int64 (batch, targets, 2): only the frames of a token's
+            windows may emit it, which tells a model from its first step where words are.
     """
+    logits = logits.float()
+    outside = None
+    if windows is not None:
+        # A path's probability is that of staying inside the windows, times that among what they allow.
+        # torch's CTC has the right gradient for probabilities with a sum of one only.
+        free = logits
+        logits = free.masked_fill(~tokens_allowed(batch, windows, free.shape), FORBIDDEN)
+        present = torch.arange(free.shape[1]) < lengths[:, None]
+        outside = ((free.logsumexp(-1) - logits.logsumexp(-1)) * present).sum(1)
     losses = functional.ctc_loss(
-        logits.float().log_softmax(-1).transpose(0, 1),
+        logits.log_softmax(-1).transpose(0, 1),
         batch.targets,
         lengths,
         batch.num_targets,
@@ -81,4 +96,24 @@ def ctc_loss(logits: Tensor, batch: Batch, lengths: Tensor, *, blank: int) -> Te
         reduction="none",
         zero_infinity=True,
     )
+    if outside is not None:
+        losses = torch.where(losses < -FORBIDDEN / 2, losses, 0.0) + outside
     return losses.mean()
+
+
+def tokens_allowed(batch: Batch, windows: Tensor, shape: torch.Size) -> Tensor:
+    """Returns whether a frame may emit a token, bool (batch, frames, tokens + 1); the blank, last, always.
+
+    Args:
+        batch: its targets.
+        windows: first and last frame of each target, int64 (batch, targets, 2).
+        shape: of the result.
+    """
+    frame = torch.arange(shape[1])[:, None]
+    present = torch.arange(windows.shape[1]) < batch.num_targets[:, None]  # (batch, targets)
+    inside = (frame >= windows[:, None, :, 0]) & (frame <= windows[:, None, :, 1]) & present[:, None]
+    count = torch.zeros(shape, dtype=torch.uint8)
+    count.scatter_add_(2, batch.targets[:, None].expand_as(inside), inside.to(torch.uint8))
+    allowed = count > 0
+    allowed[..., -1] = True
+    return allowed

@@ -82,7 +82,7 @@ class WholeUtteranceFrontend:
     """Features of flavour `nemo_offline`: each utterance is normalised by itself, padding is zero."""
 
     config: OfflineFrontend
-    frame_multiple: int = 1
+    frame_multiple: int = 1  # the model's subsampling factor
     padding: float = 0.0
 
     @property
