@@ -135,6 +135,12 @@ def test_wrong_sizes_of_a_conformer(tmp_path: Path, key: str, value: Any, text: 
     refused(data, tmp_path, ConfigError, text)
 
 
+def test_norms_of_integers_have_a_greatest_width(tmp_path: Path, integers: dict[str, CheckpointData]) -> None:
+    data = copy.deepcopy(integers["conformer"])
+    data.config["model"]["d_model"] = 1026
+    refused(data, tmp_path, ConfigError, "d_model", "1024")
+
+
 def test_dense_residuals_lie_in_one_row(tmp_path: Path) -> None:
     dense = {"filters": 3, "kernel_size": 3, "residual": True, "residual_dense": True}
     data = float_checkpoint(JASPER)

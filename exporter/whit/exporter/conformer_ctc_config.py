@@ -69,6 +69,11 @@ class ConformerCtcConfig(CtcModelConfig):
         return 4
 
     @property
+    def widest_norm(self) -> int:
+        """Channels of the widest layer norm."""
+        return self.d_model
+
+    @property
     def frequencies(self) -> tuple[int, int, int]:
         """Frequencies before, between and after the convolutions that subsample."""
         between = (self.num_mels + 1) // 2

@@ -27,6 +27,8 @@ CTC_ARCHITECTURES: dict[str, type[CtcModelConfig]] = {
 }
 LEAST_BITS, MOST_BITS = 2, 8
 """Of activations, and of the weights of an integer checkpoint."""
+WIDEST_NORM = 1024
+"""Of IntLayerNorm: sums of its squares fit 64 bits."""
 LEAST_SCALE, GREATEST_SCALE = 2.0**-60, 2.0**60
 """Of activations: products of a few stay far from the ends of float32."""
 
@@ -120,6 +122,11 @@ class CtcConfig:
         check_tokens(self.tokens)
         if self.integer:
             self.integer.check_scales([*self.model.scale_names(), "decoder"])
+            if self.model.widest_norm > WIDEST_NORM:
+                raise ConfigError(
+                    f"[model.d_model] expected at most {WIDEST_NORM} in an integer checkpoint, "
+                    f"received {self.model.widest_norm}"
+                )
 
     @property
     def num_outputs(self) -> int:

@@ -83,6 +83,11 @@ class CtcModelConfig(ABC):
     def subsampling_factor(self) -> int:
         """Feature frames per encoder frame."""
 
+    @property
+    def widest_norm(self) -> int:
+        """Channels of the widest layer norm; 0 without one."""
+        return 0
+
     @abstractmethod
     def encoder_shapes(self, *, folded: bool) -> Shapes:
         """Returns the shape of every tensor of the encoder, in execution order.

@@ -68,9 +68,9 @@ def convolution_constants(
         RequantizationError: a sum of some input could leave int32, or a factor has no integer form.
     """
     step = x_scale * matrix.scale.astype(np.float64)
-    codes = matrix.codes().astype(np.int64)
-    whole = np.rint(bias / step) - x_zero * codes.sum(axis=1)
-    greatest = np.abs(whole) + MOST_ACTIVATION * np.abs(codes).sum(axis=1)
+    codes = matrix.codes()
+    whole = np.rint(bias / step) - x_zero * codes.sum(axis=1, dtype=np.int64)
+    greatest = np.abs(whole) + MOST_ACTIVATION * np.abs(codes).sum(axis=1, dtype=np.int64)
     if not (greatest < 2.0**31).all():
         row = int(np.argmax(greatest))
         raise RequantizationError(
