@@ -7,8 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from whit.models import conformer_attention
+from whit.models.activation import fake_quantize_rows
 from whit.models.conformer_attention import RelativeAttention, Window, sinusoids
 from whit.models.conformer_config import ConformerConfig
+from whit.models.quantizers import QuantizationRule, apply_quantization
 
 Array = NDArray[np.float64]
 
@@ -84,6 +87,25 @@ def test_what_a_cache_without_frames_holds_does_not_matter() -> None:
     with torch.no_grad():
         a, b = (attention(x, cache, Window(config, cache[..., -1], 3))[0] for cache in (empty, full))
     torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_positions_are_rounded_where_queries_are_quantized(
+    quantized: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, attention = make(left_context=5, chunk=3)
+    if quantized:
+        apply_quantization(attention, [("linear_q.weight", QuantizationRule(scheme="linear", bits=8))])
+    x, cache = torch.randn(1, 6, 12), torch.zeros(1, 5, 25)
+    plain, _ = attention(x, cache, Window(config, cache[..., -1], 6))
+    monkeypatch.setattr(conformer_attention, "fake_quantize_rows", lambda rows: rows)
+    unrounded, _ = attention(x, cache, Window(config, cache[..., -1], 6))
+    attention.linear_pos.register_forward_hook(lambda module, inputs, p: fake_quantize_rows(p))
+    rounded, _ = attention(x, cache, Window(config, cache[..., -1], 6))
+    torch.testing.assert_close(plain, rounded if quantized else unrounded, rtol=0, atol=0)
+    assert (rounded - unrounded).abs().max() > 1e-3
+    (gradient,) = torch.autograd.grad(plain.sum(), attention.linear_pos.weight)
+    assert gradient.abs().max() > 1e-3
 
 
 def test_sinusoids_interleave_sines_and_cosines() -> None:

@@ -32,7 +32,7 @@ def test_preset_sizes() -> None:
         "rnnt-digits": 1_174_923,
         "rnnt-7m": 6_980_125,
         "rnnt-45m": 45_323_037,
-        "conformer-4m": 4_747_661,
+        "conformer-10m": 10_400_893,
         "conformer-14m": 14_002_653,
     }
 

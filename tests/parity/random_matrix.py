@@ -45,18 +45,19 @@ def random_codebook(rng: np.random.Generator, tiles: int, bits: int, layout: str
 
 
 def codes_of(index: NDArray[np.uint8], codebook: NDArray[np.int8] | None, bits: int) -> NDArray[np.int64]:
-    """Returns codebook[row // 16, index] or, from 7 bits, index - 2^(bits-1)."""
+    """Returns codebook[row // 16, index], or of its only row; from 7 bits index - 2^(bits-1)."""
     if codebook is None:
         return index.astype(np.int64) - 2 ** (bits - 1)
-    tile = np.arange(len(index))[:, None] // 16
+    tile = np.arange(len(index))[:, None] // 16 if len(codebook) > 1 else 0
     return codebook[tile, index].astype(np.int64)
 
 
 def random_matrix(seed: int, rows: int, cols: int, bits: int, layout: str) -> RandomMatrix:
+    """Returns a matrix whose tiles have their own codebooks if the seed is even, share one if it is odd."""
     rng = np.random.default_rng(seed)
     first = 1 if bits >= 7 else 0  # index 0 is unused where codes are linear
     index = rng.integers(first, 1 << bits, (rows, cols)).astype(np.uint8)
-    codebook = random_codebook(rng, packing.num_tiles(rows), bits, layout)
+    codebook = random_codebook(rng, 1 if seed % 2 else packing.num_tiles(rows), bits, layout)
     scale = rng.uniform(1e-3, 1e-2, rows).astype(np.float32)
     return RandomMatrix(
         rows,
@@ -97,6 +98,7 @@ class RandomLstm:
 def random_lstm(
     seed: int, input_size: int, hidden_size: int, w_width: tuple[str, int], r_width: tuple[str, int]
 ) -> RandomLstm:
+    """Returns a layer whose matrices have codebooks as those of `random_matrix`."""
     rng = np.random.default_rng(seed)
     bias = rng.standard_normal(4 * hidden_size).astype(np.float32)
 
@@ -104,7 +106,7 @@ def random_lstm(
         packed_rows = len(packing.lstm_row_order(hidden_size))
         index = rng.integers(1 if bits >= 7 else 0, 1 << bits, (4 * hidden_size, cols)).astype(np.uint8)
         scale = rng.uniform(1e-3, 1e-2, 4 * hidden_size).astype(np.float32)
-        codebook = random_codebook(rng, packed_rows // 16, bits, layout)
+        codebook = random_codebook(rng, 1 if seed % 2 else packed_rows // 16, bits, layout)
         packed_index = packing.reorder_lstm_rows(index, hidden_size)
         packed_codes = codes_of(packed_index, codebook, bits)
         codes = np.zeros(index.shape, np.int64)

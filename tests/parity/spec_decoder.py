@@ -50,11 +50,12 @@ def decode_codes(
             if layout == "P":
                 assert codebook is not None
                 index = index_p(block, row % 16, col % 32, bits)
-                z, *planes = (int(value) for value in codebook[row // 16])
+                z, *planes = (int(value) for value in codebook[row // 16 if len(codebook) > 1 else 0])
                 codes[row, col] = z + sum(a for p, a in enumerate(planes) if index >> (bits - 1 - p) & 1)
             elif bits >= 7:
                 codes[row, col] = index_e(block, row % 16, col % 32, bits) - 2 ** (bits - 1)
             else:
                 assert codebook is not None
-                codes[row, col] = codebook[row // 16, index_e(block, row % 16, col % 32, bits)]
+                group = row // 16 if len(codebook) > 1 else 0
+                codes[row, col] = codebook[group, index_e(block, row % 16, col % 32, bits)]
     return codes

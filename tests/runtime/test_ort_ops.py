@@ -190,7 +190,8 @@ def refusal(model: onnx.ModelProto, fed: Arrays | None = None) -> str:
         (
             {},
             {"codebook": None},
-            "expected codebook of shape (4, 16) for 40 x 20 at 4 bits, layout E, received none",
+            "expected codebook of shape (4, 16) for 40 x 20 at 4 bits, layout E, or one row for all tiles, "
+            "received none",
         ),
         ({}, {"codebook": np.zeros((3, 16), np.int8)}, "expected codebook of shape (4, 16) for 40 x 20"),
         ({}, {"codebook": np.zeros(64, np.int8)}, "expected codebook of rank 2, received (64)"),

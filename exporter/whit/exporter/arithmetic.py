@@ -62,6 +62,10 @@ class Arithmetic(Protocol):
         """Returns (T, C) of a window (k - 1 + T, C): weights (k, C) over each channel's past, plus bias."""
         ...
 
+    def positions(self, table: Vector) -> Result | None:
+        """Returns p of `relative_attention` as a packed table gives it, None where the float one is used."""
+        ...
+
     def relative_attention(
         self,
         q: Array,

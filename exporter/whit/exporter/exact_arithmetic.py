@@ -67,6 +67,11 @@ class ExactArithmetic(ExactSequence):
         values = table.scale[row, None] * table.codes()[row].astype(np.float32)
         return Result(np.where(known[:, None], values, np.float32(0)))
 
+    def positions(self, table: Vector) -> Result:
+        """Returns the rows of p (positions, d), each rounded as an activation is."""
+        s, q = quantize_rows(table)
+        return Result(s[:, None] * q.astype(np.int8))
+
     def add_relu(self, a: Array, b: Array) -> Result:
         """Returns max(a + b, 0); NaN stays NaN."""
         total = a + b

@@ -94,10 +94,12 @@ class ConformerInterpreter:
         q, k, v = (self._linear(f"{name}.linear_{part}", x) for part in "qkv")
         chunk = np.concatenate([k, v, np.ones_like(k[:, :1])], axis=1)
         window = np.concatenate([cache, chunk])
+        positions = position_table(self.checkpoint, model, layer)
+        rounded = self.arithmetic.positions(positions)
         context = self.arithmetic.relative_attention(
             q,
             window,
-            positions=position_table(self.checkpoint, model, layer),
+            positions=self.observe(f"{name}.positions", rounded) if rounded else positions,
             content_bias=attention_bias(self.checkpoint, layer, "u"),
             position_bias=attention_bias(self.checkpoint, layer, "v"),
             heads=model.heads,

@@ -12,6 +12,7 @@ from whit.exporter.passes.fold_normalisation import fold_normalisation
 from whit.exporter.passes.merge_lstm_bias import merge_lstm_bias
 from whit.exporter.passes.pack_integer_weights import pack_integer_weights
 from whit.exporter.passes.pack_weights import pack_weights
+from whit.exporter.passes.quantize_positions import quantize_positions
 from whit.exporter.target import ANY
 
 GraphPass = Callable[[Graph], Graph]
@@ -19,7 +20,7 @@ GraphPass = Callable[[Graph], Graph]
 
 def lower_to_packed(model: Model, *, layout: Layout = "auto", target: str = ANY) -> Model:
     """Returns the model with packed operators; every matrix must be quantized."""
-    model = _run(model, check, merge_lstm_bias, fold_normalisation)
+    model = _run(model, check, merge_lstm_bias, fold_normalisation, quantize_positions)
     return _run(choose_layout(model, layout, target=target), pack_weights, check)
 
 

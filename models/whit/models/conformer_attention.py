@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whit.models.activation import fake_quantize_rows
 from whit.models.conformer_config import ConformerConfig
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.dropout import Dropout
 from whit.models.linear import FloatLinear, Linear
+from whit.models.quantized_product import is_quantized
 
 
 class Window:
@@ -117,7 +119,10 @@ class RelativeAttention(AttentionWeights):
         next_cache = torch.cat((key[:, last].float(), value[:, last].float(), valid[:, last]), 2)
         q = window.queries(query, self.heads)
         u, w = (bias[:, None, None, None].to(q.dtype) for bias in (self.pos_bias_u, self.pos_bias_v))
-        positions = self.linear_pos(window.positions).view(-1, self.heads, q.shape[-1]).permute(1, 2, 0)
+        positions = self.linear_pos(window.positions)
+        if is_quantized(self.linear_q, "weight"):
+            positions = fake_quantize_rows(positions)
+        positions = positions.view(-1, self.heads, q.shape[-1]).permute(1, 2, 0)
         near = torch.matmul((q + w).flatten(1, 3), positions.to(q.dtype)).view(*q.shape[:4], -1)
         scores = torch.matmul(q + u, window.keys(key, self.heads)) + window.by_distance(near)
         scores = scores.float() * (1 / math.sqrt(size // self.heads))

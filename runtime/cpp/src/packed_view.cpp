@@ -59,12 +59,13 @@ void check_codebook(std::string_view place, const PackedMatrix& w, const PackedA
     return;
   }
   const size_t tiles = w.padded_rows() / kTileRows;
-  const std::string expected = text("codebook of shape (", tiles, ", ", width, ") for ", describe(a));
+  const std::string expected =
+      text("codebook of shape (", tiles, ", ", width, ") for ", describe(a), ", or one row for all tiles");
   if (!a.codebook) fail(place, expected, "none");
-  if (a.codebook_tiles != tiles || a.codebook_width != width) {
+  if ((a.codebook_tiles != 1 && a.codebook_tiles != tiles) || a.codebook_width != width) {
     fail(place, expected, text("(", a.codebook_tiles, ", ", a.codebook_width, ")"));
   }
-  for (size_t tile = 0; tile < tiles; ++tile) check_entries(place, w, tile);
+  for (size_t tile = 0; tile < a.codebook_tiles; ++tile) check_entries(place, w, tile);
 }
 
 }  // namespace
@@ -75,13 +76,15 @@ PackedMatrix view_packed_matrix(std::string_view place, const PackedArrays& a) {
   check_range(place, "rows", a.rows, 1, kMaxRows);
   check_range(place, "cols", a.cols, 1, a.integer ? kMaxCols - 1 : kMaxCols);
   check_range(place, text("bits of layout ", a.layout).c_str(), a.bits, 1, a.layout == "E" ? 8 : 3);
+  const Layout layout = a.layout == "E" ? Layout::kE : Layout::kP;
   const PackedMatrix w{
       .rows = size_t(a.rows),
       .cols = size_t(a.cols),
       .bits = int(a.bits),
-      .layout = a.layout == "E" ? Layout::kE : Layout::kP,
+      .layout = layout,
       .data = static_cast<const uint8_t*>(a.data),
       .codebook = static_cast<const int8_t*>(a.codebook),
+      .codebook_stride = a.codebook_tiles == 1 ? 0 : codebook_width(layout, int(a.bits)),
       .scale = a.integer ? FloatView() : FloatView(a.scale),
       .bias = FloatView(a.bias),
   };

@@ -91,13 +91,13 @@ def unpack(data: NDArray[np.uint8], *, rows: int, cols: int, bits: int, layout: 
 def pack_codebook(
     codebook: NDArray[np.int8] | None, *, rows: int, bits: int, layout: Layout
 ) -> NDArray[np.int8] | None:
-    """Returns a codebook as kernels read it, one row per tile; None from 7 bits, where codes are linear.
+    """Returns a codebook as kernels read it; None from 7 bits, where codes are linear.
 
     Args:
         codebook: int8, shape (1, 2^bits) or (tiles, 2^bits), within the range of section 1; None from 7 bits.
         rows: rows of the matrix, before padding.
         bits: width of an index.
-        layout: "E" gives (tiles, max(16, 2^bits)); "P" gives (tiles, bits + 1): z, a_0, ..., a_{bits-1}.
+        layout: "E" gives rows of max(16, 2^bits), "P" of bits + 1: z, a_0, ..., a_{bits-1}.
 
     Raises:
         PackingError: wrong shape, a value out of range, or a codebook that layout P cannot express.
@@ -120,10 +120,9 @@ def pack_codebook(
             f"[pack_codebook] expected values in [{low}, {high}] at {bits} bits, "
             f"received {codebook.min()} to {codebook.max()}"
         )
-    per_tile = np.broadcast_to(codebook, (tiles, 1 << bits))
     if layout == "E":
-        return np.ascontiguousarray(np.tile(per_tile, (1, max(1, 16 >> bits))))
-    return plane_weights(per_tile)
+        return np.ascontiguousarray(np.tile(codebook, (1, max(1, 16 >> bits))))
+    return plane_weights(codebook)
 
 
 def plane_weights(codebook: NDArray[np.int8]) -> NDArray[np.int8]:

@@ -32,7 +32,8 @@ struct PackedMatrix {
   int bits;                ///< 1 to 8 in layout E, 1 to 3 in layout P
   Layout layout;           ///<
   const uint8_t* data;     ///< (padded rows * padded cols * bits / 8,)
-  const int8_t* codebook;  ///< (padded rows / 16, codebook_width), or null from 7 bits
+  const int8_t* codebook;  ///< (padded rows / 16 or 1, codebook_width), or null from 7 bits
+  size_t codebook_stride;  ///< entries from one tile's codebook to the next; 0 where all tiles share one
   FloatView scale;         ///< (padded rows,), or null where the operator computes in integers
   FloatView bias;          ///< (padded rows,), or null
 
@@ -58,7 +59,7 @@ constexpr size_t codebook_width(Layout layout, int bits) {
 }
 
 inline const int8_t* PackedMatrix::tile_codebook(size_t tile) const {
-  return codebook ? codebook + tile * codebook_width(layout, bits) : nullptr;
+  return codebook ? codebook + tile * codebook_stride : nullptr;
 }
 
 }  // namespace whit

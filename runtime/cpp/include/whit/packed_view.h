@@ -17,7 +17,7 @@ struct PackedArrays {
   const void* data;            ///< uint8 (data_bytes,)
   size_t data_bytes;           ///<
   const void* codebook;        ///< int8 (codebook_tiles, codebook_width), or null
-  size_t codebook_tiles;       ///<
+  size_t codebook_tiles;       ///< padded rows / 16, or 1
   size_t codebook_width;       ///<
   const void* scale;           ///< float (scale_count,)
   size_t scale_count;          ///<

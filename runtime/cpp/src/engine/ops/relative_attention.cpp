@@ -18,7 +18,6 @@ class RelativeAttention : public Op {
     positions_ = node.input(4, "p", f32, {-1, width});
     content_bias_ = node.input(5, "u", f32, {width});
     position_bias_ = node.input(6, "w", f32, {width});
-    node.constant(4, "p", f32, 2);
     node.constant(5, "u", f32, 1);
     node.constant(6, "w", f32, 1);
     const int64_t left = cache_.shape.dims[0], cache_width = cache_.shape.dims[1];
