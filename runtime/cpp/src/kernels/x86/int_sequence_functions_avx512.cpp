@@ -80,10 +80,13 @@ WHIT_AVX512 void dot_rows_avx512(const int8_t* query, const int8_t* packed, size
   }
 }
 
+using Weigh = void(const int16_t* weight, const int16_t* values, size_t num_pairs, size_t stride,
+                   int32_t* sums);
+
 // kVectors vectors of 16 channels, the pairs of rows in two chains: one instruction waits for the last.
 template <int kVectors>
-WHIT_AVX512_INLINE void weigh_block(const int16_t* weight, const int16_t* values, size_t num_pairs,
-                                    size_t stride, int32_t* sums) {
+WHIT_AVX512 void weigh_block(const int16_t* weight, const int16_t* values, size_t num_pairs, size_t stride,
+                             int32_t* sums) {
   __m512i even[kVectors] = {}, odd[kVectors] = {};
   size_t j = 0;
   for (; j + 2 <= num_pairs; j += 2, values += 2 * stride) {
@@ -114,15 +117,11 @@ WHIT_AVX512 void weigh_values_avx512(const int16_t* weight, const int8_t* packed
   const size_t padded_width = IntSequenceFunctions::whole_blocks(width);
   const size_t stride = padded_width * kValueGroup, num_pairs = (num_rows + 1) / kValueGroup;
   const int16_t* values = reinterpret_cast<const int16_t*>(packed);
-  size_t c = 0;
-  for (; c + 4 * kLanes <= padded_width; c += 4 * kLanes) {
-    weigh_block<4>(weight, values + c * kValueGroup, num_pairs, stride, sums + c);
+  static constexpr Weigh* kWeigh[] = {weigh_block<1>, weigh_block<2>, weigh_block<3>, weigh_block<4>};
+  for (size_t c = 0; c < padded_width; c += 4 * kLanes) {
+    const size_t num_vectors = std::min<size_t>(4, (padded_width - c) / kLanes);
+    kWeigh[num_vectors - 1](weight, values + c * kValueGroup, num_pairs, stride, sums + c);
   }
-  if (c + 2 * kLanes <= padded_width) {
-    weigh_block<2>(weight, values + c * kValueGroup, num_pairs, stride, sums + c);
-    c += 2 * kLanes;
-  }
-  if (c < padded_width) weigh_block<1>(weight, values + c * kValueGroup, num_pairs, stride, sums + c);
 }
 
 constexpr IntSequenceFunctions make_avx512() {
