@@ -1,14 +1,16 @@
-"""Runs a stock model.onnx over one utterance; every value of the graph IR can be seen."""
+"""Runs a stock model.onnx over one utterance; the values of the graph IR can be seen."""
 
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 from numpy.typing import NDArray
 
 from whit.exporter.arithmetic import Array
 from whit.exporter.ir import ElementType, Graph
 from whit.exporter.onnx_session import open_session
+from whit.exporter.stock_quantization import int8_steps
 from whit.exporter.writers.onnx_proto import ELEMENT_TYPES
 from whit.exporter.writers.onnx_stock_ctc import FILE
 
@@ -20,27 +22,27 @@ class OnnxCtcGraph:
 
     file = FILE
     cuts = True
+    steps = staticmethod(int8_steps)
 
     def __init__(self, folder: Path, graph: Graph) -> None:
-        self.path = folder / FILE
+        self.path, self.graph = folder / FILE, graph
         self.columns = {
             value.name: int(value.shape[1])
-            for node in graph.nodes
-            for value in node.outputs
+            for value in graph.values().values()
             if value.type is ElementType.FLOAT32
         }
 
     def run(self, features: NDArray[np.float32], length: int, *, every_value: bool) -> dict[str, Array]:
-        """Returns values of the graph IR by name, as rows.
+        """Returns values of the graph IR by name, as rows; in an int8 file those before a ReLU are missing.
 
         Raises:
             SelfCheckError: ONNX Runtime refuses the file.
         """
-        inside = [name for name in self.columns if name not in OUTPUTS] if every_value else []
         proto = onnx.load(self.path)
-        for name in inside:
-            output = proto.graph.output.add(name=name)
-            output.type.tensor_type.elem_type = ELEMENT_TYPES["float32"]
+        inside = self._visible(proto) if every_value else {}
+        for tensor in inside.values():
+            kind = "uint8" if tensor.endswith("/quantized") else "float32"
+            proto.graph.output.add(name=tensor).type.tensor_type.elem_type = ELEMENT_TYPES[kind]
         copy = self.path.parent / f".traced-{FILE}"
         try:
             copy.write_bytes(proto.SerializeToString())
@@ -48,11 +50,25 @@ class OnnxCtcGraph:
         finally:
             copy.unlink(missing_ok=True)
         feeds = {"features": features, "length": np.array([length], np.int32)}
-        names = [*inside, *OUTPUTS]
-        values = dict(zip(names, session.run(names, feeds), strict=True))
-        return {
-            name: self._rows(name, value) if name in self.columns else value for name, value in values.items()
-        }
+        logits, rows, *seen = session.run([*OUTPUTS, *inside.values()], feeds)
+        constants = {tensor.name: tensor for tensor in proto.graph.initializer}
+        values = {"logits": logits, "logits_length": rows}
+        for name, array in zip(inside, seen, strict=True):
+            if array.dtype == np.uint8:
+                scale, zero = (
+                    onnx.numpy_helper.to_array(constants[f"{name}/{part}"]) for part in ("scale", "zero")
+                )
+                array = np.float64(scale) * (array.astype(np.int64) - int(zero))
+            values[name] = self._rows(name, array)
+        return values
+
+    def _visible(self, proto: onnx.ModelProto) -> dict[str, str]:
+        """Returns the tensor of each value that can be seen without changing what is computed."""
+        made = {name for node in proto.graph.node for name in node.output}
+        quantized = {name for name in self.columns if f"{name}/quantized" in made}
+        fused = {node.inputs[0] for node in self.graph.nodes if node.op == "Relu"} if quantized else set()
+        floats = (self.columns.keys() & made) - quantized - fused - set(OUTPUTS)
+        return {name: name for name in floats} | {name: f"{name}/quantized" for name in quantized}
 
     def _rows(self, name: str, value: Array) -> Array:
         """Returns (1, C, 1, T) as (T, C), and (1, C, T, F) as (T, F C)."""

@@ -21,6 +21,8 @@ WEIGHTED = (*CONVOLUTIONS, "MatMul")
 TERM_STEPS = 2
 """Of a ReLU's scale, in one step of a term of the sum before it."""
 UNSIGNED_ZERO = -128
+INT8_STEP_OF_WIDE = 32767 / 127
+"""Logits have a scale of 16 bits: so many of its steps in one of 8 bits over the same range."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,14 @@ def int8_steps(graph: Graph, scales: Mapping[str, float]) -> dict[str, Int8Step]
             step = Int8Step(TERM_STEPS * scales[name])
             steps |= dict.fromkeys(_terms(producers[name].inputs[0], producers), step)
     return steps
+
+
+def litert_steps(graph: Graph, scales: Mapping[str, float]) -> dict[str, Int8Step]:
+    """Returns the steps of int8_steps and that of the logits, which LiteRT has in int8 as well."""
+    return {
+        **int8_steps(graph, scales),
+        "logits": Int8Step(scales["decoder"] * INT8_STEP_OF_WIDE),
+    }
 
 
 def _terms(name: str, producers: Mapping[str, Node]) -> Iterator[str]:

@@ -1,6 +1,11 @@
-"""Whether stock files of models over whole utterances compute what their checkpoint says."""
+"""Whether stock files of models over whole utterances compute what their checkpoint says, value by value.
 
-from dataclasses import replace
+Each value is computed in float64 from the file's own inputs to it. A float one may differ by its operation's
+rounding; an int8 one by a step as well: hosts round half up, half to even, or twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,9 +16,16 @@ from whit.exporter.ctc_checkpoint import CtcCheckpoint
 from whit.exporter.errors import SelfCheckError
 from whit.exporter.float_ctc_bounds import bounded
 from whit.exporter.float_ctc_operators import FLOAT_OPERATORS
-from whit.exporter.ir import ElementType, Graph, Model
+from whit.exporter.ir import ElementType, Graph, Model, Node
 from whit.exporter.run_graph import run_graph
 from whit.exporter.same_bits import first
+from whit.exporter.stock_quantization import (
+    WEIGHTED,
+    Int8Step,
+    int8_weight,
+    rows_of,
+    weight_input,
+)
 from whit.exporter.stride_factor import stride_factor
 from whit.exporter.utterance_probes import utterance
 from whit.exporter.verify import CheckResult
@@ -21,8 +33,6 @@ from whit.exporter.verify import CheckResult
 Floats = NDArray[np.float32]
 MOST_FRAMES = 203
 """Feature frames of a check."""
-LEAST_SIGNAL_TO_NOISE_DB = 3.0
-"""Of int8 logits: noise of half the signal's power."""
 
 
 class StockCtcGraph(Protocol):
@@ -36,19 +46,51 @@ class StockCtcGraph(Protocol):
     file: str
     cuts: bool
 
+    def steps(self, graph: Graph, scales: Mapping[str, float]) -> dict[str, Int8Step]:
+        """Returns how an int8 file quantizes the values of a graph, from an integer checkpoint's scales."""
+        ...
+
     def run(self, features: Floats, length: int, *, every_value: bool) -> dict[str, Array]:
-        """Returns logits and logits_length, or every value, by name in the graph IR, as rows.
+        """Returns values by name in the graph IR, as rows of real numbers, and logits_length.
 
         Args:
             features: float32, (T, num_mels).
             length: rows that are the utterance's.
-            every_value: of the graph.
+            every_value: that the file has, `features` among them where it quantizes them; else the outputs.
         """
         ...
 
 
+@dataclass(frozen=True)
+class _Int8:
+    """What an int8 file adds to the bounds.
+
+    Attributes:
+        steps: of values.
+        bias_errors: how far the bias of each weighted node may be rounded, by the node's name.
+    """
+
+    steps: Mapping[str, Int8Step] = field(default_factory=dict)
+    bias_errors: Mapping[str, float] = field(default_factory=dict)
+
+    def widen(self, node: Node, result: Result) -> Result:
+        """Returns what an int8 file may give, instead of a float one."""
+        value, bound = np.asarray(result.value), np.asarray(result.bound)
+        bound = bound + self.bias_errors.get(node.name, 0.0)
+        if node.name not in self.steps:
+            return Result(value, bound)
+        return Result(self.clamp(node.name, value), bound + self.steps[node.name].scale)
+
+    def clamp(self, name: str, value: Array) -> Array:
+        """Returns a value as far as its integers reach."""
+        step, limits = self.steps[name], np.iinfo(np.int8)
+        low, high = (step.scale * (limit - step.zero) for limit in (limits.min, limits.max))
+        clamped: Array = np.clip(value, low, high)
+        return clamped
+
+
 def verify_ctc_float(written: StockCtcGraph, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
-    """Compares every value with that of its own inputs in float64, within rounding.
+    """Compares every value of a float file.
 
     Raises:
         SelfCheckError: a value differs by more than its operation's bound.
@@ -56,40 +98,26 @@ def verify_ctc_float(written: StockCtcGraph, model: Model, checkpoint: CtcCheckp
     graph = model.graph("encode")
     features = _probe(graph, checkpoint)
     lengths = {len(features), (len(features) + 1) // 2} if written.cuts else {len(features)}
-    return CheckResult(
-        "within rounding", sum(_compare(written, graph, features, length) for length in sorted(lengths))
-    )
+    compared = [_compare(written, graph, features, length, _Int8()) for length in sorted(lengths)]
+    return CheckResult("within rounding", sum(compared))
 
 
 def measure_ctc_int8(written: StockCtcGraph, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
-    """Counts the frames whose greatest logit is another one than in float64 with the same weights.
+    """Compares every value of an int8 file, and counts decisions that differ from the dequantized checkpoint.
 
     Raises:
-        SelfCheckError: the logits' signal-to-noise ratio is too low for a sound file of 8-bit activations.
+        SelfCheckError: a value differs by more than a step and its operation's bound.
     """
     graph = model.graph("encode")
-    features = _within_range(_probe(graph, checkpoint), checkpoint)
-    received = written.run(features, len(features), every_value=False)
+    features = _probe(graph, checkpoint)
+    int8 = _int8(written, graph, checkpoint)
+    _compare(written, graph, features, len(features), int8)
+    # Decisions are counted on features within the range: what is clamped is lost at the first step.
+    features = int8.clamp("features", features).astype(np.float32)
+    received = written.run(features, len(features), every_value=False)["logits"]
     expected = _expected(graph, features)
-    _check_length(written.file, received["logits_length"], expected["logits_length"])
-    ratio = signal_to_noise_db(received["logits"], expected["logits"])
-    integer = checkpoint.config.integer
-    if integer and integer.activation_bits == 8 and not ratio >= LEAST_SIGNAL_TO_NOISE_DB:
-        raise SelfCheckError(
-            f"[{written.file}: logits] expected a signal-to-noise ratio of at least "
-            f"{LEAST_SIGNAL_TO_NOISE_DB} dB, received {ratio:.1f}"
-        )
-    differing = received["logits"].argmax(axis=1) != expected["logits"].argmax(axis=1)
+    differing = received.argmax(axis=1) != expected.argmax(axis=1)
     return CheckResult("none", len(differing), int(differing.sum()))
-
-
-def signal_to_noise_db(received: Array, expected: Array) -> float:
-    """Returns the power of what was expected over that of the difference, in decibels."""
-    noise = np.square(received.astype(np.float64) - expected).sum()
-    signal = np.square(expected).sum()
-    if noise == 0:
-        return np.inf
-    return float(10 * np.log10(signal / noise)) if signal > 0 else -np.inf
 
 
 def _probe(graph: Graph, checkpoint: CtcCheckpoint) -> Floats:
@@ -97,11 +125,20 @@ def _probe(graph: Graph, checkpoint: CtcCheckpoint) -> Floats:
     return utterance(checkpoint, min(int(graph.inputs[0].shape[0]), MOST_FRAMES))
 
 
-def _within_range(features: Floats, checkpoint: CtcCheckpoint) -> Floats:
-    """Returns features that an integer checkpoint's scale can hold."""
+def _int8(written: StockCtcGraph, graph: Graph, checkpoint: CtcCheckpoint) -> _Int8:
+    """Returns steps and biases of a file with the codes and scales of an integer-only checkpoint."""
     integer = checkpoint.config.integer
-    reach = integer.scales["features"] * (2 ** (integer.activation_bits - 1) - 1) if integer else np.inf
-    return np.clip(features, -reach, reach).astype(np.float32)
+    if integer is None:
+        raise SelfCheckError("[stock-int8] expected an integer-only checkpoint, received a float one")
+    steps = written.steps(graph, integer.scales)
+    errors = {}
+    for node in graph.nodes:
+        if node.op in WEIGHTED:
+            name = weight_input(node)
+            rows = rows_of(node, np.asarray(graph.constants[name], np.float32))
+            weight = int8_weight(checkpoint, name, rows)
+            errors[node.name] = float(weight.scale.max() * steps[node.inputs[0]].scale / 2)
+    return _Int8(steps, errors)
 
 
 def _for_frames(graph: Graph, frames: int) -> Graph:
@@ -116,21 +153,26 @@ def _for_frames(graph: Graph, frames: int) -> Graph:
     return replace(graph, constants=constants)
 
 
-def _expected(graph: Graph, features: Floats) -> dict[str, Array]:
-    """Returns every value of the graph in float64."""
+def _expected(graph: Graph, features: Floats) -> Array:
+    """Returns the logits of the graph in float64."""
     length = np.array([len(features)], np.int32)
     inputs: dict[str, Array] = {"features": features.astype(np.float64), "length": length}
-    return run_graph(_for_frames(graph, len(features)), inputs, FLOAT_OPERATORS)
+    return run_graph(_for_frames(graph, len(features)), inputs, FLOAT_OPERATORS)["logits"]
 
 
-def _compare(written: StockCtcGraph, graph: Graph, features: Floats, length: int) -> int:
+def _compare(written: StockCtcGraph, graph: Graph, features: Floats, length: int, int8: _Int8) -> int:
     """Compares every value for one length and returns how many they were."""
     received = written.run(features, length, every_value=True)
     graph = _for_frames(graph, length)
     values: dict[str, Array] = {"features": features[:length]}
+    if "features" in int8.steps:
+        bound = np.full(values["features"].shape, int8.steps["features"].scale)
+        rounded = Result(int8.clamp("features", values["features"]), bound)
+        _check_value(f"{written.file}: features", received["features"], rounded)
+        values["features"] = received["features"]
     values |= {name: np.asarray(constant) for name, constant in graph.constants.items()}
     before_relu = {node.inputs[0] for node in graph.nodes if node.op == "Relu"}
-    fused: dict[str, Result] = {}
+    fused: dict[str, Result] = {}  # what only a ReLU reads, which engines make part of the operation
     compared = 0
     for node in graph.nodes:
         made = node.outputs[0]
@@ -143,6 +185,7 @@ def _compare(written: StockCtcGraph, graph: Graph, features: Floats, length: int
             rows = np.array([len(values[node.inputs[0]])], np.int32)
             inputs = [rows if name.endswith("length") else values[name] for name in node.inputs]
             expected = bounded(node.op, inputs, node.attributes)
+        expected = int8.widen(node, expected)
         if made.name not in received and made.name in before_relu:
             fused[made.name] = expected
             continue
@@ -153,7 +196,11 @@ def _compare(written: StockCtcGraph, graph: Graph, features: Floats, length: int
         values[made.name] = received[made.name]
         _check_value(f"{written.file}: {node.op} {made.name}", received[made.name], expected)
         compared += 1
-    _check_length(written.file, received["logits_length"], np.array([len(values["logits"])], np.int32))
+    frames = np.array([len(values["logits"])], np.int32)
+    if received["logits_length"].tolist() != frames.tolist():
+        raise SelfCheckError(
+            f"[{written.file}: logits_length] expected {frames}, received {received['logits_length']}"
+        )
     return compared
 
 
@@ -168,8 +215,3 @@ def _check_value(place: str, received: Array, expected: Result) -> None:
             f"[{place} at {list(at)}] expected {value[at]!s} within {np.asarray(bound)[at]:.3g}, "
             f"received {received[at]!s}"
         )
-
-
-def _check_length(file: str, received: Array, expected: Array) -> None:
-    if received.shape != expected.shape or (received != expected).any():
-        raise SelfCheckError(f"[{file}: logits_length] expected {expected}, received {received}")

@@ -65,7 +65,7 @@ def full_attention(
     by_key = add("Reshape", [shifted, shape], "distances/rows")
     position = add("Slice", [by_key, axes(0), length, axes(2)], "position/scores")
 
-    scale = writer.constant(f"{name}/scale", np.asarray(1 / np.sqrt(np.float32(size))))
+    scale = writer.constant(f"{name}/factor", np.asarray(1 / np.sqrt(np.float32(size))))
     scaled = add("Mul", [add("Add", [content, position], "scores"), scale], "scaled")
     weights = add("Softmax", [scaled], "weights", axis=-1)
     context = add("Transpose", [add("MatMul", [weights, value], "context")], "context/moved", perm=[1, 0, 2])

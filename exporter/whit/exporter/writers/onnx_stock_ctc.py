@@ -138,7 +138,7 @@ def _add(emit: _Emitter, node: Node) -> None:
     a, b = (emit.layouts.read(name, layout) for name in node.inputs)
     scale = float(node.attributes["scale"])
     if scale != 1:
-        factor = emit.writer.constant(f"{node.name}/scale", np.asarray(np.float32(scale)))
+        factor = emit.writer.constant(f"{node.name}/factor", np.asarray(np.float32(scale)))
         b = emit.node("Mul", [b, factor], f"{node.name}/scaled")
     emit.node("Add", [a, b], node.name)
     emit.made(node.name, layout)

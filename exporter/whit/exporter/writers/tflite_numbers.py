@@ -9,11 +9,10 @@ from whit.exporter.ctc_checkpoint import CtcCheckpoint
 from whit.exporter.errors import GraphError
 from whit.exporter.ir import Node
 from whit.exporter.stock_quantization import (
-    Int8Step,
     bias_input,
     int8_bias,
-    int8_steps,
     int8_weight,
+    litert_steps,
     rows_of,
     weight_input,
 )
@@ -22,8 +21,9 @@ from whit.exporter.writers.tflite_moves import Kind, Op
 from whit.exporter.writers.tflite_schema import options_table
 
 Floats = NDArray[np.float32]
-INT8_STEP_OF_WIDE = 32767 / 127
-"""Logits have a scale of 16 bits: so many of its steps in one of 8 bits over the same range."""
+
+INT8 = "/int8"
+"""Ends the name of a float value that was quantized."""
 
 
 class Numbers(Protocol):
@@ -111,8 +111,7 @@ class Int8Numbers(FloatNumbers):
         if integer is None:
             raise GraphError("[stock-int8] expected an integer-only checkpoint, received a float one")
         self.checkpoint = checkpoint
-        self.steps = int8_steps(writer.graph, integer.scales)
-        self.steps["logits"] = Int8Step(integer.scales["decoder"] * INT8_STEP_OF_WIDE)
+        self.steps = litert_steps(writer.graph, integer.scales)
 
     def weights(self, node: Node) -> tuple[str, str]:
         """Writes codes with a scale per channel, and the bias in steps of the sums."""
@@ -131,7 +130,7 @@ class Int8Numbers(FloatNumbers):
 
     def quantized(self, value: str, tensor: str, shape: tuple[int, ...]) -> str:
         """Adds QUANTIZE."""
-        target = self.activation(value, shape, name=f"{value}/int8")
+        target = self.activation(value, shape, name=f"{value}{INT8}")
         options = options_table("QuantizeOptions")
         self.writer.operator(
             Op.QUANTIZE, [tensor], [target], options_type=Kind.QuantizeOptions, options=options
