@@ -112,10 +112,10 @@ std::tuple<Out<Output, 2>, int64_t> convolve(const whit::IntConv& conv, const Ke
   size_t rows;
   {
     nb::gil_scoped_release release;
-    const whit::IntConvPlan plan =
-        kernel ? whit::IntConvPlan{&find_matmul_kernel(conv.w, *kernel)} : whit::plan_int_conv(conv);
-    const whit::AlignedBuffer scratch(whit::int_conv_scratch_bytes(plan, conv));
-    rows = whit::int_conv(plan, conv, x, length, addend, y.data(), scratch.data(), threads);
+    const whit::MatmulKernel& best =
+        kernel ? find_matmul_kernel(conv.w, *kernel) : whit::select_matmul_kernel(conv.w.layout, conv.w.bits);
+    const whit::AlignedBuffer scratch(whit::int_conv_scratch_bytes(best, conv));
+    rows = whit::int_conv(best, conv, x, length, addend, y.data(), scratch.data(), threads);
   }
   return {y.release(out_rows, conv.w.rows), int64_t(rows)};
 }

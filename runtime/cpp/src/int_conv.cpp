@@ -121,7 +121,7 @@ void finish(void (*finish_rows)(const SumRows&, const OutputStage&, Output*, siz
 /// One run: blocks of frames, one after the other, and their super-tiles, shared by threads.
 template <typename Output>
 struct Run {
-  const IntConvPlan& plan;
+  const MatmulKernel& kernel;
   const IntConv& conv;
   const PreparedBlock& block;
   OutputStage stage;
@@ -133,20 +133,13 @@ struct Run {
   void multiply(size_t super_tile, size_t first, size_t m, size_t end) const {
     alignas(64) int32_t sums[kBlockRows * kSuperTileRows];
     alignas(64) int32_t more[kFinishRows * kSuperTileRows];
-    alignas(64) uint8_t codes[kSuperTileRows * kStripCols];
     const size_t last_strip = num_strips(conv.w) - 1;
     for (size_t strip = 0; strip <= last_strip; ++strip) {
-      PackedMatrix view = view_strip(conv.w, super_tile, strip);
-      if (plan.expand) {
-        plan.expand(view, codes);
-        view.bits = 8;
-        view.data = codes;
-        view.codebook = nullptr;
-      }
+      const PackedMatrix view = view_strip(conv.w, super_tile, strip);
       for (size_t at = m; at < end; at += kFinishRows) {
         const size_t count = std::min(kFinishRows, end - at);
         int32_t* out = sums + (at - m) * kSuperTileRows;
-        plan.kernel->accumulate(view, 0, block.row(strip, at), count, strip == 0 ? out : more);
+        kernel.accumulate(view, 0, block.row(strip, at), count, strip == 0 ? out : more);
         if (strip > 0) add_wrapping(more, count * kSuperTileRows, out);
         if (strip == last_strip) finish_frames(super_tile, first + at, count, out);
       }
@@ -229,27 +222,23 @@ IntConv checked_int_conv(std::string_view place, const PackedMatrix& w, const Co
           .outputs = std::move(outputs)};
 }
 
-IntConvPlan plan_int_conv(const IntConv& conv) {
-  return {.kernel = &select_matmul_kernel(conv.w.layout, conv.w.bits)};
+size_t int_conv_scratch_bytes(const MatmulKernel& kernel, const IntConv& conv) {
+  return PreparedBlock::scratch_bytes(kernel, conv);
 }
 
-size_t int_conv_scratch_bytes(const IntConvPlan& plan, const IntConv& conv) {
-  return PreparedBlock::scratch_bytes(*plan.kernel, conv);
-}
-
-size_t int_conv(const IntConvPlan& plan, const IntConv& conv, const int8_t* x, int32_t length,
+size_t int_conv(const MatmulKernel& kernel, const IntConv& conv, const int8_t* x, int32_t length,
                 const int16_t* addend, void* y, std::byte* scratch, Workers* workers) {
   const size_t rows = clamped_length(length, conv.num_rows), out_rows = conv.geometry.out_rows(rows);
-  const PreparedBlock block(*plan.kernel, conv, scratch);
+  const PreparedBlock block(kernel, conv, scratch);
   const IntegerFunctions& functions = integer_functions();
   const OutputStage stage = stage_of(conv.outputs);
   if (conv.outputs.bits == 8) {
     const Run<int8_t> run{
-        plan, conv, block, stage, functions.finish_rows8, addend, static_cast<int8_t*>(y)};
+        kernel, conv, block, stage, functions.finish_rows8, addend, static_cast<int8_t*>(y)};
     run.multiply_all(x, rows, out_rows, workers);
   } else {
     const Run<int16_t> run{
-        plan, conv, block, stage, functions.finish_rows16, addend, static_cast<int16_t*>(y)};
+        kernel, conv, block, stage, functions.finish_rows16, addend, static_cast<int16_t*>(y)};
     run.multiply_all(x, rows, out_rows, workers);
   }
   return out_rows;

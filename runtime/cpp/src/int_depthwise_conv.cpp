@@ -45,17 +45,18 @@ class ChannelTile {
                            .low = conv.outputs.low,
                            .high = conv.outputs.high}
                    .from(channel_)) {
-    int16_t codes[kChannelTile * kMaxTaps];
+    int8_t codes[kChannelTile * kMaxTaps];  // (groups, 16, 4)
     const PackedMatrix& w = conv.w;
     for (size_t block = 0; block < w.num_col_blocks(); ++block) {
-      expand_block_e(w.block(tile, block), w.bits, w.tile_codebook(tile), codes + block * kBlockCols,
-                     kMaxTaps);
+      expand_quads_e(w.block(tile, block), w.bits, w.tile_codebook(tile),
+                     codes + block * kBlockCols * kChannelTile);
     }
-    for (size_t channel = 0; channel < kChannelTile; ++channel) {
-      int16_t* row = codes + channel * kMaxTaps;  // what pads a packed row may be any code
-      std::fill(row + w.cols, row + num_groups(conv.geometry) * kTapGroup, int16_t{0});
+    const size_t groups = num_groups(conv.geometry);
+    int8_t* last = codes + (groups - 1) * kChannelTile * kTapGroup;
+    for (size_t tap = (w.cols - 1) % kTapGroup + 1; tap < kTapGroup; ++tap) {  // what pads a row is any code
+      for (size_t channel = 0; channel < kChannelTile; ++channel) last[channel * kTapGroup + tap] = 0;
     }
-    kernel.prepare_codes(codes, kMaxTaps, num_groups(conv.geometry), codes_);
+    kernel.prepare_codes(codes, groups, codes_);
   }
 
   void run(const int8_t* x, size_t length, size_t out_rows, int8_t* y) {
@@ -74,10 +75,13 @@ class ChannelTile {
     const ConvGeometry& g = conv_.geometry;
     const size_t per_phase = ((count - 1) * g.stride + window_span(g) + g.dilation - 1) / g.dilation;
     const auto place = [&](size_t row) { return row % g.dilation * per_phase + row / g.dilation; };
-    for (size_t row = 0; row < per_phase * g.dilation; ++row) {
-      copy_row(x, length, first * g.stride + row, rows_ + place(row) * kChannelTile);
+    int8_t* to = rows_;
+    for (size_t phase = 0; phase < g.dilation; ++phase) {
+      for (size_t i = 0; i < per_phase; ++i, to += kChannelTile) {
+        copy_row(x, length, first * g.stride + phase + i * g.dilation, to);
+      }
     }
-    std::memset(rows_ + per_phase * g.dilation * kChannelTile, 0, 3 * kChannelTile);
+    std::memset(to, 0, 3 * kChannelTile);
     kernel_.prepare_rows(rows_, per_phase * g.dilation, prepared_);
     for (size_t m = 0; m < count; m += kFinishRows) {
       const size_t frames = std::min(kFinishRows, count - m);

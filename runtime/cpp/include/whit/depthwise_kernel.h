@@ -25,9 +25,9 @@ struct DepthwiseKernel {
   Isa isa;  ///< what it needs
 
   /// Puts the codes of 16 channels into the order that `accumulate` reads.
-  /// @param[in]  codes       (16, stride); zeros from the last tap to the end of its group
-  /// @param[out] prepared    kCodeHeadBytes and num_groups times kMaxCodeBytes, 64-byte aligned
-  void (*prepare_codes)(const int16_t* codes, size_t stride, size_t num_groups, std::byte* prepared);
+  /// @param[in]  codes     (num_groups, 16 channels, 4 taps)
+  /// @param[out] prepared  kCodeHeadBytes and num_groups times kMaxCodeBytes, 64-byte aligned
+  void (*prepare_codes)(const int8_t* codes, size_t num_groups, std::byte* prepared);
 
   /// Puts rows into the order that `accumulate` reads.
   /// @param[in]  rows        (num_rows + 3, 16)

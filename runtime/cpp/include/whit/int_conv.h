@@ -43,22 +43,11 @@ struct IntConv {
 IntConv checked_int_conv(std::string_view place, const PackedMatrix& w, const ConvAttributes& attributes,
                          int64_t num_rows, int64_t channels, int64_t x_zero, ConvOutputs outputs);
 
-/// How a convolution is computed; all ways give the same integers.
-struct IntConvPlan {
-  const MatmulKernel* kernel;  ///< serves the width, or 8 bits where codes are expanded
-  /// Makes 8-bit codes of the one super-tile of a matrix, once for many frames; null where the kernel reads
-  /// the packed ones.
-  void (*expand)(const PackedMatrix& w, uint8_t* data) = nullptr;
-};
-
-/// Returns the fastest plan of the chosen instruction set.
-/// @throws std::invalid_argument as `chosen_isa`.
-IntConvPlan plan_int_conv(const IntConv& conv);
-
 /// Returns the scratch bytes `int_conv` needs.
-size_t int_conv_scratch_bytes(const IntConvPlan& plan, const IntConv& conv);
+size_t int_conv_scratch_bytes(const MatmulKernel& kernel, const IntConv& conv);
 
 /// Convolves the rows of an utterance, and returns how many rows that gives.
+/// @param[in]  kernel   serves w's layout and width
 /// @param[in]  x        (num_rows, channels)
 /// @param[in]  length   rows of the utterance, clamped to [0, num_rows]
 /// @param[in]  addend   (geometry.out_rows(num_rows), w.rows), or null
@@ -66,7 +55,7 @@ size_t int_conv_scratch_bytes(const IntConvPlan& plan, const IntConv& conv);
 ///                      of the result are written
 /// @param      scratch  (int_conv_scratch_bytes,), 64-byte aligned
 /// @param[in]  workers  share the work; the result does not depend on their number
-size_t int_conv(const IntConvPlan& plan, const IntConv& conv, const int8_t* x, int32_t length,
+size_t int_conv(const MatmulKernel& kernel, const IntConv& conv, const int8_t* x, int32_t length,
                 const int16_t* addend, void* y, std::byte* scratch, Workers* workers = nullptr);
 
 /// Returns multiply-adds of one run, or the greatest int64 where it would be more.

@@ -31,6 +31,7 @@ class OpNode {
 
   /// Checks how many inputs, outputs and int32 options there are.
   void expect_counts(size_t num_inputs, size_t num_outputs, size_t num_options) const;
+  bool has_input(size_t index) const { return inputs_[index] != kOptionalTensor; }
   int32_t option(size_t index) const { return options_[index]; }
   float float_option(size_t index) const { return std::bit_cast<float>(options_[index]); }
 

@@ -10,12 +10,28 @@ namespace whit::litert {
 namespace {
 
 constexpr char kPrefix[] = "whit.";
-constexpr const OpType* kOpTypes[] = {
-    &kPackedMatMul, &kPackedLstm,    &kPackedEmbedding,   &kAffine,
-    &kAddRelu,      &kAdd,           &kLayerNorm,         &kSwish,
-    &kGlu,          &kDepthwiseConv, &kRelativeAttention, &kUnfold,
-    &kIntTable,     &kIntGlu,        &kIntLayerNorm,      &kIntRelativeAttention,
-    &kIntUnfold,    &kDistanceRows};
+constexpr const OpType* kOpTypes[] = {&kPackedMatMul,
+                                      &kPackedLstm,
+                                      &kPackedEmbedding,
+                                      &kAffine,
+                                      &kAddRelu,
+                                      &kAdd,
+                                      &kLayerNorm,
+                                      &kSwish,
+                                      &kGlu,
+                                      &kDepthwiseConv,
+                                      &kRelativeAttention,
+                                      &kUnfold,
+                                      &kQuantizeFeatures,
+                                      &kIntConv,
+                                      &kIntDepthwiseConv,
+                                      &kDequantizeLogits,
+                                      &kIntTable,
+                                      &kIntGlu,
+                                      &kIntLayerNorm,
+                                      &kIntRelativeAttention,
+                                      &kIntUnfold,
+                                      &kDistanceRows};
 
 /// Runs `body` and reports what it throws: exceptions must not cross the C border.
 template <typename Body>

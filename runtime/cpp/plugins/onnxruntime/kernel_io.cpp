@@ -66,6 +66,12 @@ int64_t Node::int_attribute(const char* name) const {
   return value;
 }
 
+int32_t Node::int32_attribute(const char* name) const {
+  const int64_t value = int_attribute(name);
+  if (value < INT32_MIN || value > INT32_MAX) fail(op_, text(name, " of 32 bits"), text(value));
+  return int32_t(value);
+}
+
 float Node::float_attribute(const char* name) const {
   float value = 0;
   if (OrtStatus* status = call<KernelInfoGetAttribute_float>(api_, info_, name, &value)) {
@@ -114,6 +120,14 @@ Tensor Call::input(size_t index, const char* name, ElementType type,
   for (size_t i = 0; matches && i < shape.size(); ++i) matches = shape[i] < 0 || shape[i] == tensor.shape[i];
   if (!matches) fail(op_, text(name, " of shape ", to_text(shape)), tensor.shape_text());
   return tensor;
+}
+
+std::optional<Tensor> Call::optional_input(size_t index, const char* name, ElementType type,
+                                           const std::vector<int64_t>& shape) const {
+  const OrtValue* value = nullptr;
+  check(call<KernelContext_GetInput>(api_, context_, index, &value));
+  if (!value) return std::nullopt;
+  return input(index, name, type, shape);
 }
 
 void Call::expect_absent(size_t index, const char* name) const {

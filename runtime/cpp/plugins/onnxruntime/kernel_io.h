@@ -38,6 +38,7 @@ class Node {
 
   const char* op() const { return op_; }
   int64_t int_attribute(const char* name) const;
+  int32_t int32_attribute(const char* name) const;
   float float_attribute(const char* name) const;
   std::string string_attribute(const char* name) const;
 
@@ -71,6 +72,9 @@ class Call {
 
   /// Returns an input whose shape must match; -1 matches any size.
   Tensor input(size_t index, const char* name, ElementType type, const std::vector<int64_t>& shape) const;
+  /// The same, or nothing where it is absent.
+  std::optional<Tensor> optional_input(size_t index, const char* name, ElementType type,
+                                       const std::vector<int64_t>& shape) const;
   /// Refuses an input that was absent or computed when the kernel was made, and is there now.
   void expect_absent(size_t index, const char* name) const;
   /// @tparam T  as the operator's output is declared

@@ -7,12 +7,28 @@
 namespace whit::ort {
 namespace {
 
-constexpr const OrtCustomOp* kOps[] = {
-    &kPackedMatMul, &kPackedLstm,    &kPackedEmbedding,   &kAffine,
-    &kAddRelu,      &kAdd,           &kLayerNorm,         &kSwish,
-    &kGlu,          &kDepthwiseConv, &kRelativeAttention, &kUnfold,
-    &kIntTable,     &kIntGlu,        &kIntLayerNorm,      &kIntRelativeAttention,
-    &kIntUnfold,    &kDistanceRows};
+constexpr const OrtCustomOp* kOps[] = {&kPackedMatMul,
+                                       &kPackedLstm,
+                                       &kPackedEmbedding,
+                                       &kAffine,
+                                       &kAddRelu,
+                                       &kAdd,
+                                       &kLayerNorm,
+                                       &kSwish,
+                                       &kGlu,
+                                       &kDepthwiseConv,
+                                       &kRelativeAttention,
+                                       &kUnfold,
+                                       &kQuantizeFeatures,
+                                       &kIntConv,
+                                       &kIntDepthwiseConv,
+                                       &kDequantizeLogits,
+                                       &kIntTable,
+                                       &kIntGlu,
+                                       &kIntLayerNorm,
+                                       &kIntRelativeAttention,
+                                       &kIntUnfold,
+                                       &kDistanceRows};
 
 // One domain for all sessions of the process; ONNX Runtime keeps pointers to it, so it is never released.
 OrtCustomOpDomain* make_domain(OrtApi* api) {

@@ -7,10 +7,12 @@
 namespace whit {
 namespace {
 
-void prepare_codes(const int16_t* codes, size_t stride, size_t num_groups, std::byte* prepared) {
-  auto* out = reinterpret_cast<int16_t*>(prepared);  // (taps, 16)
-  for (size_t tap = 0; tap < num_groups * kTapGroup; ++tap) {
-    for (size_t c = 0; c < kChannelTile; ++c) out[tap * kChannelTile + c] = codes[c * stride + tap];
+void prepare_codes(const int8_t* codes, size_t num_groups, std::byte* prepared) {
+  auto* out = reinterpret_cast<int8_t*>(prepared);  // (taps, 16)
+  for (size_t group = 0; group < num_groups; ++group, codes += kChannelTile * kTapGroup) {
+    for (size_t tap = 0; tap < kTapGroup; ++tap, out += kChannelTile) {
+      for (size_t c = 0; c < kChannelTile; ++c) out[c] = codes[c * kTapGroup + tap];
+    }
   }
 }
 
@@ -20,7 +22,7 @@ void prepare_rows(const int8_t* rows, size_t num_rows, std::byte* prepared) {
 
 void accumulate(const std::byte* codes, size_t num_groups, const std::byte* rows, const uint32_t* first_rows,
                 size_t num_outputs, int32_t* sums) {
-  const auto* code = reinterpret_cast<const int16_t*>(codes);
+  const auto* code = reinterpret_cast<const int8_t*>(codes);
   for (size_t m = 0; m < num_outputs; ++m) {
     const auto* row = reinterpret_cast<const int8_t*>(rows) + first_rows[m] * kChannelTile;
     int32_t sum[kChannelTile] = {};

@@ -49,7 +49,27 @@ void expand(const uint8_t* block, const int8_t* codebook, int16_t* codes, size_t
   }
 }
 
+template <int kBits>
+void expand_quads(const uint8_t* block, const int8_t* codebook, int8_t* codes) {
+  uint8_t index[kGroups * kRows * 4];
+  unpack_fields<kBits>(block, index);
+  for (size_t i = 0; i < sizeof(index); ++i) {
+    if constexpr (kBits >= 7) {
+      codes[i] = int8_t(uint8_t(index[i] - (1 << (kBits - 1))));
+    } else {
+      codes[i] = codebook[index[i]];
+    }
+  }
+}
+
 }  // namespace
+
+void expand_quads_e(const uint8_t* block, int bits, const int8_t* codebook, int8_t* codes) {
+  using Expand = void (*)(const uint8_t*, const int8_t*, int8_t*);
+  static constexpr Expand kExpand[] = {expand_quads<1>, expand_quads<2>, expand_quads<3>, expand_quads<4>,
+                                       expand_quads<5>, expand_quads<6>, expand_quads<7>, expand_quads<8>};
+  kExpand[bits - 1](block, codebook, codes);
+}
 
 void expand_block_e(const uint8_t* block, int bits, const int8_t* codebook, int16_t* codes, size_t stride) {
   using Expand = void (*)(const uint8_t*, const int8_t*, int16_t*, size_t);

@@ -11,10 +11,11 @@ namespace {
 
 constexpr size_t kOutputs = 2;
 
-void prepare_codes(const int16_t* codes, size_t stride, size_t num_groups, std::byte* prepared) {
+void prepare_codes(const int8_t* codes, size_t num_groups, std::byte* prepared) {
   auto* out = reinterpret_cast<int8_t*>(prepared);  // (taps, 16)
-  for (size_t tap = 0; tap < num_groups * kTapGroup; ++tap) {
-    for (size_t c = 0; c < kChannelTile; ++c) out[tap * kChannelTile + c] = int8_t(codes[c * stride + tap]);
+  for (size_t group = 0; group < num_groups; ++group, codes += 64) {
+    const int8x16x4_t taps = vld4q_s8(codes);
+    for (size_t tap = 0; tap < kTapGroup; ++tap, out += kChannelTile) vst1q_s8(out, taps.val[tap]);
   }
 }
 

@@ -1,5 +1,7 @@
 #include <arm_neon.h>
 
+#include <cstring>
+
 #include "kernels/depthwise_kernels.h"
 
 // Only what follows may use dot products: an inline function of the library compiled with them could be the
@@ -18,14 +20,8 @@ namespace {
 
 constexpr size_t kOutputs = 4;
 
-void prepare_codes(const int16_t* codes, size_t stride, size_t num_groups, std::byte* prepared) {
-  auto* out = reinterpret_cast<int8_t*>(prepared);  // (groups, 16, 4)
-  for (size_t tap = 0; tap < num_groups * kTapGroup; ++tap) {
-    for (size_t c = 0; c < kChannelTile; ++c) {
-      out[(tap / kTapGroup * kChannelTile + c) * kTapGroup + tap % kTapGroup] =
-          int8_t(codes[c * stride + tap]);
-    }
-  }
+void prepare_codes(const int8_t* codes, size_t num_groups, std::byte* prepared) {
+  std::memcpy(prepared, codes, num_groups * kChannelTile * kTapGroup);
 }
 
 void prepare_rows(const int8_t* rows, size_t num_rows, std::byte* prepared) {

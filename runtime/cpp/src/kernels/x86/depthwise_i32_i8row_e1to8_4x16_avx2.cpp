@@ -12,12 +12,13 @@ namespace {
 constexpr size_t kPairValues = 2 * kChannelTile;  // (16 channels, 2 taps)
 constexpr size_t kOutputs = 4;
 
-void prepare_codes(const int16_t* codes, size_t stride, size_t num_groups, std::byte* prepared) {
-  auto* out = reinterpret_cast<int16_t*>(prepared);  // (taps / 2, 16, 2)
-  for (size_t tap = 0; tap < num_groups * kTapGroup; tap += 2, out += kPairValues) {
+void prepare_codes(const int8_t* codes, size_t num_groups, std::byte* prepared) {
+  auto* out = reinterpret_cast<int16_t*>(prepared);  // (pairs of taps, 16, 2)
+  for (size_t pair = 0; pair < 2 * num_groups; ++pair, out += kPairValues) {
+    const int8_t* from = codes + pair / 2 * kChannelTile * kTapGroup + pair % 2 * 2;
     for (size_t c = 0; c < kChannelTile; ++c) {
-      out[2 * c] = codes[c * stride + tap];
-      out[2 * c + 1] = codes[c * stride + tap + 1];
+      out[2 * c] = from[c * kTapGroup];
+      out[2 * c + 1] = from[c * kTapGroup + 1];
     }
   }
 }

@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "kernels/depthwise_kernels.h"
 #include "kernels/x86/avx512.h"
 
@@ -12,18 +10,15 @@ namespace {
 
 constexpr size_t kOutputs = 8;
 
-void prepare_codes(const int16_t* codes, size_t stride, size_t num_groups, std::byte* prepared) {
-  auto* start = reinterpret_cast<int32_t*>(prepared);                // (16,)
-  auto* out = reinterpret_cast<int8_t*>(prepared + kCodeHeadBytes);  // (groups, 16, 4)
-  for (size_t c = 0; c < kChannelTile; ++c) {
-    int32_t code_sum = 0;
-    for (size_t tap = 0; tap < num_groups * kTapGroup; ++tap) {
-      const int16_t code = codes[c * stride + tap];
-      out[(tap / kTapGroup * kChannelTile + c) * kTapGroup + tap % kTapGroup] = int8_t(code);
-      code_sum += code;
-    }
-    start[c] = -128 * code_sum;
+WHIT_AVX512 void prepare_codes(const int8_t* codes, size_t num_groups, std::byte* prepared) {
+  const __m512i offset = _mm512_set1_epi8(char(0x80));
+  __m512i excess = _mm512_setzero_si512();  // (16,)
+  for (size_t group = 0; group < num_groups; ++group) {
+    const __m512i quad = _mm512_loadu_si512(codes + group * 64);
+    excess = _mm512_dpbusd_epi32(excess, offset, quad);
+    _mm512_store_si512(prepared + kCodeHeadBytes + group * 64, quad);
   }
+  _mm512_store_si512(prepared, _mm512_sub_epi32(_mm512_setzero_si512(), excess));
 }
 
 WHIT_AVX512 void prepare_rows(const int8_t* rows, size_t num_rows, std::byte* prepared) {

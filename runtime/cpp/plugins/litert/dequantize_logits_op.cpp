@@ -1,0 +1,36 @@
+#include "op.h"
+#include "whit/conv_geometry.h"
+#include "whit/feature_quantization.h"
+
+namespace whit::litert {
+namespace {
+
+class DequantizeLogits final : public Op {
+ public:
+  explicit DequantizeLogits(OpNode node) : node_(std::move(node)) {}
+
+  void prepare(TfLiteContext* context) override {
+    node_.expect_counts(2, 1, 1);
+    shape_ = node_.input_shape(context, 0, "x", kInt16, {-1, -1});
+    node_.input_shape(context, 1, "length", kInt32, {1});
+    node_.resize_output(context, 0, "y", shape_);
+  }
+
+  void run(TfLiteContext* context) const override {
+    const Tensor x = node_.input(context, 0, "x", kInt16, shape_);
+    const Tensor length = node_.input(context, 1, "length", kInt32, {1});
+    const size_t rows = clamped_length(*static_cast<const int32_t*>(length.data), size_t(shape_[0]));
+    dequantize_logits(static_cast<const int16_t*>(x.data), node_.float_option(0), rows * size_t(shape_[1]),
+                      x.count(), node_.output(context, 0, "y", shape_));
+  }
+
+ private:
+  OpNode node_;
+  std::vector<int64_t> shape_;
+};
+
+}  // namespace
+
+constinit const OpType kDequantizeLogits = {"whit.DequantizeLogits", make_op<DequantizeLogits>};
+
+}  // namespace whit::litert

@@ -1,0 +1,33 @@
+#include "custom_op.h"
+#include "ops.h"
+#include "whit/conv_geometry.h"
+#include "whit/feature_quantization.h"
+
+namespace whit::ort {
+namespace {
+
+class DequantizeLogits {
+ public:
+  static constexpr const char* kName = "DequantizeLogits";
+  static constexpr Port kInputs[] = {{kInt16}, {kInt32}};
+  static constexpr Port kOutputs[] = {{kFloat}};
+
+  explicit DequantizeLogits(const Node& node) : scale_(node.float_attribute("scale")) {}
+
+  void compute(const Call& call) const {
+    const Tensor x = call.input(0, "x", kInt16, {-1, -1});
+    const Tensor length = call.input(1, "length", kInt32, {1});
+    const size_t rows = clamped_length(*static_cast<const int32_t*>(length.data), size_t(x.shape[0]));
+    dequantize_logits(static_cast<const int16_t*>(x.data), scale_, rows * size_t(x.shape[1]), x.count(),
+                      call.output(0, "y", x.shape));
+  }
+
+ private:
+  float scale_;
+};
+
+}  // namespace
+
+constinit const OrtCustomOp kDequantizeLogits = make_custom_op<DequantizeLogits>();
+
+}  // namespace whit::ort
