@@ -30,7 +30,7 @@ def test_preset_sizes() -> None:
     # 45,323,037 is the size of MLPerf inference's RNN-T (mlcommons/inference).
     assert counts == {
         "rnnt-digits": 1_174_923,
-        "rnnt-7m": 6_980_125,
+        "rnnt-6m": 6_322_205,
         "rnnt-45m": 45_323_037,
         "conformer-10m": 10_400_893,
         "conformer-14m": 14_002_653,

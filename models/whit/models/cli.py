@@ -58,7 +58,7 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="Model shape: rnnt-digits, rnnt-7m, rnnt-45m, conformer-10m, conformer-14m, "
+            help="Model shape: rnnt-digits, rnnt-6m, rnnt-45m, conformer-10m, conformer-14m, "
             "quartznet-5x5, -10x5 or -15x5, jasper-10x5dr, conformer-ctc-s, -m or -l; quartznet-, jasper- or "
             "conformer-ctc-digits or -small."
         ),
