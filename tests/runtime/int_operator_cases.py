@@ -1,5 +1,6 @@
 """Integer operators on a few rows, of which an utterance has some, and what the oracle says."""
 
+import int_conv_cases
 import numpy as np
 from one_operator import Arrays, Attributes, Case
 
@@ -104,6 +105,7 @@ def cases(length: int) -> dict[str, Case]:
             {},
             ("table",),
         ),
+        **int_conv_cases.cases(length),
     }
 
 
@@ -146,5 +148,6 @@ REFUSALS: list[tuple[str, Arrays, Attributes, str]] = [
     ("IntUnfold2d", {}, {"channels": 4}, "a width that is a multiple of channels, received 15 and 4"),
     ("IntUnfold2d", {}, {"zero": 200}, "expected zero in [-128, 127], received 200"),
     ("DistanceRows", {"table": int8s(12, 6)}, {}, "expected a table of 2 T - 1 rows"),
+    *int_conv_cases.REFUSALS,
 ]
 """What is wrong with an operator's inputs and attributes, and what a host says."""

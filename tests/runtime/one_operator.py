@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +17,7 @@ from whit.exporter.writers.tflite_file import CUSTOM, TfliteFile
 from whit.exporter.writers.tflite_schema import Operator, OperatorCode, Subgraph, Tensor
 from whit.runtime import litert_library, onnxruntime_library
 
-Arrays = dict[str, np.ndarray]
+Arrays = dict[str, Any]  # of numpy; an input that is None is absent
 Attributes = Mapping[str, int | float]
 
 _ELEMENT_TYPES = {
@@ -41,7 +42,12 @@ class Case:
     @property
     def fed(self) -> Arrays:
         """The inputs that are no constants."""
-        return {name: array for name, array in self.inputs.items() if name not in self.constants}
+        return {name: array for name, array in self.present.items() if name not in self.constants}
+
+    @property
+    def present(self) -> Arrays:
+        """The inputs that are not absent."""
+        return {name: array for name, array in self.inputs.items() if array is not None}
 
     def outputs(self) -> list[np.ndarray]:
         """Returns what the core computes."""
@@ -54,14 +60,15 @@ def run_onnxruntime(case: Case, folder: Path, outputs: Sequence[np.ndarray]) -> 
     model.opset_import.add(domain="", version=21)
     model.opset_import.add(domain="whit", version=1)
     model.graph.name = "graph"
-    node = model.graph.node.add(op_type=case.op, domain="whit", name="node", input=list(case.inputs))
+    places = [name if name in case.present else "" for name in case.inputs]
+    node = model.graph.node.add(op_type=case.op, domain="whit", name="node", input=places)
     node.output.extend(f"y{i}" for i in range(len(outputs)))
     for key, value in case.attributes.items():
         if isinstance(value, float):
             node.attribute.add(name=key, type=onnx.AttributeProto.FLOAT, f=value)
         else:
             node.attribute.add(name=key, type=onnx.AttributeProto.INT, i=value)
-    for name, array in case.inputs.items():
+    for name, array in case.present.items():
         if name in case.constants:
             model.graph.initializer.append(numpy_helper.from_array(array, name))
             continue
@@ -85,6 +92,9 @@ def write_tflite(case: Case, path: Path, outputs: Sequence[np.ndarray]) -> Path:
     file = TfliteFile()
     graph, places = Subgraph("run"), []
     for name, array in case.inputs.items():
+        if array is None:
+            places.append(-1)
+            continue
         buffer = file.in_section(array.tobytes()) if name in case.constants else 0
         places.append(len(graph.tensors))
         if not buffer:
