@@ -91,6 +91,8 @@ def quantize(
         quantize_checkpoint(checkpoint, out, scheme=scheme, bits=bits, init=init)
         Console().print(f"checkpoint: {out}")
         return
+    if scheme != "linear":
+        raise CheckpointError(f"[quantize] expected scheme linear with {found}, received {scheme!r}")
     from whit.models.integer.inputs import NOISE, SPEECH, ZERO_SHOT, InputConfig
     from whit.models.integer.job import IntegerJob, run_job
     from whit.models.integer.observers import ObserverConfig

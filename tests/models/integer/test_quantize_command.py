@@ -10,13 +10,15 @@ from safetensors.torch import load_file
 from tiny_ctc import SHAPES, TOKENS, tiny_config, tiny_model
 from typer.testing import CliRunner
 
-from whit.models.checkpoint import save_checkpoint
+from whit.models.checkpoint import CheckpointConfig, read_config, save_checkpoint
 from whit.models.cli import quantize
 from whit.models.errors import CheckpointError
 from whit.models.integer.fold_batch_norm import fold_batch_norms
 from whit.models.integer.layers import layers_of
 from whit.models.integer.taps import scale_kinds, taps_of
 from whit.models.quantizers import QuantizationError
+from whit.models.rnnt import Rnnt
+from whit.models.rnnt_config import RnntConfig
 from whit.runtime.manifest import Recording, write_manifest
 
 FEW = ["--batches", "2", "--batch-size", "2"]
@@ -122,6 +124,22 @@ def test_an_integer_checkpoint_is_not_quantized_again(run: CliRunner) -> None:
     result = run.invoke(app(), ["once", "-o", "twice", "--noise", *FEW])
     assert isinstance(result.exception, CheckpointError)
     assert "float weights" in str(result.exception)
+
+
+def test_another_scheme_is_refused(run: CliRunner) -> None:
+    result = run.invoke(app(), [str(float_checkpoint("dense")), "-o", "out", "--noise", "--scheme", "gq"])
+    assert isinstance(result.exception, CheckpointError)
+
+
+def test_a_transducer_has_its_weights_quantized_only(run: CliRunner) -> None:
+    shape = RnntConfig(num_mels=5, encoder_hidden=8, embedding=5, predictor_hidden=6, joint_hidden=7)
+    config = CheckpointConfig(name="tiny", model=shape, tokens=("a", "b"))
+    save_checkpoint(Path("rnnt"), Rnnt(shape, 2), config)
+    assert run.invoke(app(), ["rnnt", "-o", "out", "--bits", "5"]).exit_code == 0
+    assert {entry["bits"] for entry in read_config(Path("out"))[1].values()} == {5}
+    result = run.invoke(app(), ["rnnt", "-o", "other", "--zero-shot"])
+    assert isinstance(result.exception, CheckpointError)
+    assert not Path("other").exists()
 
 
 def test_a_picture_needs_synthetic_inputs(run: CliRunner) -> None:
