@@ -24,6 +24,11 @@
 #include "whit/tanh.h"
 #include "whit/unfold.h"
 
+/// In checksum_int_sequence.cpp.
+uint64_t checksum_int_sequence();
+/// In checksum_int_conv.cpp.
+uint64_t checksum_int_conv();
+
 namespace {
 
 constexpr size_t kHidden = 37;
@@ -54,6 +59,7 @@ struct Matrix {
     const size_t tiles = whit::padded(rows) / whit::kTileRows;
     codebook.resize(tiles * width);
     for (uint8_t& byte : data) byte = uint8_t(random_bits());
+    for (uint8_t& byte : data) byte = bits == 8 && byte == 0 ? 1 : byte;  // index 0 is unused
     for (float& value : scale) value = 0.01f + 0.005f * random_float();
     for (size_t i = 0; i < codebook.size(); ++i) {
       const size_t entry = i % width;
@@ -243,4 +249,6 @@ int main() {
   }
   std::printf("functions %016llx\n", static_cast<unsigned long long>(run_functions().value));
   std::printf("sequence %016llx\n", static_cast<unsigned long long>(run_sequence().value));
+  std::printf("integers %016llx\n", static_cast<unsigned long long>(checksum_int_sequence()));
+  std::printf("convolutions %016llx\n", static_cast<unsigned long long>(checksum_int_conv()));
 }

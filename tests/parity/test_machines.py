@@ -24,6 +24,14 @@ SOURCES = [
     "depthwise_conv",
     "relative_attention",
     "unfold",
+    "requantize",
+    "conv_geometry",
+    "int_conv",
+    "int_depthwise_conv",
+    "int_table",
+    "int_layer_norm",
+    "int_relative_attention",
+    "int_unfold",
 ]
 FLAGS = ["-std=c++20", "-O1", "-ffp-contract=off", "-fno-math-errno", "-Iinclude", "-Isrc"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -40,7 +48,7 @@ class Checksums:
 
 def build(binary: Path, compiler: str, machine: str, *flags: str) -> Path:
     """Builds checksum.cpp with the kernels of one machine."""
-    sources = [HERE / "checksum.cpp", *(CORE / "src" / f"{name}.cpp" for name in SOURCES)]
+    sources = [*sorted(HERE.glob("checksum*.cpp")), *(CORE / "src" / f"{name}.cpp" for name in SOURCES)]
     sources += sorted((CORE / "src" / "kernels").glob("*.cpp"))
     sources += sorted((CORE / "src" / "kernels" / machine).glob("*.cpp"))
     subprocess.run([compiler, *FLAGS, *flags, *map(str, sources), "-o", str(binary)], cwd=CORE, check=True)
@@ -55,7 +63,7 @@ def run(binary: Path, *emulator: str, isa: str | None = None) -> Checksums:
     assert result.returncode == 0, result.stderr
     notes = [line.split() for line in result.stdout.splitlines() if line.startswith("#")]
     lines = [line for line in result.stdout.splitlines() if not line.startswith("#")]
-    assert len(lines) == 13
+    assert len(lines) == 15
     assert notes[0][1] == "isa"
     return Checksums(lines, notes[0][2], {note[1].rsplit("_", 1)[1] for note in notes[1:]})
 

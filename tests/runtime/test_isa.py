@@ -31,7 +31,8 @@ def test_every_instruction_set_passes_the_exactness_tests(isa: str) -> None:
         f"{HERE / 'test_matmul.py'}::{name}"
         for name in ("test_quantize_rows", "test_smallest_scale_is_zero_or_normal", "test_odd_row_ends")
     ]
-    result = run(isa, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, str(HERE / "test_lstm.py"))
+    tests += [str(HERE / name) for name in ("test_lstm.py", "test_int_sequence.py")]
+    result = run(isa, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
     assert result.returncode == 0, result.stdout
 
 

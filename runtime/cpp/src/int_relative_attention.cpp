@@ -11,6 +11,7 @@ namespace whit {
 namespace {
 
 constexpr auto whole_blocks = IntSequenceFunctions::whole_blocks;
+constexpr size_t kQueries = IntSequenceFunctions::kQueries;
 constexpr int64_t kMaxHeadWidth = 65536;  // 128 * 128 * 65536 is 2^30
 constexpr int64_t kMaxFrames = 1 << 20;
 constexpr size_t kAlignment = 64;
@@ -22,15 +23,20 @@ constexpr size_t kLeastFramesToShare = 32;  // fewer take less time than waking 
 class ScratchLayout {
  public:
   explicit ScratchLayout(const IntAttentionShape& shape) {
-    const size_t width = whole_blocks(shape.head_width()), keys = whole_blocks(shape.num_frames);
-    k = take(IntSequenceFunctions::packed_bytes(shape.num_frames, shape.head_width()));
-    v = take(IntSequenceFunctions::packed_bytes(shape.num_frames, shape.head_width()));
-    positions = take(IntSequenceFunctions::packed_bytes(shape.num_positions(), shape.head_width()));
-    query = take(width);
-    score = take(keys * sizeof(int32_t));
-    position_score = take(keys * sizeof(int32_t));
-    weight = take((keys + 1) * sizeof(int16_t));
-    sums = take(width * sizeof(int32_t));
+    const size_t width = shape.head_width();
+    k = take(IntSequenceFunctions::packed_bytes(shape.num_frames, width));
+    v = take(IntSequenceFunctions::packed_bytes(shape.num_frames, width));
+    positions = take(IntSequenceFunctions::packed_bytes(shape.num_positions(), width));
+    queries = take(IntSequenceFunctions::packed_query_bytes(width));
+    score = take(kQueries * score_stride(shape) * sizeof(int32_t));
+    position_score = take(kQueries * score_stride(shape) * sizeof(int32_t));
+    weight = take(kQueries * score_stride(shape) * sizeof(int16_t));
+    sums = take(kQueries * whole_blocks(width) * sizeof(int32_t));
+  }
+
+  // Of a query's scores: room for the distances of all queries, and for a zero behind the weights.
+  static size_t score_stride(const IntAttentionShape& shape) {
+    return whole_blocks(shape.num_frames + kQueries);
   }
 
   size_t num_bytes() const { return next_; }
@@ -38,11 +44,11 @@ class ScratchLayout {
   size_t k;               // (num_frames, head_width), packed
   size_t v;               // the same
   size_t positions;       // (num_positions, head_width), packed
-  size_t query;           // int8 (head_width, in whole blocks)
-  size_t score;           // int32 (num_frames, in whole blocks)
+  size_t queries;         // (kQueries, head_width), packed
+  size_t score;           // int32 (kQueries, score_stride)
   size_t position_score;  // the same
-  size_t weight;          // int16 (the same, and one more)
-  size_t sums;            // int32 (head_width, in whole blocks)
+  size_t weight;          // int16 (kQueries, score_stride)
+  size_t sums;            // int32 (kQueries, head_width in whole blocks)
 
  private:
   size_t take(size_t num_bytes) {
@@ -59,12 +65,16 @@ class Head {
  public:
   Head(const IntAttentionShape& shape, const IntAttentionConstants& constants, size_t num_rows,
        std::byte* scratch)
-      : constants_(constants), stride_(shape.width), width_(shape.head_width()), num_rows_(num_rows) {
+      : constants_(constants),
+        stride_(shape.width),
+        width_(shape.head_width()),
+        num_rows_(num_rows),
+        score_stride_(ScratchLayout::score_stride(shape)) {
     const ScratchLayout layout(shape);
     k_ = reinterpret_cast<int8_t*>(scratch + layout.k);
     v_ = reinterpret_cast<int8_t*>(scratch + layout.v);
     positions_ = reinterpret_cast<int8_t*>(scratch + layout.positions);
-    query_ = reinterpret_cast<int8_t*>(scratch + layout.query);
+    queries_ = reinterpret_cast<int8_t*>(scratch + layout.queries);
     score_ = reinterpret_cast<int32_t*>(scratch + layout.score);
     position_score_ = reinterpret_cast<int32_t*>(scratch + layout.position_score);
     weight_ = reinterpret_cast<int16_t*>(scratch + layout.weight);
@@ -75,38 +85,48 @@ class Head {
     functions_.pack_rows(in.k + channel, stride_, num_rows_, width_, k_);
     functions_.pack_rows(in.positions + channel, stride_, num_positions(), width_, positions_);
     functions_.pack_values(in.v + channel, stride_, num_rows_, width_, v_);
-    std::memset(query_, 0, whole_blocks(width_));
-    for (size_t i = 0; i < num_rows_; ++i) {
+    std::memset(weight_, 0, kQueries * score_stride_ * sizeof(int16_t));
+    for (size_t i = 0; i < num_rows_; i += kQueries) {
       const size_t at = i * stride_ + channel;
-      dot(in.qu + at, k_, num_rows_, 0, score_);
-      requantize_all(score_, constants_.content_multiplier, constants_.content_shift, num_rows_, score_);
-      dot(in.qw + at, positions_, num_positions(), num_rows_ - 1 - i, position_score_);
-      requantize_all(position_score_, constants_.position_multiplier, constants_.position_shift, num_rows_,
-                     position_score_);
-      weigh(y + at);
+      attend(in.qu + at, in.qw + at, i, std::min(kQueries, num_rows_ - i), y + at);
     }
   }
 
  private:
   size_t num_positions() const { return 2 * num_rows_ - 1; }
 
-  void dot(const int8_t* query, const int8_t* packed, size_t num_packed, size_t first, int32_t* sums) const {
-    std::memcpy(query_, query, width_);
-    functions_.dot_rows(query_, packed, num_packed, width_, first, num_rows_, sums);
+  // `count` queries, the first being the i-th of the utterance.
+  void attend(const int8_t* qu, const int8_t* qw, size_t i, size_t count, int8_t* y) const {
+    functions_.pack_queries(qu, stride_, count, width_, queries_);
+    functions_.dot_rows(queries_, k_, num_rows_, width_, 0, num_rows_, score_, score_stride_);
+    functions_.pack_queries(qw, stride_, count, width_, queries_);
+    // Distances begin one row earlier for each later query: all begin where the last one's do.
+    functions_.dot_rows(queries_, positions_, num_positions(), width_, num_rows_ - i - count,
+                        num_rows_ + count - 1, position_score_, score_stride_);
+    for (size_t q = 0; q < count; ++q) {
+      make_weights(score_ + q * score_stride_, position_score_ + q * score_stride_ + count - 1 - q,
+                   weight_ + q * score_stride_);
+    }
+    functions_.weigh_values(weight_, score_stride_, v_, num_rows_, width_, sums_);
+    for (size_t q = 0; q < count; ++q) write_result(sums_ + q * whole_blocks(width_), y + q * stride_);
   }
 
-  void weigh(int8_t* y) const {
-    const int32_t greatest = functions_.add_scores(score_, position_score_, num_rows_);
-    const uint64_t sum = functions_.exponentials(score_, num_rows_, greatest);
+  void make_weights(int32_t* score, int32_t* position_score, int16_t* weight) const {
+    const IntAttentionConstants& c = constants_;
+    requantize_all(score, c.content_multiplier, c.content_shift, num_rows_, score);
+    requantize_all(position_score, c.position_multiplier, c.position_shift, num_rows_, position_score);
+    const int32_t greatest = functions_.add_scores(score, position_score, num_rows_);
+    const uint64_t sum = functions_.exponentials(score, num_rows_, greatest);
     const int32_t inverse =
-        int32_t((uint64_t{1} << 46) / sum);  // below 2^25: the sum has the greatest, 2924391
-    requantize_all(score_, inverse, kWeightShift, num_rows_, score_);
-    functions_.narrow_weights(score_, num_rows_, weight_);
-    weight_[num_rows_] = 0;
-    functions_.weigh_values(weight_, v_, num_rows_, width_, sums_);
+        int32_t((uint64_t{1} << 46) / sum);  // below 2^25: the greatest of the sum is 2924391
+    requantize_all(score, inverse, kWeightShift, num_rows_, score);
+    functions_.narrow_weights(score, num_rows_, weight);
+  }
+
+  void write_result(int32_t* sums, int8_t* y) const {
     const IntOutput& result = constants_.result;
-    requantize_all(sums_, result.multiplier, result.shift, width_, sums_);
-    functions_.clamp(sums_, width_, result.low, result.high, y);
+    requantize_all(sums, result.multiplier, result.shift, width_, sums);
+    functions_.clamp(sums, width_, result.low, result.high, y);
   }
 
   const IntSequenceFunctions& functions_ = int_sequence_functions();
@@ -114,10 +134,11 @@ class Head {
   size_t stride_;
   size_t width_;
   size_t num_rows_;
+  size_t score_stride_;
   int8_t* k_;
   int8_t* v_;
   int8_t* positions_;
-  int8_t* query_;
+  int8_t* queries_;
   int32_t* score_;
   int32_t* position_score_;
   int16_t* weight_;

@@ -63,29 +63,37 @@ struct IntSequenceFunctions {
   /// y = min(x, 32767), for x not negative.
   void (*narrow_weights)(const int32_t* x, size_t count, int16_t* y);
 
-  /// Puts rows of a head in the order of `dot_rows`, as many more of anything behind them as it reads.
+  /// Puts queries of a head in the order of `dot_rows`, zeros behind them.
+  /// @param[in]  rows    (num_rows, row_stride), `width` values of each; at most kQueries
+  /// @param[out] packed  (packed_query_bytes(width),), 64-byte aligned
+  void (*pack_queries)(const int8_t* rows, size_t row_stride, size_t num_rows, size_t width, int8_t* packed);
+
+  /// Puts rows of a head in the order of `dot_rows`.
   /// @param[in]  rows    (num_rows, row_stride), `width` values of each
   /// @param[out] packed  (packed_bytes(num_rows, width),), 64-byte aligned
   void (*pack_rows)(const int8_t* rows, size_t row_stride, size_t num_rows, size_t width, int8_t* packed);
 
-  /// sums[j] = sum of query[c] * rows[first + j][c].
-  /// @param[in]  query   (width,), padded with zeros to a multiple of 4
-  /// @param[in]  packed  by `pack_rows`, of num_packed rows
-  /// @param[in]  count   first + count <= num_packed
-  /// @param[out] sums    (count, in whole blocks of kRowBlock)
-  void (*dot_rows)(const int8_t* query, const int8_t* packed, size_t num_packed, size_t width, size_t first,
-                   size_t count, int32_t* sums);
+  /// sums[i][j] = sum over c of queries[i][c] * rows[first + j][c], for kQueries queries.
+  /// @param[in]  queries  by `pack_queries`
+  /// @param[in]  packed   by `pack_rows`, of num_packed rows
+  /// @param[in]  count    first + count <= num_packed
+  /// @param[out] sums     (kQueries, stride), of which `count` in whole blocks are written
+  void (*dot_rows)(const int8_t* queries, const int8_t* packed, size_t num_packed, size_t width, size_t first,
+                   size_t count, int32_t* sums, size_t stride);
 
   /// Puts values of a head in the order of `weigh_values`.
   /// @param[in]  rows    (num_rows, row_stride), `width` values of each
   /// @param[out] packed  (packed_bytes(num_rows, width),), 64-byte aligned
   void (*pack_values)(const int8_t* rows, size_t row_stride, size_t num_rows, size_t width, int8_t* packed);
 
-  /// sums[c] = sum of weight[j] * values[j][c].
-  /// @param[in]  weight  (num_rows,), and one zero behind; not negative
-  /// @param[out] sums    (width, in whole blocks of kRowBlock)
-  void (*weigh_values)(const int16_t* weight, const int8_t* packed, size_t num_rows, size_t width,
-                       int32_t* sums);
+  /// sums[i][c] = sum over j of weight[i][j] * values[j][c], for kQueries rows of weights.
+  /// @param[in]  weight  (kQueries, stride); not negative, a zero behind num_rows of them
+  /// @param[out] sums    (kQueries, whole_blocks(width))
+  void (*weigh_values)(const int16_t* weight, size_t stride, const int8_t* packed, size_t num_rows,
+                       size_t width, int32_t* sums);
+
+  /// Queries that share each key and value that is read.
+  static constexpr size_t kQueries = 4;
 
   /// Rows and channels that packed arrays and sums are padded to.
   static constexpr size_t kRowBlock = 16;
@@ -94,8 +102,10 @@ struct IntSequenceFunctions {
     return (count + kRowBlock - 1) / kRowBlock * kRowBlock;
   }
 
-  /// Bytes for packed rows or values of every instruction set: 16 bits each, and room to read a block too
-  /// far.
+  /// Bytes for packed queries of every instruction set: 16 bits for each value.
+  static constexpr size_t packed_query_bytes(size_t width) { return 2 * kQueries * whole_blocks(width); }
+
+  /// The same for rows or values, and room to read a block too far.
   static constexpr size_t packed_bytes(size_t num_rows, size_t width) {
     return 2 * (whole_blocks(num_rows) + kRowBlock) * whole_blocks(width);
   }

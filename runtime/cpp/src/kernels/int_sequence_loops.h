@@ -84,6 +84,18 @@ WHIT_TARGET void narrow_weights_loop(const int32_t* x, size_t count, int16_t* y)
   for (size_t i = 0; i < count; ++i) y[i] = int16_t(std::min(x[i], INT16_MAX));
 }
 
+// Queries side by side, (kQueries, padded channels).
+template <typename Element>
+WHIT_TARGET void pack_queries_as(const int8_t* rows, size_t row_stride, size_t num_rows, size_t width,
+                                 int8_t* packed) {
+  const size_t padded_width = IntSequenceFunctions::whole_blocks(width);
+  Element* out = reinterpret_cast<Element*>(packed);
+  std::memset(out, 0, IntSequenceFunctions::kQueries * padded_width * sizeof(Element));
+  for (size_t i = 0; i < num_rows; ++i, out += padded_width, rows += row_stride) {
+    for (size_t c = 0; c < width; ++c) out[c] = rows[c];
+  }
+}
+
 // Rows in groups of kGroup channels, (width / kGroup, padded rows, kGroup): the channels of one row that one
 // instruction adds lie side by side. What pads channels is 0, so that it adds nothing to any sum.
 template <typename Element, int kGroup>
@@ -137,6 +149,7 @@ constexpr IntSequenceFunctions make_int_sequence_functions(Isa isa) {
   functions.add_scores = add_scores_loop;
   functions.exponentials = exponentials_loop;
   functions.narrow_weights = narrow_weights_loop;
+  functions.pack_queries = pack_queries_as<int8_t>;
   return functions;
 }
 

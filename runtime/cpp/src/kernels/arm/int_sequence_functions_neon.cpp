@@ -13,30 +13,37 @@ namespace {
 constexpr size_t kRowGroup = 2;
 constexpr size_t kRows = 4;  // of one vector
 constexpr size_t kBlock = IntSequenceFunctions::kRowBlock;
-constexpr int kVectors = kBlock / kRows;
+constexpr size_t kVectors = kBlock / kRows;
+constexpr size_t kQueries = IntSequenceFunctions::kQueries;
 
 void pack_rows_neon(const int8_t* rows, size_t row_stride, size_t num_rows, size_t width, int8_t* packed) {
   pack_rows_in_groups<int8_t, kRowGroup>(rows, row_stride, num_rows, width, 0, packed);
 }
 
-void dot_rows_neon(const int8_t* query, const int8_t* packed, size_t num_packed, size_t width, size_t first,
-                   size_t count, int32_t* sums) {
+void dot_rows_neon(const int8_t* queries, const int8_t* packed, size_t num_packed, size_t width, size_t first,
+                   size_t count, int32_t* sums, size_t stride) {
+  const size_t query_stride = IntSequenceFunctions::whole_blocks(width);
   const size_t num_groups = (width + kRowGroup - 1) / kRowGroup;
-  const size_t stride = (IntSequenceFunctions::whole_blocks(num_packed) + kBlock) * kRowGroup;
+  const size_t group_stride = (IntSequenceFunctions::whole_blocks(num_packed) + kBlock) * kRowGroup;
   for (size_t j = 0; j < count; j += kBlock) {
     const int8_t* rows = packed + (first + j) * kRowGroup;
-    int32x4_t acc[kVectors] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
-    for (size_t g = 0; g < num_groups; ++g, rows += stride) {
-      int16_t pair;
-      std::memcpy(&pair, query + kRowGroup * g, sizeof(pair));
-      const int8x8_t q = vreinterpret_s8_s16(vdup_n_s16(pair));
+    int32x4_t acc[kQueries][kVectors] = {};
+    for (size_t g = 0; g < num_groups; ++g, rows += group_stride) {
+      int8x8_t part[kVectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        const int8x8_t part = vld1_s8(rows + size_t(v) * kRows * kRowGroup);
-        acc[v] = vpadalq_s16(acc[v], vmull_s8(part, q));
+      for (size_t v = 0; v < kVectors; ++v) part[v] = vld1_s8(rows + v * kRows * kRowGroup);
+#pragma GCC unroll 4
+      for (size_t i = 0; i < kQueries; ++i) {
+        int16_t pair;
+        std::memcpy(&pair, queries + i * query_stride + kRowGroup * g, sizeof(pair));
+        const int8x8_t q = vreinterpret_s8_s16(vdup_n_s16(pair));
+#pragma GCC unroll 4
+        for (size_t v = 0; v < kVectors; ++v) acc[i][v] = vpadalq_s16(acc[i][v], vmull_s8(part[v], q));
       }
     }
-    for (int v = 0; v < kVectors; ++v) vst1q_s32(sums + j + size_t(v) * kRows, acc[v]);
+    for (size_t i = 0; i < kQueries; ++i) {
+      for (size_t v = 0; v < kVectors; ++v) vst1q_s32(sums + i * stride + j + v * kRows, acc[i][v]);
+    }
   }
 }
 
@@ -78,21 +85,26 @@ void pack_values_neon(const int8_t* rows, size_t row_stride, size_t num_rows, si
   pack_values_in_groups<1>(rows, row_stride, num_rows, width, packed);
 }
 
-void weigh_values_neon(const int16_t* weight, const int8_t* packed, size_t num_rows, size_t width,
-                       int32_t* sums) {
-  const size_t stride = IntSequenceFunctions::whole_blocks(width);
+void weigh_values_neon(const int16_t* weight, size_t stride, const int8_t* packed, size_t num_rows,
+                       size_t width, int32_t* sums) {
+  const size_t padded_width = IntSequenceFunctions::whole_blocks(width);
   for (size_t c = 0; c < width; c += kBlock) {
     const int16_t* values = reinterpret_cast<const int16_t*>(packed) + c;
-    int32x4_t acc[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
-    for (size_t j = 0; j < num_rows; ++j, values += stride) {
-      const int16x8_t w = vdupq_n_s16(weight[j]);
+    int32x4_t acc[kQueries][kVectors] = {};
+    for (size_t j = 0; j < num_rows; ++j, values += padded_width) {
       const int16x8_t low = vld1q_s16(values), high = vld1q_s16(values + 8);
-      acc[0] = vmlal_s16(acc[0], vget_low_s16(low), vget_low_s16(w));
-      acc[1] = vmlal_high_s16(acc[1], low, w);
-      acc[2] = vmlal_s16(acc[2], vget_low_s16(high), vget_low_s16(w));
-      acc[3] = vmlal_high_s16(acc[3], high, w);
+#pragma GCC unroll 4
+      for (size_t i = 0; i < kQueries; ++i) {
+        const int16x8_t w = vdupq_n_s16(weight[i * stride + j]);
+        acc[i][0] = vmlal_s16(acc[i][0], vget_low_s16(low), vget_low_s16(w));
+        acc[i][1] = vmlal_high_s16(acc[i][1], low, w);
+        acc[i][2] = vmlal_s16(acc[i][2], vget_low_s16(high), vget_low_s16(w));
+        acc[i][3] = vmlal_high_s16(acc[i][3], high, w);
+      }
     }
-    for (int v = 0; v < 4; ++v) vst1q_s32(sums + c + size_t(v) * 4, acc[v]);
+    for (size_t i = 0; i < kQueries; ++i) {
+      for (size_t v = 0; v < kVectors; ++v) vst1q_s32(sums + i * padded_width + c + v * kRows, acc[i][v]);
+    }
   }
 }
 

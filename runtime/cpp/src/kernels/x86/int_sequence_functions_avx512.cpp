@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kLanes = 16;
 constexpr size_t kRowGroup = 4;
 constexpr size_t kValueGroup = 2;
+constexpr size_t kQueries = IntSequenceFunctions::kQueries;
 
 WHIT_AVX512 void look_up_avx512(const int8_t* x, const int8_t* table, size_t count, int8_t* y) {
   const __m512i part[4] = {_mm512_loadu_si512(table), _mm512_loadu_si512(table + 64),
@@ -45,83 +46,107 @@ WHIT_AVX512_INLINE __m512i load_group(const Value* from) {
   return _mm512_set1_epi32(group);
 }
 
-// kVectors vectors of 16 rows.
-template <int kVectors>
-WHIT_AVX512_INLINE void dot_block(const int8_t* query, __m512i start, const int8_t* packed, size_t num_groups,
-                                  size_t stride, int32_t* sums) {
-  __m512i acc[kVectors];
+struct DotProducts {
+  static constexpr size_t kGroup = kRowGroup;
+  static WHIT_AVX512_INLINE __m512i add(__m512i sum, __m512i rows, __m512i query) {
+    return _mm512_dpbusd_epi32(sum, rows, query);
+  }
+};
+
+struct WeightedValues {
+  static constexpr size_t kGroup = kValueGroup;
+  static WHIT_AVX512_INLINE __m512i add(__m512i sum, __m512i values, __m512i weight) {
+    return _mm512_dpwssd_epi32(sum, values, weight);
+  }
+};
+
+// What one step of products reads; strides are in values.
+template <typename Value, typename Factor>
+struct Operands {
+  const Factor* factors;  // (kQueries, factor_stride)
+  size_t factor_stride;
+  const Value* values;  // (num_steps, value_stride)
+  size_t value_stride;
+  size_t num_steps;
+};
+
+// 16 kVectors sums for each of kQueries rows of factors: a group of factors meets kVectors vectors of groups.
+template <typename Products, size_t kVectors, typename Value, typename Factor>
+WHIT_AVX512_INLINE void add_products(const Operands<Value, Factor>& in, const __m512i* start, int32_t* sums,
+                                     size_t sum_stride) {
+  __m512i acc[kQueries][kVectors];
 #pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v) acc[v] = start;
-  for (size_t g = 0; g < num_groups; ++g, packed += stride) {
-    const __m512i q = load_group(query + kRowGroup * g);
+  for (size_t i = 0; i < kQueries; ++i) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      acc[v] = _mm512_dpbusd_epi32(acc[v], _mm512_loadu_si512(packed + size_t(v) * kLanes * kRowGroup), q);
+    for (size_t v = 0; v < kVectors; ++v) acc[i][v] = start[i];
+  }
+  const Value* values = in.values;
+  for (size_t step = 0; step < in.num_steps; ++step, values += in.value_stride) {
+    __m512i part[kVectors];
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVectors; ++v) {
+      part[v] = _mm512_loadu_si512(values + v * kLanes * Products::kGroup);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < kQueries; ++i) {
+      const __m512i factor = load_group(in.factors + i * in.factor_stride + Products::kGroup * step);
+#pragma GCC unroll 4
+      for (size_t v = 0; v < kVectors; ++v) acc[i][v] = Products::add(acc[i][v], part[v], factor);
     }
   }
 #pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v) _mm512_storeu_si512(sums + size_t(v) * kLanes, acc[v]);
+  for (size_t i = 0; i < kQueries; ++i) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVectors; ++v) {
+      _mm512_storeu_si512(sums + i * sum_stride + v * kLanes, acc[i][v]);
+    }
+  }
 }
 
-WHIT_AVX512 void dot_rows_avx512(const int8_t* query, const int8_t* packed, size_t num_packed, size_t width,
-                                 size_t first, size_t count, int32_t* sums) {
-  const size_t num_groups = (width + kRowGroup - 1) / kRowGroup;
-  const size_t stride = (IntSequenceFunctions::whole_blocks(num_packed) + kLanes) * kRowGroup;
-  int32_t query_sum = 0;
-  for (size_t c = 0; c < width; ++c) query_sum += query[c];
-  const __m512i start = _mm512_set1_epi32(-128 * query_sum);
-  packed += first * kRowGroup;
+// All of `count` sums, in vectors of 16, four at once as long as there are four.
+template <typename Products, typename Value, typename Factor>
+WHIT_AVX512_INLINE void add_all_products(Operands<Value, Factor> in, size_t count, const __m512i* start,
+                                         int32_t* sums, size_t sum_stride) {
   size_t j = 0;
-  for (; j + 4 * kLanes <= count; j += 4 * kLanes) {
-    dot_block<4>(query, start, packed + j * kRowGroup, num_groups, stride, sums + j);
+  for (; j + 3 * kLanes < count; j += 4 * kLanes, in.values += 4 * kLanes * Products::kGroup) {
+    add_products<Products, 4>(in, start, sums + j, sum_stride);
   }
-  for (; j < count; j += kLanes) {
-    dot_block<1>(query, start, packed + j * kRowGroup, num_groups, stride, sums + j);
-  }
+  const size_t num_vectors = j < count ? (count - j + kLanes - 1) / kLanes : 0;
+  if (num_vectors == 1) add_products<Products, 1>(in, start, sums + j, sum_stride);
+  if (num_vectors == 2) add_products<Products, 2>(in, start, sums + j, sum_stride);
+  if (num_vectors == 3) add_products<Products, 3>(in, start, sums + j, sum_stride);
 }
 
-using Weigh = void(const int16_t* weight, const int16_t* values, size_t num_pairs, size_t stride,
-                   int32_t* sums);
-
-// kVectors vectors of 16 channels, the pairs of rows in two chains: one instruction waits for the last.
-template <int kVectors>
-WHIT_AVX512 void weigh_block(const int16_t* weight, const int16_t* values, size_t num_pairs, size_t stride,
-                             int32_t* sums) {
-  __m512i even[kVectors] = {}, odd[kVectors] = {};
-  size_t j = 0;
-  for (; j + 2 <= num_pairs; j += 2, values += 2 * stride) {
-    const __m512i first = load_group(weight + kValueGroup * j);
-    const __m512i second = load_group(weight + kValueGroup * (j + 1));
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      const int16_t* from = values + size_t(v) * kLanes * kValueGroup;
-      even[v] = _mm512_dpwssd_epi32(even[v], _mm512_loadu_si512(from), first);
-      odd[v] = _mm512_dpwssd_epi32(odd[v], _mm512_loadu_si512(from + stride), second);
-    }
-  }
-  const bool is_odd = j < num_pairs;
-  const __m512i last = is_odd ? load_group(weight + kValueGroup * j) : _mm512_setzero_si512();
-#pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v) {
-    __m512i sum = _mm512_add_epi32(even[v], odd[v]);
-    if (is_odd) {
-      const int16_t* from = values + size_t(v) * kLanes * kValueGroup;
-      sum = _mm512_dpwssd_epi32(sum, _mm512_loadu_si512(from), last);
-    }
-    _mm512_storeu_si512(sums + size_t(v) * kLanes, sum);
-  }
-}
-
-WHIT_AVX512 void weigh_values_avx512(const int16_t* weight, const int8_t* packed, size_t num_rows,
-                                     size_t width, int32_t* sums) {
+WHIT_AVX512 void dot_rows_avx512(const int8_t* queries, const int8_t* packed, size_t num_packed, size_t width,
+                                 size_t first, size_t count, int32_t* sums, size_t stride) {
   const size_t padded_width = IntSequenceFunctions::whole_blocks(width);
-  const size_t stride = padded_width * kValueGroup, num_pairs = (num_rows + 1) / kValueGroup;
-  const int16_t* values = reinterpret_cast<const int16_t*>(packed);
-  static constexpr Weigh* kWeigh[] = {weigh_block<1>, weigh_block<2>, weigh_block<3>, weigh_block<4>};
-  for (size_t c = 0; c < padded_width; c += 4 * kLanes) {
-    const size_t num_vectors = std::min<size_t>(4, (padded_width - c) / kLanes);
-    kWeigh[num_vectors - 1](weight, values + c * kValueGroup, num_pairs, stride, sums + c);
+  __m512i start[kQueries];
+  for (size_t i = 0; i < kQueries; ++i) {
+    int32_t query_sum = 0;
+    for (size_t c = 0; c < width; ++c) query_sum += queries[i * padded_width + c];
+    start[i] = _mm512_set1_epi32(-128 * query_sum);
   }
+  add_all_products<DotProducts>(
+      Operands<int8_t, int8_t>{
+          .factors = queries,
+          .factor_stride = padded_width,
+          .values = packed + first * kRowGroup,
+          .value_stride = (IntSequenceFunctions::whole_blocks(num_packed) + kLanes) * kRowGroup,
+          .num_steps = (width + kRowGroup - 1) / kRowGroup},
+      count, start, sums, stride);
+}
+
+WHIT_AVX512 void weigh_values_avx512(const int16_t* weight, size_t stride, const int8_t* packed,
+                                     size_t num_rows, size_t width, int32_t* sums) {
+  const size_t padded_width = IntSequenceFunctions::whole_blocks(width);
+  const __m512i start[kQueries] = {};
+  add_all_products<WeightedValues>(
+      Operands<int16_t, int16_t>{.factors = weight,
+                                 .factor_stride = stride,
+                                 .values = reinterpret_cast<const int16_t*>(packed),
+                                 .value_stride = padded_width * kValueGroup,
+                                 .num_steps = (num_rows + 1) / kValueGroup},
+      padded_width, start, sums, padded_width);
 }
 
 constexpr IntSequenceFunctions make_avx512() {
