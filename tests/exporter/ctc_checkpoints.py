@@ -14,9 +14,19 @@ from whit.exporter.float_ctc_operators import FLOAT_OPERATORS
 from whit.exporter.run_graph import run_graph
 
 TOKENS = ("a", "b", "\u2581c", "\u00e9")
-BLOCK = {"stride": 1, "dilation": 1, "repeat": 1, "separable": False, "residual": False, "dropout": 0.0}
+BLOCK = {
+    "stride": 1,
+    "dilation": 1,
+    "repeat": 1,
+    "separable": False,
+    "residual": False,
+    "residual_dense": False,
+    "dropout": 0.0,
+}
 QUARTZNET = {
     "num_mels": 13,
+    "head": "ctc",
+    "conv_mask": True,
     "blocks": [
         {**BLOCK, "filters": 19, "kernel_size": 5, "stride": 2, "separable": True},
         {**BLOCK, "filters": 33, "kernel_size": 7, "repeat": 3, "separable": True, "residual": True},
@@ -26,6 +36,8 @@ QUARTZNET = {
 }
 JASPER = {
     "num_mels": 11,
+    "head": "ctc",
+    "conv_mask": True,
     "blocks": [
         {**BLOCK, "filters": 17, "kernel_size": 5, "stride": 2},
         {**BLOCK, "filters": 33, "kernel_size": 3, "repeat": 2, "residual": True, "residual_dense": True},
@@ -65,8 +77,8 @@ def conv_shapes(model: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     width, dense = model["num_mels"], list[int]()
     for b, block in enumerate(model["blocks"]):
         filters, kernel_size = block["filters"], block["kernel_size"]
-        dense = [*dense, width] if block.get("residual_dense") else dense
-        around = dense if block.get("residual_dense") else [width] * block["residual"]
+        dense = [*dense, width] if block["residual_dense"] else dense
+        around = dense if block["residual_dense"] else [width] * block["residual"]
         for p, source in enumerate(around):
             name = f"encoder.blocks.{b}.residuals.{p}"
             shapes |= {f"{name}.conv.weight": (filters, source, 1), **norm(f"{name}.norm", filters)}
@@ -114,7 +126,7 @@ def float_checkpoint(
 ) -> CheckpointData:
     """A float checkpoint whose activations keep their size from layer to layer."""
     random = np.random.default_rng(seed)
-    conformer, head = "d_model" in model, model.get("head", "ctc")
+    conformer, head = "d_model" in model, model.get("head")
     architecture = "conformer_ctc" if conformer else "conv_ctc" if head == "ctc" else "conv_classifier"
     data = CheckpointData(
         {

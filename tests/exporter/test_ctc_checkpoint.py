@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ctc_checkpoints import (
+    BLOCK,
     CLASSIFIER,
     CONFORMER,
     JASPER,
@@ -98,17 +99,22 @@ def refused(data: CheckpointData, folder: Path, error: type[CheckpointError], *t
         ("num_mels", 0, "model.num_mels"),
         ("blocks", [], "model.blocks"),
         ("blocks", {}, "model.blocks"),
-        ("blocks", [{"filters": 3}], "no kernel_size"),
-        ("blocks", [{"filters": 3, "kernel_size": 3, "groups": 2}], "groups"),
-        ("blocks", [{"filters": 3, "kernel_size": 4}], "odd"),
-        ("blocks", [{"filters": 3, "kernel_size": 3, "stride": 2, "dilation": 2}], "dilation"),
-        ("blocks", [{"filters": 3, "kernel_size": 3, "residual_dense": True}], "residual"),
-        ("blocks", [{"filters": 3, "kernel_size": 3, "dropout": 1.0}], "share"),
-        ("blocks", [{"filters": 65536, "kernel_size": 3}, {"filters": 2, "kernel_size": 3}], "65536"),
-        ("blocks", [{"filters": 3, "kernel_size": 3, "repeat": 5000}], "4096"),
+        ("blocks", ["wide"], "an object"),
+        ("blocks", [{**BLOCK, "filters": 3}], "no kernel_size"),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "groups": 2}], "groups"),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 4}], "odd"),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "stride": 2, "dilation": 2}], "dilation"),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "residual_dense": True}], "residual"),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "dropout": 1.0}], "share"),
         (
             "blocks",
-            [{"filters": 3, "kernel_size": 3, "residual": True, "repeat": 2, "stride": 2}],
+            [{**BLOCK, "filters": 65536, "kernel_size": 3}, {**BLOCK, "filters": 2, "kernel_size": 3}],
+            "65536",
+        ),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "repeat": 5000}], "4096"),
+        (
+            "blocks",
+            [{**BLOCK, "filters": 3, "kernel_size": 3, "residual": True, "repeat": 2, "stride": 2}],
             "repeat 1",
         ),
         ("layers", 3, "layers"),
@@ -142,9 +148,9 @@ def test_norms_of_integers_have_a_greatest_width(tmp_path: Path, integers: dict[
 
 
 def test_dense_residuals_lie_in_one_row(tmp_path: Path) -> None:
-    dense = {"filters": 3, "kernel_size": 3, "residual": True, "residual_dense": True}
+    dense = {**BLOCK, "filters": 3, "kernel_size": 3, "residual": True, "residual_dense": True}
     data = float_checkpoint(JASPER)
-    data.config["model"] = {**JASPER, "blocks": [dense, {"filters": 3, "kernel_size": 3}, dense]}
+    data.config["model"] = {**JASPER, "blocks": [dense, {**BLOCK, "filters": 3, "kernel_size": 3}, dense]}
     refused(data, tmp_path / "row", ConfigError, "one row")
     data.config["model"] = {**JASPER, "blocks": [{**dense, "stride": 2}, dense]}
     refused(data, tmp_path / "stride", ConfigError, "stride 1")

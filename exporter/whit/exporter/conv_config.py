@@ -31,13 +31,13 @@ class ConvBlock:
 
     filters: int
     kernel_size: int
-    stride: int = 1
-    dilation: int = 1
-    repeat: int = 1
-    separable: bool = False
-    residual: bool = False
-    residual_dense: bool = False
-    dropout: float = 0.0
+    stride: int
+    dilation: int
+    repeat: int
+    separable: bool
+    residual: bool
+    residual_dense: bool
+    dropout: float
 
     def __post_init__(self) -> None:
         check_fields(self, "model.blocks")
@@ -76,8 +76,8 @@ class ConvConfig(CtcModelConfig):
     choices = {"head": ("ctc", "frames", "pooled")}  # noqa: RUF012
 
     blocks: tuple[ConvBlock, ...]
-    head: str = "ctc"
-    conv_mask: bool = True
+    head: str
+    conv_mask: bool
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
