@@ -146,17 +146,19 @@ def int_relative_attention(
     """
     rows = valid_rows(length, len(k))
     y = np.zeros(k.shape, np.int8)
-    head_of = [part.astype(np.int64).reshape(len(part), heads, -1) for part in (qu, qw, k, v, p)]
+    if rows == 0:
+        return y
+    by_head = [part.astype(np.int64).reshape(len(part), heads, -1) for part in (qu, qw, k, v, p)]
+    row_of_distance = rows - 1 - np.arange(rows)[:, None] + np.arange(rows)  # (queries, keys)
     for head in range(heads):
-        query_u, query_w, key, value = (part[:rows, head] for part in head_of[:4])
-        positions = head_of[4][:, head]
-        for i in range(rows):
-            distance = positions[rows - 1 - i : 2 * rows - 1 - i]
-            content = requant(key @ query_u[i], content_multiplier, content_shift)
-            position = requant(distance @ query_w[i], position_multiplier, position_shift)
-            weight = softmax_weights(clamp_score(content) + clamp_score(position))
-            result = np.clip(requant(weight @ value, result_multiplier, result_shift), low, high)
-            y.reshape(len(y), heads, -1)[i, head] = result
+        query_u, query_w, key, value = (part[:rows, head] for part in by_head[:4])
+        distances = by_head[4][: 2 * rows - 1, head]
+        content = requant(query_u @ key.T, content_multiplier, content_shift)
+        sums = np.take_along_axis(query_w @ distances.T, row_of_distance, axis=1)
+        position = requant(sums, position_multiplier, position_shift)
+        weight = softmax_weights(clamp_score(content) + clamp_score(position))
+        result = np.clip(requant(weight @ value, result_multiplier, result_shift), low, high)
+        y.reshape(len(y), heads, -1)[:rows, head] = result
     return y
 
 
@@ -176,9 +178,9 @@ def exponential(x: Ints) -> Ints:
 
 
 def softmax_weights(score: Ints) -> Ints:
-    """Returns the softmax of scores in units of 2^-10, (keys,), in units of 2^-15."""
-    e = exponential(score - score.max())
-    inverse = (1 << 46) // int(e.sum())
+    """Returns the softmax over the last axis of scores in units of 2^-10, in units of 2^-15."""
+    e = exponential(score - score.max(axis=-1, keepdims=True))
+    inverse = (1 << 46) // e.sum(axis=-1, keepdims=True)
     weights: Ints = np.minimum((e * inverse + (1 << 30)) >> 31, GREATEST_WEIGHT)
     return weights
 
