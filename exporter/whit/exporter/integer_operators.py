@@ -44,7 +44,8 @@ def _codes(matrix: list[Any], attributes: Attributes) -> Array:
     index = packing.unpack(data, rows=rows, cols=cols, bits=bits, layout="E")
     if codebook is None:
         return (index.astype(np.int16) - (1 << (bits - 1))).astype(np.int8)
-    return np.asarray(codebook[np.arange(rows)[:, None] // packing.TILE_ROWS, index])
+    tile = np.arange(rows)[:, None] // packing.TILE_ROWS if len(codebook) > 1 else 0
+    return np.asarray(codebook[tile, index])
 
 
 def _conv1d(inputs: list[Any], attributes: Attributes) -> tuple[Any, ...]:
