@@ -25,7 +25,7 @@ def test_whole_utterances_are_normalised_as_in_evaluation() -> None:
     rows = WHOLE.normalized(WHOLE.log_mels(SAMPLES))
     expected, num_frames = offline_batch([torch.from_numpy(SAMPLES)], WHOLE.config)
     assert rows.shape == (int(num_frames[0]), 31) == (5003 // 160 + 1, 31)
-    # Means of 32 logarithms up to 16 in another order: 16 * 32 * 2^-24 = 3e-5, over deviations of 0.3 and more.
+    # Means of 32 logarithms up to 16 in another order: 16 * 32 * 2^-24 = 3e-5, over deviations of 0.3.
     np.testing.assert_allclose(rows, expected[0].numpy(), rtol=0, atol=1e-4)
 
 
