@@ -111,7 +111,7 @@ CTC_PRESETS = {
         tokens=DIGIT_TOKENS,
     ),
     "jasper-digits": CtcPreset(
-        model=small_jasper([(48, 11), (64, 11)], [(64, 7), (80, 9), (96, 9), (112, 11)], 160),
+        model=small_jasper([(64, 11), (64, 11)], [(64, 7), (64, 9), (96, 9), (128, 11)], 160),
         frontend=CONV_FRONTEND,
         tokens=DIGIT_TOKENS,
     ),
@@ -120,7 +120,7 @@ CTC_PRESETS = {
         frontend=CONFORMER_FRONTEND,
         tokens=DIGIT_TOKENS,
     ),
-    # Read speech with word pieces (give the recipe's `tokens`), encoded frames of 40 ms.
+    # Read speech in letters, encoded frames of 40 ms.
     "quartznet-small": CtcPreset(
         model=small_quartznet(
             [(192, 11), (256, 11)], [(256, 13), (256, 17), (320, 21), (384, 25), (384, 29)], 512
@@ -134,7 +134,7 @@ CTC_PRESETS = {
         tokens=LETTERS,
     ),
     "conformer-ctc-small": CtcPreset(
-        model=ConformerCtcConfig(conv_channels=32, layers=8, d_model=144, kernel_size=15),
+        model=ConformerCtcConfig(conv_channels=32, layers=6, d_model=160, kernel_size=15),
         frontend=CONFORMER_FRONTEND,
         tokens=LETTERS,
     ),
