@@ -20,9 +20,8 @@ from whit.exporter.export import ExportRequest, run_export
 from whit.models.speech_data import reporting_half
 from whit.runtime.alignment import align
 from whit.runtime.bootstrap import Interval, error_rate
-from whit.runtime.commands.evaluate import transcribe_recording
 from whit.runtime.manifest import Recording, read_manifest
-from whit.runtime.recognizer import Recognizer
+from whit.runtime.transcriber import open_transcriber
 
 OUT = Path(__file__).parent.parent / "out" / "librispeech"
 
@@ -45,8 +44,9 @@ def recognise(name: str, checkpoint: Path, recordings: Sequence[Recording], *, i
         progress=lambda _: None,
     )
     model = out / "stock-float" if is_float else out / "model.tflite"
-    recognizer = Recognizer.from_file(model, engine="onnxruntime" if is_float else "native")
-    texts = [transcribe_recording(recognizer, r) for r in track(recordings, description=name, transient=True)]
+    transcriber = open_transcriber(model, engine="onnxruntime" if is_float else "native")
+    rows = track(recordings, description=name, transient=True)
+    texts = [transcriber.transcribe(recording.audio) for recording in rows]
     files = [model] if model.is_file() else [path for path in model.rglob("*") if path.is_file()]
     return Row(name=name, num_bytes=sum(path.stat().st_size for path in files), transcripts=texts)
 

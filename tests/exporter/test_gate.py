@@ -13,9 +13,9 @@ from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.errors import ExportError, GateError
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.gate import Gate, parse_gate, transcribe
-from whit.runtime.commands.evaluate import transcribe_recording
 from whit.runtime.manifest import read_manifest
 from whit.runtime.recognizer import Recognizer
+from whit.runtime.transcriber import transcribe_stream
 
 ROOT = Path(__file__).parents[2]
 CHECKPOINT = ROOT / "checkpoints" / "rnnt-digits-gq"
@@ -32,7 +32,7 @@ def test_numpy_streams_what_the_engine_streams(tmp_path: Path) -> None:
     recognizer = Recognizer.from_file(tmp_path / "model.tflite")
     checkpoint = read_checkpoint(CHECKPOINT)
     for recording in read_manifest(DEMO):
-        assert transcribe(checkpoint, recording) == transcribe_recording(recognizer, recording) != ""
+        assert transcribe(checkpoint, recording) == transcribe_stream(recognizer, recording.audio) != ""
     assert report.notes[-1].startswith("model.tflite: WER ")
 
 

@@ -28,6 +28,22 @@ def exported(tmp_path_factory) -> Path:
     return folder / "model"
 
 
+@pytest.fixture(scope="session")
+def offline_exports(tmp_path_factory) -> Path:
+    """Integer-only models of whole utterances, random weights: one export folder of each architecture."""
+    pytest.importorskip("onnxruntime")
+    from ctc_checkpoints import CLASSIFIER, MODELS, float_checkpoint, integer_checkpoint
+
+    from whit.exporter.export import ExportRequest, run_export
+
+    folder = tmp_path_factory.mktemp("offline")
+    for name, model in {**MODELS, "classifier": CLASSIFIER}.items():
+        data = integer_checkpoint(float_checkpoint(model, seed=1), folder / f"{name}-source")
+        checkpoint = data.write(folder / f"{name}-checkpoint")
+        run_export(ExportRequest(checkpoint=checkpoint, output=folder / name, max_seconds=2))
+    return folder
+
+
 @pytest.fixture
 def model_copy(exported, tmp_path) -> Path:
     """The exported model's `onnx` folder, to be damaged."""

@@ -19,11 +19,10 @@ from whit.exporter.greedy import greedy
 from whit.exporter.interpreter import Interpreter
 from whit.runtime import _core
 from whit.runtime.audio import AudioFile
-from whit.runtime.commands.evaluate import transcribe_recording
 from whit.runtime.error_rates import score
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.model_info import FLOOR
-from whit.runtime.recognizer import Recognizer
+from whit.runtime.transcriber import open_transcriber
 from whit.runtime.words import join_tokens
 
 SAMPLE_RATE_HZ = 16000
@@ -72,8 +71,8 @@ class GateCheck:
         Raises:
             GateError: it is further above the checkpoint's than the gate allows.
         """
-        recognizer = Recognizer.from_file(written)
-        wer = _wer(self.recordings, [transcribe_recording(recognizer, r) for r in self.recordings])
+        transcriber = open_transcriber(written)
+        wer = _wer(self.recordings, [transcriber.transcribe(r.audio) for r in self.recordings])
         if wer > self.checkpoint_wer + 100 * self.gate.max_increase:
             points = 100 * self.gate.max_increase
             raise GateError(

@@ -134,8 +134,8 @@ int whit_offline_stream_create(const whit_model* model, whit_offline_stream** st
 /* Frees an utterance. Null is allowed. */
 void whit_offline_stream_free(whit_offline_stream* stream);
 
-/* Takes the next samples: as whit_stream_accept_waveform. Fails also for more audio than the model takes
- * (chunk_ms) and after decode; the stream keeps what it had. */
+/* Takes the next samples: as whit_stream_accept_waveform. Fails also after decode, and for more audio
+ * than the model takes (chunk_ms), which ends the utterance. */
 int whit_offline_stream_accept_waveform(whit_offline_stream* stream, int32_t sample_rate_hz,
                                         const float* samples, size_t num_samples);
 

@@ -276,6 +276,199 @@ def unfold2d(
     Returns the patches (T/2 * F', 9C) and the next cache (2, FC): operator Unfold2d of docs/format.md, section 3.
     """
 
+def requantize(
+    a: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    multiplier: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    shift: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C")]:
+    """
+    Returns a (N,) times multiplier 2^-shift, int32: "requant" of docs/format.md, section 10.
+
+    multiplier and shift have one value, or one for each of a.
+    """
+
+def quantize_features(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    *,
+    inverse_scale: float,
+    low: int,
+    high: int,
+) -> Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")]:
+    """
+    Returns x (T, N) as int8: operator QuantizeFeatures of docs/format.md, section 10.
+    """
+
+def dequantize_logits(
+    x: Annotated[NDArray[numpy.int16], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+    *,
+    scale: float,
+) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+    """
+    Returns x (T, N) as float: operator DequantizeLogits of docs/format.md, section 10.
+    """
+
+def int_conv1d(
+    x: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+    data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    bias: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    multiplier: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    shift: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    addend: Annotated[NDArray[numpy.int16], dict(shape=(None, None), order="C", device="cpu", writable=False)]
+    | None,
+    *,
+    rows: int,
+    cols: int,
+    bits: int,
+    kernel_size: int,
+    stride: int,
+    dilation: int,
+    padding: int,
+    x_zero: int,
+    y_zero: int,
+    low: int,
+    high: int,
+    y_bits: int = 8,
+    kernel: str | None = None,
+    threads: ThreadPool | None = None,
+) -> (
+    tuple[Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")], int]
+    | tuple[Annotated[NDArray[numpy.int16], dict(shape=(None, None), order="C")], int]
+):
+    """
+    Returns y (T', rows), int8 or int16 by y_bits, and how many of its rows are the utterance's; the others are 0: operator IntConv1d of docs/format.md, section 10.
+
+    `kernel` is one of matmul_kernel_names(), by default the best; all give the same bits, and so does any number of threads.
+    Raises ValueError where sizes, shapes or values contradict the section.
+    """
+
+def int_depthwise_conv1d(
+    x: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+    data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    bias: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    multiplier: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    shift: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    *,
+    rows: int,
+    cols: int,
+    bits: int,
+    stride: int,
+    dilation: int,
+    padding: int,
+    x_zero: int,
+    y_zero: int,
+    low: int,
+    high: int,
+    kernel: str | None = None,
+    threads: ThreadPool | None = None,
+) -> tuple[Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")], int]:
+    """
+    Returns y (T', rows) and its rows as int_conv1d: operator IntDepthwiseConv1d of docs/format.md, section 10.
+
+    `kernel` is one of depthwise_kernel_names(), by default the best; all give the same bits.
+    """
+
+def depthwise_kernel_names() -> list[str]:
+    """
+    Returns the names of the depthwise kernels that this processor can run.
+    """
+
+def integer_sqrt(x: int) -> int:
+    """Returns the square root of a 64-bit number, rounded down."""
+
+def int_table(
+    x: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+    table: Annotated[NDArray[numpy.int8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+) -> Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")]:
+    """
+    Returns table[x + 128] (T, N): operator IntTable of docs/format.md, section 10.
+    """
+
+def int_glu(
+    x: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+    table: Annotated[NDArray[numpy.int16], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    *,
+    multiplier: int,
+    shift: int,
+    low: int,
+    high: int,
+) -> Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")]:
+    """
+    Returns (T, N) of x (T, 2N): operator IntGlu of docs/format.md, section 10.
+    """
+
+def int_layer_norm(
+    x: Annotated[NDArray[numpy.int16], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+    multiplier: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    shift: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    bias: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    *,
+    epsilon: int,
+    low: int,
+    high: int,
+    y_bits: int,
+) -> (
+    Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")]
+    | Annotated[NDArray[numpy.int16], dict(shape=(None, None), order="C")]
+):
+    """
+    Returns the rows of x (T, N) normalised, int8 or int16: operator IntLayerNorm of docs/format.md, section 10.
+    """
+
+def int_relative_attention(
+    qu: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    qw: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    k: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    v: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    p: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+    *,
+    heads: int,
+    content_multiplier: int,
+    content_shift: int,
+    position_multiplier: int,
+    position_shift: int,
+    result_multiplier: int,
+    result_shift: int,
+    low: int,
+    high: int,
+) -> Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")]:
+    """
+    Returns y (T, d): operator IntRelativeAttention of docs/format.md, section 10.
+    """
+
+def int_unfold2d(
+    x: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+    *,
+    channels: int,
+    zero: int,
+) -> tuple[Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")], int, int]:
+    """
+    Returns the patches (T'' F'', 9C), their valid rows and frames: operator IntUnfold2d of docs/format.md, section 10.
+    """
+
+def distance_rows(
+    table: Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    length: int,
+) -> tuple[Annotated[NDArray[numpy.int8], dict(shape=(None, None), order="C")], int]:
+    """
+    Returns the rows (2T - 1, d) of an utterance and how many: operator DistanceRows of docs/format.md, section 10.
+    """
+
 class Fbank:
     """
     Streaming log-mel features of 16 kHz audio, 25 ms windows every 10 ms (docs/format.md, section 7). The same bits for every cut of the audio into calls.
@@ -595,3 +788,49 @@ class NativeModel:
         """
         Working memory of any single call, allocated once; batches take eight times as much.
         """
+
+class NativeOfflineModel:
+    """
+    A mapped model.tflite that takes whole utterances, run by our own engine.
+    """
+
+    def __init__(self, path: str, self_test: bool = True, num_threads: int = 1) -> None:
+        """
+        Maps and checks a file and, with self_test, computes its golden vectors. Results do not depend on num_threads. Raises ValueError with one sentence for the first defect.
+        """
+
+    def encode(
+        self,
+        features: Annotated[
+            NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+        ],
+    ) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")]:
+        """
+        One utterance: features float32 (frames, num_mels), frames from 1 to max_frames, give logits float32 (frames', outputs). Raises ValueError for other shapes.
+        """
+
+    @property
+    def config(self) -> bytes:
+        """The checkpoint's configuration and max_frames, JSON in UTF-8."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """
+        The digest that the file states for its data section; not checked at load.
+        """
+
+    @property
+    def arena_bytes(self) -> int:
+        """
+        Working memory of the longest utterance; a shorter one touches less of it.
+        """
+
+def search_frames(
+    logits: Annotated[
+        NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ],
+    head: str,
+) -> tuple[list[int], list[int]]:
+    """
+    Tokens of a whole utterance and the frame of each, by head: "ctc" (repeats once, the last output is the blank), "frames" (the class of every run of frames) or "pooled" (the class of the mean). logits: float32 (frames, outputs), not empty. Raises ValueError otherwise.
+    """

@@ -77,9 +77,9 @@ def check_vectors(engine: Engine, golden: dict[str, np.ndarray], path: Path) -> 
     if info.golden_states:
         state = _state(golden, info.golden_states, state, path)
     frames, next_state = engine.encode(np.ascontiguousarray(features[0].T), state)
-    _compare(path, "encoder_outputs", frames.T[None], golden)
+    compare_bits(path, "encoder_outputs", frames.T[None], golden["encoder_outputs"])
     for name, array in zip(info.golden_states, next_state, strict=bool(info.golden_states)):
-        _compare(path, f"{name}_next", array, golden)
+        compare_bits(path, f"{name}_next", array, golden[f"{name}_next"])
 
     state = _state(golden, ("decoder_h", "decoder_c"), engine.initial_predictor_state(), path)
     targets = golden["targets"].reshape(-1)
@@ -90,8 +90,8 @@ def check_vectors(engine: Engine, golden: dict[str, np.ndarray], path: Path) -> 
         output, state = engine.predict(int(target), state)
         outputs.append(output)
         logits.append(engine.join(frames[number % len(frames)], output))
-    _compare(path, "decoder_outputs", np.array(outputs, np.float32), golden)
-    _compare(path, "logits", np.array(logits, np.float32), golden)
+    compare_bits(path, "decoder_outputs", np.array(outputs, np.float32), golden["decoder_outputs"])
+    compare_bits(path, "logits", np.array(logits, np.float32), golden["logits"])
 
 
 def _state(golden: dict[str, np.ndarray], keys: Sequence[str], zero: State, path: Path) -> State:
@@ -101,8 +101,12 @@ def _state(golden: dict[str, np.ndarray], keys: Sequence[str], zero: State, path
     return tuple(golden[key] for key in keys)
 
 
-def _compare(path: Path, key: str, computed: Floats, golden: dict[str, np.ndarray]) -> None:
-    stored = golden[key]
+def compare_bits(path: Path, key: str, computed: Floats, stored: Floats) -> None:
+    """Compares an array with the one that a file stores under a name.
+
+    Raises:
+        ModelFileError: the shape or a bit differs; the message names the first difference.
+    """
     if computed.shape != stored.shape:
         raise ModelFileError(f"[{path}: {key}] expected {computed.shape}, received {stored.shape}")
     bits = [np.ascontiguousarray(array).view(np.uint32).reshape(-1) for array in (computed, stored)]

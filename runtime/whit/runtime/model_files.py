@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from whit.runtime.model_folder import open_model_folder
+from whit.runtime.model_folder import open_model_folder, open_offline_folder
+from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.tflite_metadata import find_tflite
 
 
@@ -29,7 +30,7 @@ def list_model_files(path: Path, *, engine: str) -> ModelFiles:
     if engine != "onnxruntime":
         file = find_tflite(path)
         return ModelFiles(paths=(file,), mapped=(file,))
-    folder = open_model_folder(path)
+    folder = open_offline_folder(path) if takes_whole_utterances(path) else open_model_folder(path)
     weights = tuple(folder.weights_paths)
     graphs = tuple(graph.path for graph in folder.graphs.values())
     return ModelFiles(paths=(*graphs, *weights, folder.path / "tokens.txt"), mapped=weights)

@@ -1,20 +1,16 @@
 """What a model file says about itself: shapes, front-end, streaming lengths and tokens."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from whit.runtime.config_section import ConfigSection, read_config
 from whit.runtime.errors import ModelFileError
 
-FORMAT_VERSION = "1"
-DIALECTS = ("whit", "stock-float", "stock-int8", "stock-int4")
 FRAME_SHIFT_MS = 10
 FLOOR = np.float32(np.log(1.1920929e-7))  # log-mel energy of silence (docs/format.md, section 7)
 SAMPLE_RATE_HZ = 16000
-MAX_LAYERS = 64  # also of stacking factors: state is allocated before a graph is asked for its shape
 MAX_STATE_VALUES = 1 << 24  # of one state: it is allocated before a graph is asked for its shape
 WORD_START = "\u2581"  # SentencePiece's mark for a space before the token
 
@@ -84,23 +80,11 @@ def read_model_info(metadata: Mapping[str, str], *, place: str) -> ModelInfo:
     Raises:
         ModelFileError: another format version, an unknown dialect, or a missing or impossible entry.
     """
-    version = _property(metadata, "whit.format_version", place)
-    if version != FORMAT_VERSION:
-        raise ModelFileError(f"[{place}] expected format version {FORMAT_VERSION}, received {version!r}")
-    dialect = _property(metadata, "whit.dialect", place)
-    if dialect not in DIALECTS:
-        raise ModelFileError(f"[{place}] expected a dialect of {', '.join(DIALECTS)}, received {dialect!r}")
-    try:
-        config = json.loads(_property(metadata, "whit.config", place))
-    except ValueError as error:
-        raise ModelFileError(f"[{place}] expected JSON in whit.config, received {error}") from error
-    if not isinstance(config, dict):
-        raise ModelFileError(f"[{place}] expected an object in whit.config, received {type(config).__name__}")
-    reader = _Section(config, f"{place}: whit.config")
-    return _info(reader, dialect, metadata.get("whit.weights_sha256"))
+    dialect, config = read_config(metadata, place=place)
+    return _info(config, dialect, metadata.get("whit.weights_sha256"))
 
 
-def _info(config: "_Section", dialect: str, sha256: str | None) -> ModelInfo:
+def _info(config: ConfigSection, dialect: str, sha256: str | None) -> ModelInfo:
     model, frontend, streaming = (config.section(key) for key in ("model", "frontend", "streaming"))
     if frontend.number("sample_rate_hz") != SAMPLE_RATE_HZ:
         raise ModelFileError(
@@ -146,7 +130,7 @@ class _Encoder:
     states: dict[str, tuple[int, int]]
 
 
-def _encoder(architecture: str, model: "_Section", place: str) -> _Encoder:
+def _encoder(architecture: str, model: ConfigSection, place: str) -> _Encoder:
     if architecture == "rnnt":
         layers = model.count("pre_layers") + model.count("post_layers", least=0)
         shape = (layers, model.number("encoder_hidden"))
@@ -166,45 +150,3 @@ def _encoder(architecture: str, model: "_Section", place: str) -> _Encoder:
     if max(rows * cols for rows, cols in states.values()) > MAX_STATE_VALUES:
         raise ModelFileError(f"[{place}] expected states of at most {MAX_STATE_VALUES} values, received more")
     return _Encoder(4 * model.count("time_reduction"), True, states)
-
-
-@dataclass(frozen=True)
-class _Section:
-    """One object of the JSON configuration, read with checks."""
-
-    content: dict[str, Any]
-    place: str
-
-    def _value(self, key: str, kind: type, expected: str) -> Any:
-        value = self.content.get(key)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            received = "none" if value is None else repr(value)[:80]
-            raise ModelFileError(f"[{self.place}] expected {expected} {key!r}, received {received}")
-        return value
-
-    def section(self, key: str) -> "_Section":
-        return _Section(self._value(key, dict, "an object"), f"{self.place}.{key}")
-
-    def text(self, key: str) -> str:
-        return str(self._value(key, str, "a string"))
-
-    def number(self, key: str, *, least: int = 1, most: int = 1 << 15) -> int:
-        value = int(self._value(key, int, "an integer"))
-        if not least <= value <= most:
-            raise ModelFileError(f"[{self.place}] expected {key!r} from {least} to {most}, received {value}")
-        return value
-
-    def count(self, key: str, *, least: int = 1) -> int:
-        return self.number(key, least=least, most=MAX_LAYERS)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        values = self._value(key, list, "a list")
-        if not values or not all(isinstance(value, str) and value for value in values):
-            raise ModelFileError(f"[{self.place}] expected strings in {key!r}, received {values!r:.80}")
-        return tuple(values)
-
-
-def _property(metadata: Mapping[str, str], key: str, place: str) -> str:
-    if key not in metadata:
-        raise ModelFileError(f"[{place}] expected the metadata key {key}, received a file without it")
-    return metadata[key]

@@ -7,10 +7,12 @@ from math import prod
 from whit.runtime.errors import ModelFileError
 from whit.runtime.onnx_file import OnnxFile, OnnxNode
 
-# Inputs of the packed operators (docs/format.md, section 3): names and positions of one matrix's arrays.
+# Inputs of the packed operators (docs/format.md, sections 3 and 10): positions of one matrix's arrays.
 MATRIX_INPUTS: dict[str, dict[str, tuple[int, ...]]] = {
     "PackedMatMul": {"": (1, 2, 3, 4)},
     "PackedEmbedding": {"": (1, 2, 3)},
+    "IntConv1d": {"": (2, 3, 4, 5, 6)},
+    "IntDepthwiseConv1d": {"": (2, 3, 4, 5, 6)},
     "PackedLSTM": {"w": (3, 4, 5), "r": (6, 7, 8), "bias": (9,)},
 }
 
@@ -50,9 +52,10 @@ def _graph_layers(name: str, graph: OnnxFile) -> Iterator[Layer]:
     for node in graph.nodes:
         for matrix, positions in MATRIX_INPUTS.get(node.op_type, {}).items() if node.domain == "whit" else ():
             names = [node.inputs[p] for p in positions if p < len(node.inputs) and node.inputs[p]]
-            used.update(names)
             if names:
-                yield _packed_layer(name, graph, node, matrix, names)
+                # A matrix that several operators read is stored once.
+                yield _packed_layer(name, graph, node, matrix, names, is_shared=names[0] in used)
+            used.update(names)
     for tensor in graph.tensors.values():
         if tensor.name not in used:
             yield Layer(
@@ -66,7 +69,9 @@ def _graph_layers(name: str, graph: OnnxFile) -> Iterator[Layer]:
             )
 
 
-def _packed_layer(graph_name: str, graph: OnnxFile, node: OnnxNode, matrix: str, names: list[str]) -> Layer:
+def _packed_layer(
+    graph_name: str, graph: OnnxFile, node: OnnxNode, matrix: str, names: list[str], *, is_shared: bool
+) -> Layer:
     try:
         sizes = [graph.tensors[name].size_bytes for name in names]
         if matrix == "bias":
@@ -91,8 +96,8 @@ def _packed_layer(graph_name: str, graph: OnnxFile, node: OnnxNode, matrix: str,
             name=names[0].removesuffix(".data"),
             shape=shape,
             bits=int(node.attributes[f"{prefix}bits"]),
-            layout=str(node.attributes[f"{prefix}layout"]),
-            weight_bytes=sizes[0],
+            layout=str(node.attributes.get(f"{prefix}layout", "E")),
+            weight_bytes=0 if is_shared else sizes[0],
             side_bytes=sum(sizes[1:]),
         )
     except KeyError as error:

@@ -13,16 +13,18 @@ from whit.runtime.onnx_file import DATA_TYPES
 from whit.runtime.onnx_form import read_onnx_form
 from whit.runtime.protobuf import ProtobufError
 from whit.runtime.protobuf_form import Content
-from whit.runtime.stock_operators import GraphError
+from whit.runtime.stock_node import GraphError
 
 MAX_NODES = 1 << 12
 MAX_RANK = 5
 MAX_ELEMENTS = (1 << 31) - 1
 MAX_LENGTH = 1 << 16
+MAX_VALUE_LENGTH = 1 << 22  # rows that a whole utterance's frames and frequencies make together
 FLOAT, INT, STRING, INTS = 1, 2, 3, 7  # AttributeProto.AttributeType
 INT64 = 7  # TensorProto.DataType
 DOMAINS = {"": 21, "whit": 1, "com.microsoft": 1}
 PERMUTATIONS = ([1, 0], [1, 0, 2], [1, 2, 0], [2, 0, 1])
+UTTERANCE_PERMUTATIONS = ([0, 3, 1, 2], [0, 2, 3, 1])
 CONFORMER_PERMUTATIONS = ([1, 2, 3, 0], [1, 2, 0, 3], [2, 0, 1, 3], [0, 2, 1, 3, 4])
 
 
@@ -38,22 +40,56 @@ def _layout(value: Any) -> bool:
 
 
 def _permutation(value: Any) -> bool:
-    return value in (*PERMUTATIONS, *CONFORMER_PERMUTATIONS)
+    return value in (*PERMUTATIONS, *CONFORMER_PERMUTATIONS, *UTTERANCE_PERMUTATIONS)
 
 
 @dataclass(frozen=True)
 class OnnxOperator:
-    """How many inputs (least, most) and outputs an operator has, and the attributes it must have."""
+    """How many inputs (least, most) and outputs an operator has, the attributes it must and may have."""
 
     inputs: tuple[int, int]
     outputs: tuple[int, int] = (1, 1)
     attributes: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+    optional: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
 
 
 _MATRIX = {"rows": _LENGTH, "cols": _LENGTH, "bits": _BITS, "layout": _layout}
 _LSTM = {"input_size": _LENGTH, "hidden_size": _LENGTH} | {
     f"{m}_{k}": v for m in "wr" for k, v in (("bits", _BITS), ("layout", _layout))
 }
+_INT32 = _between(-(1 << 31), (1 << 31) - 1)
+_REQUANT = {"multiplier": _INT32, "shift": _between(0, 63)}
+_CLAMP = {"low": _INT32, "high": _INT32}
+_CONVOLUTION = (
+    {"rows": _LENGTH, "cols": _between(1, 1 << 20), "bits": _BITS}
+    | {name: _LENGTH for name in ("stride", "dilation")}
+    | {"padding": _between(0, MAX_LENGTH), "x_zero": _INT32, "y_zero": _INT32}
+    | _CLAMP
+)
+_ATTENTION = (
+    {"heads": _LENGTH}
+    | _CLAMP
+    | {
+        f"{part}_{name}": is_right
+        for part in ("content", "position", "result")
+        for name, is_right in _REQUANT.items()
+    }
+)
+_WIDTH = {"y_bits": lambda value: value in (8, 16)}
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _lengths(count: int, least: int) -> Callable[[Any], bool]:
+    def check(value: Any) -> bool:
+        return isinstance(value, list) and len(value) == count and all(least <= v <= 1024 for v in value)
+
+    return check
+
+
+_GRID = {"strides": _lengths(2, 1), "dilations": _lengths(2, 1), "pads": _lengths(4, 0), "group": _LENGTH}
 _AXIS = {"axis": lambda value: value in (0, 2, 4)}
 _SPLIT_AXIS = {"axis": lambda value: value in (-1, 0)}
 _LAST_AXIS = {"axis": lambda value: value == -1}
@@ -72,6 +108,16 @@ OPERATORS = {
     ("whit", "DepthwiseConv1d"): OnnxOperator((4, 4), (2, 2)),
     ("whit", "RelativeAttention"): OnnxOperator((7, 7), (2, 2), {"heads": _LENGTH}),
     ("whit", "Unfold2d"): OnnxOperator((2, 2), (2, 2), {"channels": _LENGTH}),
+    ("whit", "QuantizeFeatures"): OnnxOperator((2, 2), attributes={"inverse_scale": _finite} | _CLAMP),
+    ("whit", "IntConv1d"): OnnxOperator((7, 8), (2, 2), _CONVOLUTION | {"kernel_size": _LENGTH} | _WIDTH),
+    ("whit", "IntDepthwiseConv1d"): OnnxOperator((7, 7), (2, 2), _CONVOLUTION),
+    ("whit", "IntTable"): OnnxOperator((3, 3)),
+    ("whit", "IntGlu"): OnnxOperator((3, 3), attributes=_REQUANT | _CLAMP),
+    ("whit", "IntLayerNorm"): OnnxOperator((5, 5), attributes={"epsilon": _INT32} | _CLAMP | _WIDTH),
+    ("whit", "IntRelativeAttention"): OnnxOperator((6, 6), attributes=_ATTENTION),
+    ("whit", "IntUnfold2d"): OnnxOperator((2, 2), (3, 3), {"channels": _LENGTH, "zero": _INT32}),
+    ("whit", "DistanceRows"): OnnxOperator((2, 2), (1, 2)),
+    ("whit", "DequantizeLogits"): OnnxOperator((2, 2), attributes={"scale": _finite}),
     ("com.microsoft", "DynamicQuantizeLSTM"): OnnxOperator((12, 12), (3, 3), {"hidden_size": _LENGTH}),
     ("", "LSTM"): OnnxOperator((7, 7), (3, 3), {"hidden_size": _LENGTH}),
     ("", "Cast"): OnnxOperator((1, 1), attributes={"to": lambda value: value in (1, 6, 7)}),
@@ -80,12 +126,17 @@ OPERATORS = {
     ("", "Transpose"): OnnxOperator((1, 1), attributes={"perm": _permutation}),
     ("", "DynamicQuantizeLinear"): OnnxOperator((1, 1), (3, 3)),
     ("", "MatMulInteger"): OnnxOperator((4, 4)),
+    ("", "QuantizeLinear"): OnnxOperator((3, 3)),
+    ("", "DequantizeLinear"): OnnxOperator((3, 3), optional={"axis": lambda value: value in (0, 1)}),
     ("", "Slice"): OnnxOperator((4, 5)),
     ("", "LayerNormalization"): OnnxOperator((3, 3), attributes=_LAST_AXIS | _EPSILON),
     ("", "Softmax"): OnnxOperator((1, 1), attributes=_LAST_AXIS),
-    ("", "Conv"): OnnxOperator((3, 3), attributes={"group": _LENGTH}),
+    ("", "Conv"): OnnxOperator((3, 3), optional=_GRID),
     ("", "Where"): OnnxOperator((3, 3)),
-    **{("", name): OnnxOperator((1, 1)) for name in ("Identity", "Relu", "Sigmoid", "Shape")},
+    **{("", name): OnnxOperator((1, 1)) for name in ("Identity", "Relu", "Sigmoid")},
+    ("", "Shape"): OnnxOperator(
+        (1, 1), optional={"start": lambda value: value == 0, "end": lambda value: value == 1}
+    ),
     **{
         ("", name): OnnxOperator((2, 2))
         for name in (
@@ -169,10 +220,12 @@ def _check_node(node: Record, place: str, known: set[str]) -> None:
         if not least <= len(node[side]) <= most:
             raise GraphError(place, f"{least} to {most} {side}", len(node[side]))
     attributes = {entry["name"]: _attribute(entry, place) for entry in node["attributes"]}
-    if attributes.keys() != operator.attributes.keys() or len(attributes) != len(node["attributes"]):
-        raise GraphError(place, f"the attributes {', '.join(operator.attributes)}", list(attributes))
-    for name, is_right in operator.attributes.items():
-        if not is_right(attributes[name]):
+    known_attributes = {**operator.attributes, **operator.optional}
+    is_complete = operator.attributes.keys() <= attributes.keys() <= known_attributes.keys()
+    if not is_complete or len(attributes) != len(node["attributes"]):
+        raise GraphError(place, f"the attributes {', '.join(known_attributes)}", list(attributes))
+    for name, is_right in known_attributes.items():
+        if name in attributes and not is_right(attributes[name]):
             raise GraphError(place, f"a possible {name}", repr(attributes[name])[:80])
     if node["op_type"] == "Split" and attributes["num_outputs"] != len(node["outputs"]):
         raise GraphError(place, f"{attributes['num_outputs']} outputs", len(node["outputs"]))
@@ -228,5 +281,5 @@ def _check_value(value: Record) -> None:
     for dim in dims:
         if (dim["value"] is None) == (dim["param"] is None) or len(dims) > MAX_RANK:
             raise GraphError(place, f"up to {MAX_RANK} lengths or names of lengths", "others")
-        if dim["value"] is not None and not 0 <= dim["value"] <= MAX_LENGTH:
-            raise GraphError(place, f"lengths up to {MAX_LENGTH}", dim["value"])
+        if dim["value"] is not None and not 0 <= dim["value"] <= MAX_VALUE_LENGTH:
+            raise GraphError(place, f"lengths up to {MAX_VALUE_LENGTH}", dim["value"])

@@ -4,37 +4,54 @@ LiteRT takes much of a file on trust: the number of scales, zero points, a const
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from whit.runtime.flatbuffer_form import Record
-from whit.runtime.stock_operators import (
+from whit.runtime.stock_node import (
     FLOAT32,
     INT4,
     INT8,
     INT32,
-    OPERATORS,
     TYPE_NAMES,
-    WEIGHTS,
     GraphError,
     StockNode,
     StockTensor,
 )
+from whit.runtime.stock_operators import OPERATORS
 
 SCHEMA_VERSION = 3
 ALIGNMENT_BYTES = 64
 MAX_RANK = 4
 MAX_ELEMENTS = (1 << 31) - 1
-MAX_COMPUTED_BYTES = 64 << 20  # as the native engine's arena
-MAX_WORK = 1 << 34  # multiply-adds of one call, as the native engine's
+WEIGHTED = ("FULLY_CONNECTED", "CONV_2D")
 BITS = {FLOAT32: 32, INT32: 32, INT8: 8, INT4: 4}
 
 
-def check_stock_graphs(model: Record, *, file_bytes: int) -> None:
+@dataclass(frozen=True, kw_only=True)
+class GraphLimits:
+    """What one call may cost: the native engine's limits.
+
+    Attributes:
+        computed_bytes: of tensors that are needed at once.
+        work: multiply-adds.
+    """
+
+    computed_bytes: int
+    work: int
+
+
+CHUNK_LIMITS = GraphLimits(computed_bytes=64 << 20, work=1 << 34)
+UTTERANCE_LIMITS = GraphLimits(computed_bytes=256 << 20, work=1 << 40)
+
+
+def check_stock_graphs(model: Record, *, file_bytes: int, limits: GraphLimits = CHUNK_LIMITS) -> None:
     """Checks what `read_tflite_form` read.
 
     Args:
         model: the root.
         file_bytes: size of the file, in which buffers may lie.
+        limits: of each graph.
 
     Raises:
         GraphError: the first defect.
@@ -47,7 +64,7 @@ def check_stock_graphs(model: Record, *, file_bytes: int) -> None:
         if not entry["name"].startswith("whit."):
             raise GraphError("metadata", "names that start with whit.", repr(entry["name"])[:80])
         _at(sizes, entry["buffer"], "metadata")
-    graphs = [_Graph(model, subgraph, sizes) for subgraph in model["subgraphs"]]
+    graphs = [_Graph(model, subgraph, sizes, limits) for subgraph in model["subgraphs"]]
     for graph in graphs:
         graph.check()
     for signature in model["signatures"]:
@@ -79,15 +96,11 @@ def _at(items: list[Any], index: int, place: str) -> Any:
 class _Graph:
     """One subgraph, checked in the order in which it runs."""
 
-    def __init__(self, model: Record, record: Record, sizes: list[int]) -> None:
+    def __init__(self, model: Record, record: Record, sizes: list[int], limits: GraphLimits) -> None:
         self.record = record
-        self._model, self._sizes = model, sizes
+        self._model, self._sizes, self._limits = model, sizes, limits
         self._name = record["name"][:80]
         self._tensors = [self._tensor(tensor) for tensor in record["tensors"]]
-        computed = [tensor for tensor in self._tensors if not tensor.is_constant]
-        num_bytes = sum(4 * tensor.count for tensor in computed)
-        if num_bytes > MAX_COMPUTED_BYTES:
-            raise GraphError(self._name, f"at most {MAX_COMPUTED_BYTES} bytes of tensors", num_bytes)
 
     def check(self) -> None:
         """Checks every operator, and that tensors are written once, before they are read."""
@@ -98,11 +111,34 @@ class _Graph:
         for position, op in enumerate(self.record["operators"]):
             node = self._node(position, op, written)
             work += max((tensor.count for tensor in node.outputs), default=0) * _depth(node)
-            if work > MAX_WORK:
-                raise GraphError(self._name, f"at most {MAX_WORK} multiply-adds", "more")
+            if work > self._limits.work:
+                raise GraphError(self._name, f"at most {self._limits.work} multiply-adds", "more")
         for index in self.record["outputs"]:
             if index not in written:
                 raise GraphError(f"{self._name} outputs", "computed tensors", index)
+        num_bytes = self._most_bytes()
+        if num_bytes > self._limits.computed_bytes:
+            limit = self._limits.computed_bytes
+            raise GraphError(self._name, f"at most {limit} bytes of tensors at once", num_bytes)
+
+    def _most_bytes(self) -> int:
+        """Returns the bytes of the computed tensors that are needed at once, at the worst moment."""
+        last: dict[int, int] = {}  # the operator that needs a tensor last
+        operators = self.record["operators"]
+        for position, op in enumerate(operators):
+            last |= dict.fromkeys((*op["inputs"], *op["outputs"]), position)
+        last |= dict.fromkeys(self.record["outputs"], len(operators))
+        live = set(self.record["inputs"])
+        most = 0
+        for position, op in enumerate(operators):
+            live |= set(op["outputs"])
+            most = max(most, sum(self._num_bytes(index) for index in live))
+            live = {index for index in live if last.get(index, -1) > position}
+        return most
+
+    def _num_bytes(self, index: int) -> int:
+        tensor = self._tensors[index]
+        return tensor.count * BITS[tensor.type] // 8
 
     def _node(self, position: int, op: Record, written: set[int]) -> StockNode:
         place = f"{self._name}/operator {position}"
@@ -122,8 +158,8 @@ class _Graph:
         node = StockNode(
             place=place, version=code["version"], inputs=inputs, outputs=outputs, options=op["options"] or {}
         )
-        if kind.name != "FULLY_CONNECTED" and code["version"] != 1:
-            raise GraphError(place, "version 1", code["version"])
+        if code["version"] not in kind.versions:
+            raise GraphError(place, f"version {' or '.join(map(str, kind.versions))}", code["version"])
         kind.check(node)
         for index in op["outputs"]:
             self._write(index, place, written)
@@ -148,29 +184,48 @@ class _Graph:
         if is_constant and size != num_bytes:
             raise GraphError(place, f"{num_bytes} bytes", size)
         inside = bytes(self._model["buffers"][record["buffer"]]["data"]) if is_constant else b""
-        _check_quantization(place, record["quantization"], type, shape, is_constant=is_constant)
         return StockTensor(
-            name=name, type=type, shape=shape, constant=inside or None, is_constant=is_constant
+            name=name,
+            type=type,
+            shape=shape,
+            constant=inside or None,
+            is_constant=is_constant,
+            scale_axis=_scale_axis(place, record["quantization"], type, shape, is_constant=is_constant),
         )
 
 
-def _check_quantization(
+def _scale_axis(
     place: str, record: Record | None, type: int, shape: tuple[int, ...], *, is_constant: bool
-) -> None:
-    if type in (FLOAT32, INT32):
-        if record is not None:
-            raise GraphError(place, "no scales", "some")
-        return
-    if record is None or not is_constant or len(shape) != 2 or type not in WEIGHTS:
-        raise GraphError(place, "constant weights with a scale per row", "others")
-    scale, zero_point = record["scale"], record["zero_point"]
-    if len(scale) != shape[0] or not all(0 < value < math.inf for value in scale):
-        raise GraphError(place, f"{shape[0]} positive scales", f"{len(scale)}, or others")
-    if len(zero_point) != shape[0] or any(zero_point):
-        raise GraphError(place, f"{shape[0]} zero points of 0", f"{len(zero_point)}, or others")
+) -> int | None:
+    """Returns the axis that the scales of a constant belong to; of other tensors they are only checked."""
+    if record is None:
+        if type in (INT8, INT4):
+            raise GraphError(place, "scales", "none")
+        return None
+    scale, zero_point, axis = record["scale"], record["zero_point"], record["quantized_dimension"]
+    if type == FLOAT32 or (type == INT32 and not is_constant):
+        raise GraphError(place, "no scales", "some")
+    if not is_constant:
+        is_right = type == INT8 and len(scale) == len(zero_point) == 1 and axis == 0
+        if not is_right or not 0 < scale[0] < math.inf or not -128 <= zero_point[0] <= 127:
+            raise GraphError(place, "one positive scale and its zero point", "others")
+        return None
+    if type == INT4 and len(shape) != 2:
+        raise GraphError(place, "int4 weights of a matrix", shape)
+    if not 0 <= axis < len(shape):
+        raise GraphError(place, "scales of an axis", axis)
+    if len(scale) != shape[axis] or not all(0 < value < math.inf for value in scale):
+        raise GraphError(place, f"{shape[axis]} positive scales", f"{len(scale)}, or others")
+    if len(zero_point) != shape[axis] or any(zero_point):
+        raise GraphError(place, f"{shape[axis]} zero points of 0", f"{len(zero_point)}, or others")
+    return int(axis)
 
 
 def _depth(node: StockNode) -> int:
     """Returns multiply-adds per output value."""
-    weights = node.inputs[1] if "FULLY_CONNECTED" in node.place and len(node.inputs) > 1 else None
-    return weights.shape[-1] if weights else 1
+    weights = node.inputs[1] if len(node.inputs) > 1 else None
+    if weights is None or not any(name in node.place for name in WEIGHTED):
+        return 1
+    if "DEPTHWISE" in node.place:
+        return weights.shape[2]
+    return math.prod(weights.shape[1:])

@@ -1,104 +1,23 @@
 """What each built-in operator of a stock model.tflite expects: LiteRT's kernels do not check all of it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from whit.runtime.flatbuffer_form import Record
+from whit.runtime.stock_convolutions import (
+    check_convolution,
+    check_depthwise_convolution,
+    check_dequantize,
+    check_floor_div,
+    check_pad,
+    check_quantize,
+)
+from whit.runtime.stock_node import FLOAT32, INT4, INT8, INT32, NONE, RELU, WEIGHTS, GraphError, StockNode
 
-FLOAT32, INT32, INT8, INT4 = 0, 2, 9, 17
-TYPE_NAMES = {FLOAT32: "float32", INT32: "int32", INT8: "int8", INT4: "int4"}
-WEIGHTS = (FLOAT32, INT8, INT4)
-NONE, RELU = 0, 1
 PER_ROW_VERSION = 12
 """Of FULLY_CONNECTED with a scale per row."""
-
-
-class GraphError(Exception):
-    """A graph that is not what the format allows; `place` names the operator or tensor."""
-
-    def __init__(self, place: str, expected: str, received: object) -> None:
-        super().__init__(f"expected {expected}, received {received}")
-        self.place = place
-
-
-@dataclass(frozen=True, kw_only=True)
-class StockTensor:
-    """A tensor whose shape, type and constant were checked."""
-
-    name: str
-    type: int
-    shape: tuple[int, ...]
-    constant: bytes | None = None  # None: computed; empty: in the data section
-    is_constant: bool = False
-
-    @property
-    def count(self) -> int:
-        """Returns the number of values."""
-        return math.prod(self.shape)
-
-    def __str__(self) -> str:
-        return f"{TYPE_NAMES[self.type]} {self.shape}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StockNode:
-    """One operator; an input is None where it is absent."""
-
-    place: str
-    version: int
-    inputs: Sequence[StockTensor | None]
-    outputs: Sequence[StockTensor]
-    options: Record
-
-    def expect(self, condition: bool, expected: str, received: object) -> None:
-        """Raises GraphError unless the condition holds."""
-        if not condition:
-            raise GraphError(self.place, expected, received)
-
-    def ports(self, num_inputs: int, num_outputs: int) -> None:
-        """Checks the counts of inputs and outputs."""
-        received = (len(self.inputs), len(self.outputs))
-        self.expect(
-            received == (num_inputs, num_outputs), f"{num_inputs} inputs and {num_outputs} outputs", received
-        )
-
-    def input(self, i: int, *types: int, rank: int | None = None) -> StockTensor:
-        """Returns an input that is there, of one of the types."""
-        tensor = self.inputs[i]
-        if tensor is None:
-            raise GraphError(self.place, f"input {i}", "none")
-        is_right = tensor.type in types and rank in (None, len(tensor.shape))
-        self.expect(
-            is_right, f"input {i} of {' or '.join(TYPE_NAMES[t] for t in types)}, rank {rank}", tensor
-        )
-        return tensor
-
-    def constant_ints(self, i: int) -> tuple[int, ...]:
-        """Returns the values of a small int32 constant."""
-        tensor = self.input(i, INT32)
-        self.expect(tensor.constant is not None and len(tensor.shape) < 2, f"input {i} constant", tensor)
-        return tuple(np.frombuffer(tensor.constant or b"", "<i4").tolist())
-
-    def gives(self, type: int, shape: tuple[int, ...], i: int = 0) -> None:
-        """Checks an output."""
-        output = self.outputs[i]
-        self.expect(
-            (output.type, output.shape) == (type, shape), f"output {TYPE_NAMES[type]} {shape}", output
-        )
-
-    def activation(self, *allowed: int) -> None:
-        """Checks the fused activation."""
-        number = self.options.get("fused_activation_function", NONE)
-        self.expect(number in allowed, f"activation {' or '.join(map(str, allowed))}", number)
-
-    def axis(self, value: Any, rank: int) -> int:
-        """Returns an axis counted from 0."""
-        self.expect(-rank <= value < rank, f"an axis of {rank}", value)
-        return int(value) % rank
 
 
 def _fully_connected(node: StockNode) -> None:
@@ -106,6 +25,7 @@ def _fully_connected(node: StockNode) -> None:
     node.activation(NONE)
     x, w = node.input(0, FLOAT32, rank=2), node.input(1, *WEIGHTS, rank=2)
     node.expect(w.is_constant, "constant weights", w)
+    node.expect(w.scale_axis in (None, 0), "a scale per row", w.scale_axis)
     node.expect(x.shape[1] == w.shape[1], f"{x.shape[1]} columns", w)
     # Older versions know one scale for all rows.
     node.expect(
@@ -121,6 +41,7 @@ def _embedding(node: StockNode) -> None:
     node.ports(2, 1)
     token, table = node.input(0, INT32, rank=1), node.input(1, *WEIGHTS, rank=2)
     node.expect(table.is_constant, "a constant table", table)
+    node.expect(table.scale_axis in (None, 0), "a scale per row", table.scale_axis)
     # A row of int4 has to begin at a whole byte.
     node.expect(table.type != INT4 or table.shape[1] % 2 == 0, "an even number of columns", table)
     node.gives(FLOAT32, (token.shape[0], table.shape[1]))
@@ -162,6 +83,10 @@ def _mean(node: StockNode) -> None:
 def _reshape(node: StockNode) -> None:
     node.ports(1, 1)
     x, shape = node.input(0, FLOAT32, INT32), tuple(node.options.get("new_shape", ()))
+    if shape.count(-1) == 1:  # what is left, when an utterance has another length
+        rest = math.prod(length for length in shape if length != -1)
+        node.expect(rest > 0 and x.count % rest == 0, f"a shape of {x.count} values", shape)
+        shape = tuple(x.count // rest if length == -1 else length for length in shape)
     node.expect(
         math.prod(shape) == x.count and min(shape, default=1) > 0, f"a shape of {x.count} values", shape
     )
@@ -220,21 +145,28 @@ class StockOperator:
     name: str
     options_type: int
     check: Callable[[StockNode], None]
+    versions: tuple[int, ...] = (1,)
 
 
 OPERATORS = {  # by BuiltinOperator
-    0: StockOperator("ADD", 11, _broadcast((FLOAT32,), (NONE, RELU))),
+    0: StockOperator("ADD", 11, _broadcast((FLOAT32, INT8, INT32), (NONE, RELU)), (1, 2)),
     2: StockOperator("CONCATENATION", 10, _concatenation),
+    3: StockOperator("CONV_2D", 1, check_convolution, (2, 3)),
+    4: StockOperator("DEPTHWISE_CONV_2D", 2, check_depthwise_convolution, (2, 3)),
+    6: StockOperator("DEQUANTIZE", 38, check_dequantize, (2,)),
     7: StockOperator("EMBEDDING_LOOKUP", 0, _embedding),
-    9: StockOperator("FULLY_CONNECTED", 8, _fully_connected),
+    9: StockOperator("FULLY_CONNECTED", 8, _fully_connected, (1, PER_ROW_VERSION)),
     14: StockOperator("LOGISTIC", 0, _unary),
     18: StockOperator("MUL", 21, _broadcast((FLOAT32,), (NONE,))),
     22: StockOperator("RESHAPE", 17, _reshape),
     28: StockOperator("TANH", 0, _unary),
+    34: StockOperator("PAD", 22, check_pad),
     40: StockOperator("MEAN", 27, _mean),
     41: StockOperator("SUB", 28, _broadcast((INT32, FLOAT32), (NONE,))),
     49: StockOperator("SPLIT", 35, _split),
     53: StockOperator("CAST", 37, _cast),
     65: StockOperator("SLICE", 48, _slice),
     76: StockOperator("RSQRT", 0, _unary),
+    90: StockOperator("FLOOR_DIV", 65, check_floor_div, (2,)),
+    114: StockOperator("QUANTIZE", 89, check_quantize),
 }

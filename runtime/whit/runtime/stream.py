@@ -47,7 +47,7 @@ class Stream:
             raise AudioError("[accept_waveform] expected no samples after input_finished, received some")
         mono = to_mono(samples, first_sample=self.num_samples)
         if self.sample_rate_hz is None:
-            self.resampler = _make_resampler(sample_rate_hz)
+            self.resampler = make_resampler(sample_rate_hz)
             self.sample_rate_hz = sample_rate_hz
         elif sample_rate_hz != self.sample_rate_hz:
             raise AudioError(
@@ -80,7 +80,12 @@ class Stream:
         )
 
 
-def _make_resampler(sample_rate_hz: int) -> Resampler | None:
+def make_resampler(sample_rate_hz: int) -> Resampler | None:
+    """Returns what brings a rate to 16 kHz; None where nothing has to.
+
+    Raises:
+        AudioError: the rate is impossible.
+    """
     if sample_rate_hz == SAMPLE_RATE_HZ:
         return None
     try:

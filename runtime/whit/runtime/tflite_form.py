@@ -18,16 +18,43 @@ from whit.runtime.tflite_metadata import IDENTIFIER
 
 _ACTIVATION = Scalar("fused_activation_function", "<b")
 OPTIONS = {  # by number in the union BuiltinOptions
+    1: Form(
+        "Conv2DOptions",
+        {
+            0: Scalar("padding", "<b"),
+            1: Scalar("stride_w", "<i"),
+            2: Scalar("stride_h", "<i"),
+            3: _ACTIVATION,
+            4: Scalar("dilation_w", "<i", absent=1),
+            5: Scalar("dilation_h", "<i", absent=1),
+        },
+    ),
+    2: Form(
+        "DepthwiseConv2DOptions",
+        {
+            0: Scalar("padding", "<b"),
+            1: Scalar("stride_w", "<i"),
+            2: Scalar("stride_h", "<i"),
+            3: Scalar("depth_multiplier", "<i"),
+            4: _ACTIVATION,
+            5: Scalar("dilation_w", "<i", absent=1),
+            6: Scalar("dilation_h", "<i", absent=1),
+        },
+    ),
     8: Form("FullyConnectedOptions", {0: _ACTIVATION}),
     10: Form("ConcatenationOptions", {0: Scalar("axis", "<i"), 1: _ACTIVATION}),
     11: Form("AddOptions", {0: _ACTIVATION}),
     17: Form("ReshapeOptions", {0: Numbers("new_shape", "<i")}),
     21: Form("MulOptions", {0: _ACTIVATION}),
+    22: Form("PadOptions", {}),
     27: Form("ReducerOptions", {0: Scalar("keep_dims", "<?")}),
     28: Form("SubOptions", {0: _ACTIVATION}),
     35: Form("SplitOptions", {0: Scalar("num_splits", "<i")}),
     37: Form("CastOptions", {0: Scalar("in_data_type", "<b"), 1: Scalar("out_data_type", "<b")}),
+    38: Form("DequantizeOptions", {}),
     48: Form("SliceOptions", {}),
+    65: Form("FloorDivOptions", {}),
+    89: Form("QuantizeOptions", {}),
 }
 _OPERATOR: dict[int, Field] = {
     0: Scalar("opcode_index", "<I"),
@@ -44,7 +71,14 @@ _TENSOR: dict[int, Field] = {
     3: Text("name"),
     4: OneTable(
         "quantization",
-        Form("QuantizationParameters", {2: Numbers("scale", "<f"), 3: Numbers("zero_point", "<q")}),
+        Form(
+            "QuantizationParameters",
+            {
+                2: Numbers("scale", "<f"),
+                3: Numbers("zero_point", "<q"),
+                6: Scalar("quantized_dimension", "<i"),
+            },
+        ),
     ),
     8: Scalar("has_rank", "<?"),
 }

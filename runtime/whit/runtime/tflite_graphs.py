@@ -17,10 +17,12 @@ DATA_TYPES = {
     0: ("float32", 32), 1: ("float16", 16), 2: ("int32", 32), 3: ("uint8", 8), 4: ("int64", 64),
     6: ("bool", 8), 7: ("int16", 16), 9: ("int8", 8), 17: ("int4", 4),
 }  # fmt: skip
-# Custom options of the packed operators: int32 in this order (docs/format.md, section 3).
+# Custom options of the packed operators: int32, first these (docs/format.md, sections 3 and 10).
 ATTRIBUTES = {
     "PackedMatMul": ("rows", "cols", "bits", "layout"),
     "PackedEmbedding": ("rows", "cols", "bits", "layout"),
+    "IntConv1d": ("rows", "cols", "bits"),
+    "IntDepthwiseConv1d": ("rows", "cols", "bits"),
     "PackedLSTM": ("input_size", "hidden_size", "w_bits", "w_layout", "r_bits", "r_layout"),
 }
 LAYOUTS = {0: "E", 1: "P"}

@@ -23,8 +23,8 @@ class OfflineStream {
 
   /// Takes the next samples, in [-1, 1] by convention.
   /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call of a stream.
-  /// @return an error for another rate, a sample that is not finite or beyond 1e5, more audio than the model
-  ///         takes, and after `decode`; the stream keeps what it had.
+  /// @return an error for another rate, a sample that is not finite or beyond 1e5, and a stream after
+  ///         `decode`: it stays as it was; and for more audio than the model takes, which ends the stream.
   std::optional<Error> accept_waveform(int sample_rate_hz, std::span<const float> samples);
 
   /// Decodes the audio that was taken, as a whole. Doing it again changes nothing.

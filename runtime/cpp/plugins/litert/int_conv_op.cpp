@@ -1,4 +1,5 @@
 #include "conv_outputs.h"
+#include "int_io.h"
 #include "op.h"
 #include "packed_weights.h"
 #include "whit/aligned_buffer.h"
@@ -46,9 +47,9 @@ class IntConv1d final : public Op {
     void* y = conv_->outputs.bits == 8
                   ? static_cast<void*>(node_.output<int8_t>(context, 0, "y", out_shape()))
                   : node_.output<int16_t>(context, 0, "y", out_shape());
-    *node_.output<int32_t>(context, 1, "length", {1}) =
-        int32_t(int_conv(*kernel_, *conv_, static_cast<const int8_t*>(x.data),
-                         *static_cast<const int32_t*>(length.data), addend, y, scratch_->data()));
+    const auto frames = int_conv(*kernel_, *conv_, static_cast<const int8_t*>(x.data),
+                                 *static_cast<const int32_t*>(length.data), addend, y, scratch_->data());
+    write_count(node_, context, 1, "length", size_t(frames));
   }
 
  private:

@@ -1,4 +1,5 @@
 #include "conv_outputs.h"
+#include "int_io.h"
 #include "op.h"
 #include "packed_weights.h"
 #include "whit/int_depthwise_conv.h"
@@ -34,8 +35,9 @@ class IntDepthwiseConv1d final : public Op {
         node_.input(context, 0, "x", kInt8, {int64_t(conv_->num_rows), int64_t(conv_->channels())});
     const Tensor length = node_.input(context, 1, "length", kInt32, {1});
     int8_t* y = node_.output<int8_t>(context, 0, "y", out_shape());
-    *node_.output<int32_t>(context, 1, "length", {1}) = int32_t(int_depthwise_conv(
-        *conv_, static_cast<const int8_t*>(x.data), *static_cast<const int32_t*>(length.data), y));
+    const auto frames = int_depthwise_conv(*conv_, static_cast<const int8_t*>(x.data),
+                                           *static_cast<const int32_t*>(length.data), y);
+    write_count(node_, context, 1, "length", size_t(frames));
   }
 
  private:

@@ -23,6 +23,7 @@ const int16_t* int16_values(const OpNode& node, const Tensor& tensor) {
 }
 
 void write_count(const OpNode& node, TfLiteContext* context, size_t index, const char* name, size_t count) {
+  if (!node.has_memory(context, index, name)) return;
   const int32_t value = int32_t(count);
   std::memcpy(node.output<int32_t>(context, index, name, {1}), &value, sizeof(value));
 }

@@ -58,6 +58,10 @@ class OpNode {
     return values;
   }
 
+  /// Whether an output of a running graph has memory: LiteRT gives none to what no operator reads.
+  bool has_memory(TfLiteContext* context, size_t index, const char* name) const {
+    return tensor(context, outputs_, index, name).data != nullptr;
+  }
   /// Gives an output its shape; only while the graph is prepared.
   void resize_output(TfLiteContext* context, size_t index, const char* name,
                      const std::vector<int64_t>& shape, ElementType type = kFloat) const;

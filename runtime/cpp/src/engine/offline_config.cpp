@@ -17,8 +17,8 @@ int64_t read_subsampling(const ConfigSection& config, const ConfigSection& model
   if (config.string("architecture") == kConformer) return 4;
   int64_t factor = 1;
   for (const ConfigSection& block : model.sections("blocks")) {
-    const int64_t stride = block.number("stride");
-    for (int64_t i = block.number("repeat"); i > 0 && stride > 1; --i) {
+    const int64_t stride = block.has("stride") ? block.number("stride") : 1;
+    for (int64_t i = block.has("repeat") ? block.number("repeat") : 1; i > 0 && stride > 1; --i) {
       factor *= stride;
       if (factor > ConfigSection::kLargest) fail(block.place(), "strides of a frame rate", "others");
     }
@@ -29,7 +29,7 @@ int64_t read_subsampling(const ConfigSection& config, const ConfigSection& model
 OfflineHead read_head(const ConfigSection& config, const ConfigSection& model) {
   const std::string& architecture = config.string("architecture");
   if (architecture == kConformer) return OfflineHead::kCtc;
-  const std::string& head = model.string("head");
+  const std::string head = model.has("head") ? model.string("head") : "ctc";
   if (architecture == kConvolutions && head == "ctc") return OfflineHead::kCtc;
   if (architecture == kClassifier && head == "frames") return OfflineHead::kFrames;
   if (architecture == kClassifier && head == "pooled") return OfflineHead::kPooled;

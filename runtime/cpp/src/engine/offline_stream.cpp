@@ -21,7 +21,12 @@ std::optional<Error> OfflineStream::accept_waveform(int sample_rate_hz, std::spa
   }
   Expected<std::span<const float>> taken = intake_.accept(sample_rate_hz, samples);
   if (!taken) return taken.error();
-  return take(*taken);
+  auto too_long = take(*taken);
+  if (too_long) {
+    finished_ = true;
+    error_ = too_long;
+  }
+  return too_long;
 }
 
 std::optional<Error> OfflineStream::take(std::span<const float> samples) {

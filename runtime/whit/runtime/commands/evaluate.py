@@ -12,12 +12,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from whit.runtime.audio import AudioFile
 from whit.runtime.bootstrap import Interval
 from whit.runtime.engines import AUTO
 from whit.runtime.error_rates import Score, compare, score
 from whit.runtime.manifest import Recording, read_manifest
-from whit.runtime.recognizer import Recognizer
+from whit.runtime.transcriber import open_transcriber
 
 
 def evaluate(
@@ -40,11 +39,11 @@ def evaluate(
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for path in paths:
-            recognizer = Recognizer.from_file(path, engine=engine, num_threads=threads, self_test=self_test)
-            names.append(recognizer.info.title)
+            transcriber = open_transcriber(path, engine=engine, num_threads=threads, self_test=self_test)
+            names.append(transcriber.title)
             start_s = time.perf_counter()
             track = progress.track(recordings, description=str(path))
-            transcripts.append([transcribe_recording(recognizer, recording) for recording in track])
+            transcripts.append([transcriber.transcribe(recording.audio) for recording in track])
             elapsed_s.append(time.perf_counter() - start_s)
     scores = [score(recordings, texts) for texts in transcripts]
     differences = [compare(recordings, transcripts[0], texts) for texts in transcripts[1:]]
@@ -53,18 +52,6 @@ def evaluate(
         typer.echo(json_format.dumps(report, indent=2, ensure_ascii=False))
         return
     _print(names, scores, differences, elapsed_s)
-
-
-def transcribe_recording(recognizer: Recognizer, recording: Recording) -> str:
-    """Returns the text of a recording, streamed in blocks of 100 ms."""
-    stream = recognizer.create_stream()
-    with AudioFile(recording.audio) as audio:
-        for block in audio.blocks():
-            stream.accept_waveform(audio.sample_rate_hz, block)
-            recognizer.decode(stream)
-    stream.input_finished()
-    recognizer.decode(stream)
-    return recognizer.get_result(stream).text
 
 
 def _print(

@@ -13,7 +13,9 @@ from whit.runtime.commands.cpu_table import print_cpu
 from whit.runtime.cpu_report import report_cpu
 from whit.runtime.errors import ConfigError, ModelFileError
 from whit.runtime.model_contents import ModelContents, read_contents
+from whit.runtime.model_info import FRAME_SHIFT_MS, ModelInfo
 from whit.runtime.model_layers import mean_bits
+from whit.runtime.offline_info import OfflineInfo
 
 SMALL_BYTES = 64  # shapes and axes: listed by --json only
 
@@ -68,15 +70,24 @@ def verify_weights(contents: ModelContents) -> None:
             raise ModelFileError(f"[{path}] expected SHA-256 {expected}, received {received}")
 
 
+def describe(info: ModelInfo | OfflineInfo) -> str:
+    """Returns what a model takes and gives, in one line."""
+    if isinstance(info, OfflineInfo):
+        outputs = "tokens and the blank" if info.has_blank else f"classes of {info.head}"
+        return (
+            f"{len(info.tokens)} {outputs}, whole utterances of up to {info.max_frames * FRAME_SHIFT_MS} ms, "
+            f"{info.num_mels} mels of {info.window_ms} ms, one frame of logits every {info.frame_s:g} s"
+        )
+    return (
+        f"{len(info.tokens)} tokens and the blank, {info.flavour} front-end with {info.num_mels} mels, "
+        f"chunks of {info.chunk_ms} ms, look-ahead {info.lookahead_ms} ms, tail {info.tail_ms} ms"
+    )
+
+
 def _print(contents: ModelContents, *, verified: bool) -> None:
     info, layers = contents.info, contents.layers
     console = Console(highlight=False)
-    console.print(
-        f"{info.name}: dialect {info.dialect}, {len(info.tokens)} tokens and the blank, "
-        f"{info.flavour} front-end with {info.num_mels} mels, chunks of {info.chunk_ms} ms, "
-        f"look-ahead {info.lookahead_ms} ms, tail {info.tail_ms} ms",
-        soft_wrap=True,
-    )
+    console.print(f"{info.name}: dialect {info.dialect}, {describe(info)}", soft_wrap=True)
     if not console.is_terminal:
         console.width = 120  # a file has no margin to keep
     table = Table()

@@ -14,9 +14,12 @@ from rich.text import Text
 
 from whit.runtime.audio import BLOCK_MS, AudioFile
 from whit.runtime.clock import PacedClock, VirtualClock
+from whit.runtime.commands.utterances import show_utterances
 from whit.runtime.engine import Floats
 from whit.runtime.engines import AUTO
 from whit.runtime.errors import ConfigError
+from whit.runtime.model_kind import takes_whole_utterances
+from whit.runtime.offline_recognizer import OfflineRecognizer
 from whit.runtime.playback import play
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.result import Result
@@ -43,6 +46,15 @@ def transcribe(
         received = "both" if mic else "neither"
         raise ConfigError(f"[transcribe] expected recordings or --mic, received {received}")
     console = Console(highlight=False)
+    if takes_whole_utterances(model):
+        if mic or paced:
+            raise ConfigError(
+                "[transcribe] expected recordings as they are for a model of whole utterances, "
+                f"received {'--mic' if mic else '--paced'}"
+            )
+        offline = OfflineRecognizer.from_file(model, engine=engine, num_threads=threads, self_test=self_test)
+        show_utterances(offline, audio or [], console=console, json=json)
+        return
     recognizer = Recognizer.from_file(model, engine=engine, num_threads=threads, self_test=self_test)
     if mic:
         from whit.runtime.microphone import open_microphone

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from whit.runtime.engine import Engine
 from whit.runtime.errors import ConfigError, ModelFileError, UnsupportedEngine
+from whit.runtime.offline_engine import OfflineEngine
 from whit.runtime.shape_check import check_shapes
 from whit.runtime.tflite_metadata import FILE, read_metadata
 
@@ -21,7 +22,8 @@ def choose_engine(path: str | Path, engine: str = AUTO) -> str:
     """
     if engine == AUTO:
         path = Path(path)
-        is_export = (path / FILE).is_file() and not (path / "encoder.onnx").is_file()
+        is_onnx = any((path / name).is_file() for name in ("encoder.onnx", "model.onnx"))
+        is_export = (path / FILE).is_file() and not is_onnx
         if path.suffix != ".tflite" and not is_export:
             return "onnxruntime"
         return "litert" if _is_stock(path / FILE if is_export else path) else "native"
@@ -57,11 +59,34 @@ def load_engine(
         ConfigError: num_threads is below 1.
     """
     engine = choose_engine(path, engine)
-    if num_threads < 1:
-        raise ConfigError(f"[num_threads] expected at least 1, received {num_threads}")
+    _check_threads(num_threads)
     loaded = _load(Path(path), engine, num_threads, self_test)
     check_shapes(loaded)
     return loaded
+
+
+def load_offline_engine(
+    path: str | Path, *, engine: str = AUTO, num_threads: int = 1, self_test: bool = True
+) -> OfflineEngine:
+    """Returns an engine with a model that takes whole utterances; otherwise as `load_engine`."""
+    engine = choose_engine(path, engine)
+    _check_threads(num_threads)
+    if engine == "native":
+        from whit.runtime.engines.offline_native import NativeOfflineEngine
+
+        return NativeOfflineEngine.load(Path(path), num_threads=num_threads, self_test=self_test)
+    if engine == "litert":
+        from whit.runtime.engines.offline_litert import LitertOfflineEngine
+
+        return LitertOfflineEngine.load(Path(path), num_threads=num_threads, self_test=self_test)
+    from whit.runtime.engines.offline_onnxruntime import OnnxruntimeOfflineEngine
+
+    return OnnxruntimeOfflineEngine.load(Path(path), num_threads=num_threads, self_test=self_test)
+
+
+def _check_threads(num_threads: int) -> None:
+    if num_threads < 1:
+        raise ConfigError(f"[num_threads] expected at least 1, received {num_threads}")
 
 
 def _load(path: Path, engine: str, num_threads: int, self_test: bool) -> Engine:

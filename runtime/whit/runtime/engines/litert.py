@@ -37,7 +37,7 @@ class LitertEngine:
         states = [name for name, _ in info.encoder_states]
         encode = (("features", *states), ("encoded", *(f"{name}_next" for name in states)))
         self._signatures = {"encode": encode, **SIGNATURES}
-        self._runners = {name: _open_signature(path, interpreter, name) for name in GRAPHS}
+        self._runners = {name: open_signature(path, interpreter, name) for name in GRAPHS}
         _check_shapes(path, info, self._signatures, self._runners)
 
     @classmethod
@@ -45,9 +45,9 @@ class LitertEngine:
         """Returns the engine for a .tflite file or its folder; see `whit.runtime.engines.load_engine`."""
         file = find_tflite(path)
         metadata = read_metadata(file)
-        info = read_model_info(_texts(metadata), place=str(file))
+        info = read_model_info(texts(metadata), place=str(file))
         check_for_litert(file, dialect=info.dialect)
-        interpreter = _open_interpreter(_import_litert(), file, info.dialect, num_threads)
+        interpreter = open_interpreter(import_litert(), file, info.dialect, num_threads)
         engine = cls(file, info, interpreter)
         if self_test and info.dialect == "whit":
             check_vectors(engine, golden_arrays(metadata, info, file), file)
@@ -97,16 +97,22 @@ class LitertEngine:
             values = self._runners[signature](**dict(zip(names, inputs, strict=True)))
         except (RuntimeError, ValueError) as error:
             raise ModelFileError(
-                f"[{self.path}: {signature}] expected a graph that runs, received {_sentence(error)}"
+                f"[{self.path}: {signature}] expected a graph that runs, received {one_sentence(error)}"
             ) from error
         return [values[name] for name in outputs]
 
 
-def _texts(metadata: dict[str, bytes]) -> dict[str, str]:
+def texts(metadata: dict[str, bytes]) -> dict[str, str]:
+    """Returns the metadata without golden vectors."""
     return {name: raw.decode(errors="replace") for name, raw in metadata.items() if ".golden." not in name}
 
 
-def _import_litert() -> Any:
+def import_litert() -> Any:
+    """Returns the module of whichever package is installed.
+
+    Raises:
+        MissingDependency: none is.
+    """
     for package in PACKAGES:
         try:
             return importlib.import_module(package)
@@ -118,7 +124,13 @@ def _import_litert() -> Any:
     )
 
 
-def _open_interpreter(litert: Any, path: Path, dialect: str, num_threads: int) -> Any:
+def open_interpreter(litert: Any, path: Path, dialect: str, num_threads: int) -> Any:
+    """Returns an interpreter, with our delegate for dialect `whit`.
+
+    Raises:
+        ModelFileError: LiteRT refuses the file.
+        MissingDependency: this installation has no delegate.
+    """
     delegates = []
     resolver = litert.OpResolverType.AUTO
     if dialect == "whit":
@@ -134,7 +146,7 @@ def _open_interpreter(litert: Any, path: Path, dialect: str, num_threads: int) -
         )
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(
-            f"[{path}] expected a model that LiteRT loads, received {_sentence(error)}"
+            f"[{path}] expected a model that LiteRT loads, received {one_sentence(error)}"
         ) from error
 
 
@@ -150,7 +162,12 @@ def _delegate() -> Path:
     return path
 
 
-def _open_signature(path: Path, interpreter: Any, name: str) -> Any:
+def open_signature(path: Path, interpreter: Any, name: str) -> Any:
+    """Returns the runner of a signature.
+
+    Raises:
+        ModelFileError: the file has none of that name.
+    """
     try:
         return interpreter.get_signature_runner(name)
     except ValueError as error:
@@ -193,9 +210,10 @@ def _tensors(path: Path, signature: str, runner: Any) -> tuple[dict[str, Any], d
         return runner.get_input_details(), runner.get_output_details()
     except (RuntimeError, ValueError) as error:  # a tensor's name may be no UTF-8
         raise ModelFileError(
-            f"[{path}: {signature}] expected named tensors, received {_sentence(error)}"
+            f"[{path}: {signature}] expected named tensors, received {one_sentence(error)}"
         ) from error
 
 
-def _sentence(error: Exception) -> str:
+def one_sentence(error: Exception) -> str:
+    """Returns LiteRT's message in one line."""
     return " ".join(str(error).split())[:300]

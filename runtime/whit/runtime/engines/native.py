@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from whit.runtime._core import NativeModel
+from whit.runtime.config_section import FORMAT_VERSION
 from whit.runtime.engine import Floats, State
 from whit.runtime.errors import ModelFileError
-from whit.runtime.model_info import FORMAT_VERSION, ModelInfo, read_model_info
+from whit.runtime.model_info import ModelInfo, read_model_info
 from whit.runtime.tflite_metadata import find_tflite
 
 

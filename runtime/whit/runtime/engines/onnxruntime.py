@@ -25,7 +25,7 @@ class OnnxruntimeEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, folder: ModelFolder, sessions: dict[str, ort.InferenceSession]) -> None:
+    def __init__(self, folder: ModelFolder[ModelInfo], sessions: dict[str, ort.InferenceSession]) -> None:
         self.folder = folder
         self._sessions = sessions
         # NeMo's signature of h and c also hands a cache length through.
@@ -45,9 +45,10 @@ class OnnxruntimeEngine:
     def load(cls, path: Path, *, num_threads: int = 1, self_test: bool = True) -> OnnxruntimeEngine:
         """Returns the engine for an export folder; see `whit.runtime.engines.load_engine`."""
         folder = open_model_folder(path)
-        ort = _import_onnxruntime()
-        options = _session_options(ort, folder.info.dialect, num_threads)
-        engine = cls(folder, {graph: _open_session(ort, folder, graph, options) for graph in folder.graphs})
+        ort = import_onnxruntime()
+        options = session_options(ort, folder.info.dialect, num_threads)
+        sessions = {name: open_session(ort, graph.path, options) for name, graph in folder.graphs.items()}
+        engine = cls(folder, sessions)
         if self_test and folder.info.dialect == "whit":
             check_golden(engine, folder.golden_path)
         return engine
@@ -105,11 +106,17 @@ class OnnxruntimeEngine:
             return list(self._sessions[graph].run(None, feeds))
         except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
             raise ModelFileError(
-                f"[{self.folder.graphs[graph].path}] expected a graph that runs, received {_sentence(error)}"
+                f"[{self.folder.graphs[graph].path}] expected a graph that runs, "
+                f"received {one_sentence(error)}"
             ) from error
 
 
-def _import_onnxruntime() -> Any:
+def import_onnxruntime() -> Any:
+    """Returns the package.
+
+    Raises:
+        MissingDependency: it is not installed.
+    """
     try:
         import onnxruntime
     except ImportError as error:
@@ -119,7 +126,8 @@ def _import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _session_options(ort: Any, dialect: str, num_threads: int) -> ort.SessionOptions:
+def session_options(ort: Any, dialect: str, num_threads: int) -> ort.SessionOptions:
+    """Returns the options for files of a dialect; those of `whit` get our operators."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
@@ -143,17 +151,21 @@ def _custom_operators() -> Path:
     return path
 
 
-def _open_session(ort: Any, folder: ModelFolder, graph: str, options: Any) -> ort.InferenceSession:
-    path = folder.graphs[graph].path
+def open_session(ort: Any, path: Path, options: Any) -> ort.InferenceSession:
+    """Returns a session on the CPU.
+
+    Raises:
+        ModelFileError: ONNX Runtime refuses the file.
+    """
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
         raise ModelFileError(
-            f"[{path}] expected a graph that ONNX Runtime loads, received {_sentence(error)}"
+            f"[{path}] expected a graph that ONNX Runtime loads, received {one_sentence(error)}"
         ) from error
 
 
-def _sentence(error: Exception) -> str:
+def one_sentence(error: Exception) -> str:
     """Returns ONNX Runtime's message in one line, without its error code and source location."""
     text = " ".join(str(error).split())
     return text.split(" : ", 3)[-1][:300] if text.startswith("[ONNXRuntimeError]") else text[:300]

@@ -1,0 +1,29 @@
+"""Whether a file holds a streaming transducer or a model that takes whole utterances."""
+
+import json
+from pathlib import Path
+
+from whit.runtime.errors import ModelFileError
+from whit.runtime.model_folder import GRAPHS, OFFLINE_GRAPH, find_onnx
+from whit.runtime.offline_info import HEADS
+from whit.runtime.tflite_metadata import FILE, read_metadata
+
+
+def takes_whole_utterances(path: Path) -> bool:
+    """Tells what a model is by the files that are there; a damaged one counts as a transducer.
+
+    Args:
+        path: an export folder, one dialect's folder in it, or a .tflite file.
+    """
+    file = path if path.is_file() else path / FILE
+    if file.is_file():
+        return _architecture(file) in HEADS
+    return find_onnx(path, OFFLINE_GRAPH) is not None and find_onnx(path, GRAPHS[0]) is None
+
+
+def _architecture(file: Path) -> object:
+    try:
+        config = json.loads(read_metadata(file).get("whit.config", b"{}"))
+    except (ModelFileError, ValueError):
+        return None
+    return config.get("architecture") if isinstance(config, dict) else None
