@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from whit.exporter.ir import Graph, Model
+from whit.exporter.ir import Graph, Model, Node
 from whit.exporter.writers.onnx_proto import GraphWriter
 from whit.exporter.writers.onnx_whit import DOMAIN, DOMAIN_VERSION, write_nodes
 from whit.exporter.writers.tokens_file import write_tokens
@@ -26,7 +26,7 @@ class OnnxIntegerWriter:
         writer, weights = GraphWriter(graph.name), WeightsFile()
         for value in graph.inputs:
             writer.input(value.name, value.type.value, value.shape)
-        write_nodes(writer, graph, weights)
+        write_nodes(writer, graph, weights, moves={"Stack": _stack})
         write_outputs(writer, graph)
         metadata = {
             **{key: model.metadata[key] for key in METADATA},
@@ -36,6 +36,12 @@ class OnnxIntegerWriter:
         proto = writer.model(domains={DOMAIN: DOMAIN_VERSION}, metadata=metadata)
         (folder / FILE).write_bytes(proto.SerializeToString(deterministic=True))
         write_tokens(folder, model.tokens, has_blank=self.has_blank)
+
+
+def _stack(writer: GraphWriter, node: Node) -> None:
+    """Writes both lengths: ONNX Runtime knows no shape of what an operator of ours has made."""
+    (output,) = node.outputs
+    writer.node("Reshape", [node.inputs[0], writer.axes(*map(int, output.shape))], [output.name])
 
 
 def write_outputs(writer: GraphWriter, graph: Graph) -> None:

@@ -1,5 +1,6 @@
 """Dialect `whit`: packed weights and the operators of docs/format.md, section 3. One stream."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from whit.exporter.errors import NotQuantizedError
@@ -44,8 +45,11 @@ def _graph(graph: Graph, model: Model, weights: WeightsFile) -> GraphWriter:
     return writer
 
 
-def write_nodes(writer: GraphWriter, graph: Graph, weights: WeightsFile) -> None:
-    """Writes the nodes and constants of a graph whose weights are packed."""
+def write_nodes(
+    writer: GraphWriter, graph: Graph, weights: WeightsFile, *, moves: Mapping[str, Emitter] | None = None
+) -> None:
+    """Writes the nodes and constants of a graph whose weights are packed; `moves` go before BUILT_IN."""
+    built_in = {**BUILT_IN, **(moves or {})}
     written: set[str] = set()
     for node in graph.nodes:
         for name in node.inputs:
@@ -57,8 +61,8 @@ def write_nodes(writer: GraphWriter, graph: Graph, weights: WeightsFile) -> None
                     )
                 weights.add(writer, name, constant)
                 written.add(name)
-        if node.op in BUILT_IN:
-            BUILT_IN[node.op](writer, node)
+        if node.op in built_in:
+            built_in[node.op](writer, node)
         else:
             outputs = [value.name for value in node.outputs]
             writer.node(node.op, node.inputs, outputs, domain=DOMAIN, attributes=node.attributes)
