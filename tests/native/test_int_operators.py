@@ -83,7 +83,7 @@ def test_refuses(program, op, inputs, attributes, message, tmp_path) -> None:
     wrong = replace(case, inputs=case.inputs | inputs, attributes={**case.attributes, **attributes})
     completed = run(program, wrong, tmp_path, case.outputs())
     assert completed.returncode == 2
-    assert completed.stderr.startswith(f"[run/{op} 0] ")
+    assert completed.stderr.startswith(f"[run/{case.op} 0] ")
     shapes = [f"expected {name} of" for name in inputs]  # this engine checks them with the types
     assert any(sentence in completed.stderr for sentence in (message, *shapes))
 
