@@ -14,9 +14,12 @@ from mutant_process import MutantProcess
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory) -> Path:
-    """A folder with two small models, `lstm` (4 bits) and `stateless` (2 bits in planes), in all dialects."""
+    """A folder with small models in all dialects: the transducers `lstm` (4 bits) and `stateless` (2 bits in
+    planes), and the integer-only `quartznet` and `conformer`, which take whole utterances.
+    """
     pytest.importorskip("onnxruntime")
     pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
+    from ctc_checkpoints import CONFORMER, QUARTZNET, float_checkpoint, integer_checkpoint
     from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, Scheme, random_checkpoint
 
     from whit.exporter.export import ExportRequest, run_export
@@ -29,6 +32,10 @@ def models(tmp_path_factory) -> Path:
         data = random_checkpoint(model | {"num_mels": 80}, scheme, seed=scheme.bits, gain=3.0)
         checkpoint = data.write(folder / f"checkpoint-{name}")
         run_export(ExportRequest(checkpoint=checkpoint, output=folder / name))
+    for name, shape in (("quartznet", QUARTZNET), ("conformer", CONFORMER)):
+        source = integer_checkpoint(float_checkpoint(shape, seed=1), folder / f"source-{name}")
+        checkpoint = source.write(folder / f"checkpoint-{name}")
+        run_export(ExportRequest(checkpoint=checkpoint, output=folder / name, max_seconds=1))
     return folder
 
 

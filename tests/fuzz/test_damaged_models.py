@@ -38,6 +38,10 @@ TARGETS = [
     Target("lstm/stock-int8", "model.tflite", ("litert",), "stateless/stock-int8/model.tflite", 100),
     Target("stateless/stock-int4", "model.tflite", ("litert",), "lstm/stock-int4/model.tflite", 100),
     Target("stateless/stock-float", "model.tflite", ("litert",), "lstm/stock-float/model.tflite", 50),
+    Target("quartznet", "model.tflite", BOTH, "conformer/model.tflite", 100),
+    Target("conformer", "model.tflite", BOTH, "quartznet/model.tflite", 60),
+    Target("quartznet/stock-int8", "model.tflite", ("litert",), "quartznet/stock-float/model.tflite", 100),
+    Target("quartznet/stock-float", "model.tflite", ("litert",), "lstm/stock-float/model.tflite", 50),
     *(
         Target(model, file, ("onnxruntime",), donor, mutants)
         for model, file, donor, mutants in (
@@ -50,6 +54,12 @@ TARGETS = [
             ("lstm/onnx", "golden.npz", "stateless/onnx/golden.npz", 40),
             ("lstm/stock-int8", "encoder.onnx", "stateless/stock-int8/encoder.onnx", 60),
             ("stateless/stock-float", "decoder.onnx", "lstm/stock-float/decoder.onnx", 40),
+            ("quartznet/onnx", "model.onnx", "conformer/onnx/model.onnx", 60),
+            ("conformer/onnx", "model.onnx", "quartznet/onnx/model.onnx", 60),
+            ("quartznet/onnx", "weights.bin", "conformer/onnx/weights.bin", 20),
+            ("quartznet/onnx", "golden.npz", "conformer/onnx/golden.npz", 20),
+            ("quartznet/stock-int8", "model.onnx", "conformer/stock-int8/model.onnx", 40),
+            ("conformer/stock-float", "model.onnx", "quartznet/stock-float/model.onnx", 40),
         )
     ),
 ]

@@ -36,7 +36,7 @@ def test_loader_under_sanitizers(target: Path, models: Path, tmp_path: Path) -> 
     seeds, corpus = tmp_path / "seeds", tmp_path / "corpus"
     seeds.mkdir()
     corpus.mkdir()
-    for name in ("lstm", "stateless", "lstm/stock-int8"):
+    for name in ("lstm", "stateless", "lstm/stock-int8", "quartznet", "conformer"):
         shutil.copy(models / name / "model.tflite", seeds / name.replace("/", "-"))
     # Runs are counted, not timed; -timeout is per mutant, of which each takes milliseconds.
     limits = [f"-runs={NUM_RUNS}", "-seed=1", "-max_len=200000", "-timeout=300", "-print_final_stats=1"]

@@ -18,21 +18,26 @@ from typing import Any
 import numpy as np
 from edits import apply
 
-from whit.runtime.engine import Engine
-from whit.runtime.engines import load_engine
+from whit.runtime.engine import Engine, Floats
+from whit.runtime.engines import load_engine, load_offline_engine
 from whit.runtime.errors import WhitError
+from whit.runtime.model_kind import takes_whole_utterances
+from whit.runtime.offline_engine import OfflineEngine
 
 
-def outcome(path: Path, engine: str, *, self_test: bool) -> str:
-    """Returns the refusal, or "ok" and the digest of a chunk, a prediction and a join."""
+def outcome(path: Path, engine: str, *, whole_utterances: bool, self_test: bool) -> str:
+    """Returns the refusal, or "ok" and the digest of what the model computes."""
     try:
+        if whole_utterances:
+            offline = load_offline_engine(path, engine=engine, self_test=self_test)
+            return f"ok {utterance_digest(offline)}"
         return f"ok {digest(load_engine(path, engine=engine, self_test=self_test))}"
     except WhitError as error:
         return str(error)
 
 
 def digest(engine: Engine) -> str:
-    """Returns what the model computes; NaN has one form."""
+    """Returns what the model computes of a chunk, a prediction and a join."""
     info = engine.info
     features = np.sin(np.arange(info.chunk_frames * info.num_mels, dtype=np.float32)) * 4 - 8
     frames, state = engine.encode(features.reshape(info.chunk_frames, -1), engine.initial_encoder_state())
@@ -40,8 +45,24 @@ def digest(engine: Engine) -> str:
     prediction, predictor_state = engine.predict(0, predictor_state)
     logits = engine.join(frames[-1], prediction)
     assert logits.shape == (info.blank + 1,)
+    return digest_of(frames, prediction, logits, *state, *predictor_state)
+
+
+def utterance_digest(engine: OfflineEngine) -> str:
+    """Returns what the model computes of a long and a short utterance."""
+    info = engine.info
+    outputs = []
+    for num_frames in (min(61, info.max_frames), 1):
+        features = np.sin(np.arange(num_frames * info.num_mels, dtype=np.float32)) * 2
+        outputs.append(engine.encode(features.reshape(num_frames, -1)))
+        assert outputs[-1].shape == (info.logits_frames(num_frames), info.num_outputs)
+    return digest_of(*outputs)
+
+
+def digest_of(*arrays: Floats) -> str:
+    """Returns the SHA-256 of arrays; NaN has one form."""
     content = hashlib.sha256()
-    for array in (frames, prediction, logits, *state, *predictor_state):
+    for array in arrays:
         content.update(np.where(np.isnan(array), np.float32(np.nan), array).tobytes())
     return content.hexdigest()
 
@@ -58,7 +79,10 @@ def try_mutant(job: dict[str, Any], scratch: Path) -> dict[str, list[str]]:
     (copy / job["file"]).write_bytes(content)
     try:
         return {
-            engine: [outcome(copy, engine, self_test=True), outcome(copy, engine, self_test=False)]
+            engine: [
+                outcome(copy, engine, whole_utterances=takes_whole_utterances(model), self_test=self_test)
+                for self_test in (True, False)
+            ]
             for engine in job["engines"]
         }
     finally:
