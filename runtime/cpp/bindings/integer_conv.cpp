@@ -108,7 +108,6 @@ std::tuple<Out<Output, 2>, int64_t> convolve(const whit::IntConv& conv, const Ke
                                              whit::ThreadPool* threads) {
   const size_t out_rows = conv.geometry.out_rows(conv.num_rows);
   Buffer<Output> y(out_rows * conv.w.rows);
-  std::fill_n(y.data(), out_rows * conv.w.rows, Output{0});
   size_t rows;
   {
     nb::gil_scoped_release release;
@@ -116,6 +115,7 @@ std::tuple<Out<Output, 2>, int64_t> convolve(const whit::IntConv& conv, const Ke
         kernel ? find_matmul_kernel(conv.w, *kernel) : whit::select_matmul_kernel(conv.w.layout, conv.w.bits);
     const whit::AlignedBuffer scratch(whit::int_conv_scratch_bytes(best, conv));
     rows = whit::int_conv(best, conv, x, length, addend, y.data(), scratch.data(), threads);
+    std::fill(y.data() + rows * conv.w.rows, y.data() + out_rows * conv.w.rows, Output{0});
   }
   return {y.release(out_rows, conv.w.rows), int64_t(rows)};
 }
@@ -165,12 +165,12 @@ std::tuple<Out<int8_t, 2>, int64_t> int_depthwise_conv1d(
        .high = high});
   const size_t out_rows = conv.geometry.out_rows(conv.num_rows);
   Buffer<int8_t> y(out_rows * conv.w.rows);
-  std::fill_n(y.data(), out_rows * conv.w.rows, int8_t{0});
   size_t computed;
   {
     nb::gil_scoped_release release;
     const auto& best = kernel ? find_depthwise_kernel(*kernel) : whit::select_depthwise_kernel();
     computed = whit::int_depthwise_conv(best, conv, x.data(), length, y.data(), threads);
+    std::fill(y.data() + computed * conv.w.rows, y.data() + out_rows * conv.w.rows, int8_t{0});
   }
   return {y.release(out_rows, conv.w.rows), int64_t(computed)};
 }

@@ -21,6 +21,8 @@ constexpr size_t kFinishRows = 32;
 constexpr size_t kLeastWork = size_t{1} << 17;  // multiply-adds of a part
 
 constexpr size_t kMaxTaps = kMaxDepthwiseSpan;
+constexpr size_t kGroupTiles = 4;
+constexpr size_t kGroupChannels = kGroupTiles * kChannelTile;
 
 size_t num_groups(const ConvGeometry& geometry) { return (geometry.kernel_size + kTapGroup - 1) / kTapGroup; }
 
@@ -29,22 +31,10 @@ size_t window_span(const ConvGeometry& geometry) {
   return num_groups(geometry) * kTapGroup * geometry.dilation;
 }
 
-/// 16 channels of a convolution, with all that one thread needs to compute them.
+/// What computes 16 channels: their codes in a kernel's order, and what follows their sums.
 class ChannelTile {
  public:
-  ChannelTile(const DepthwiseKernel& kernel, const IntDepthwiseConv& conv, size_t tile)
-      : kernel_(kernel),
-        conv_(conv),
-        channel_(tile * kChannelTile),
-        num_channels_(std::min(kChannelTile, conv.channels() - channel_)),
-        finish_rows_(integer_functions().finish_rows8),
-        stage_(OutputStage{.bias = conv.outputs.bias.data(),
-                           .multiplier = conv.outputs.multiplier.data(),
-                           .shift = conv.outputs.shift.data(),
-                           .zero = conv.outputs.zero,
-                           .low = conv.outputs.low,
-                           .high = conv.outputs.high}
-                   .from(channel_)) {
+  void prepare(const DepthwiseKernel& kernel, const IntDepthwiseConv& conv, size_t tile) {
     int8_t codes[kChannelTile * kMaxTaps];  // (groups, 16, 4)
     const PackedMatrix& w = conv.w;
     for (size_t block = 0; block < w.num_col_blocks(); ++block) {
@@ -57,6 +47,48 @@ class ChannelTile {
       for (size_t channel = 0; channel < kChannelTile; ++channel) last[channel * kTapGroup + tap] = 0;
     }
     kernel.prepare_codes(codes, groups, codes_);
+    const size_t channel = tile * kChannelTile;
+    num_channels_ = std::min(kChannelTile, conv.channels() - channel);
+    stage_ = OutputStage{.bias = conv.outputs.bias.data(),
+                         .multiplier = conv.outputs.multiplier.data(),
+                         .shift = conv.outputs.shift.data(),
+                         .zero = conv.outputs.zero,
+                         .low = conv.outputs.low,
+                         .high = conv.outputs.high}
+                 .from(channel);
+  }
+
+  const std::byte* codes() const { return codes_; }
+
+  /// @param[out] y  (num_rows, channels of this tile), rows `y_stride` values apart
+  void finish(const SumRows& rows, int8_t* y, size_t y_stride) const {
+    const auto finish_rows = integer_functions().finish_rows8;
+    if (num_channels_ == kChannelTile) {
+      finish_rows(rows, stage_, y, y_stride);
+      return;
+    }
+    int8_t padded_out[kFinishRows * kChannelTile];
+    finish_rows(rows, stage_, padded_out, kChannelTile);
+    for (size_t m = 0; m < rows.num_rows; ++m) {
+      std::memcpy(y + m * y_stride, padded_out + m * kChannelTile, num_channels_);
+    }
+  }
+
+ private:
+  size_t num_channels_ = 0;
+  OutputStage stage_ = {};
+  alignas(64) std::byte codes_[kCodeHeadBytes + kMaxTaps / kTapGroup * kMaxCodeBytes];
+};
+
+/// Four tiles, whose rows are one line of the cache: all that one thread needs to compute them.
+class TileGroup {
+ public:
+  TileGroup(const DepthwiseKernel& kernel, const IntDepthwiseConv& conv, size_t group)
+      : kernel_(kernel),
+        conv_(conv),
+        channel_(group * kGroupChannels),
+        num_channels_(std::min(kGroupChannels, conv.channels() - channel_)) {
+    for (size_t i = 0; i < num_tiles(); ++i) tiles_[i].prepare(kernel, conv, group * kGroupTiles + i);
   }
 
   void run(const int8_t* x, size_t length, size_t out_rows, int8_t* y) {
@@ -64,61 +96,57 @@ class ChannelTile {
     const size_t block_frames = std::max<size_t>((kMaxBlockRows - window_span(g)) / g.stride, 1);
     for (size_t first = 0; first < out_rows; first += block_frames) {
       const size_t count = std::min(block_frames, out_rows - first);
-      run_block(x, length, first, count, y + first * conv_.channels());
+      run_block(x, length, first, count, y + first * conv_.channels() + channel_);
     }
   }
 
  private:
+  size_t num_tiles() const { return (num_channels_ + kChannelTile - 1) / kChannelTile; }
+
   // Row i of the block is what the first tap of its first frame sees i rows later. Rows of one remainder of
   // the dilation follow each other.
   void run_block(const int8_t* x, size_t length, size_t first, size_t count, int8_t* y) {
     const ConvGeometry& g = conv_.geometry;
     const size_t per_phase = ((count - 1) * g.stride + window_span(g) + g.dilation - 1) / g.dilation;
-    const auto place = [&](size_t row) { return row % g.dilation * per_phase + row / g.dilation; };
-    int8_t* to = rows_;
-    for (size_t phase = 0; phase < g.dilation; ++phase) {
-      for (size_t i = 0; i < per_phase; ++i, to += kChannelTile) {
-        copy_row(x, length, first * g.stride + phase + i * g.dilation, to);
+    for (size_t phase = 0, row = 0; phase < g.dilation; ++phase) {
+      for (size_t i = 0; i < per_phase; ++i, ++row) {
+        copy_row(x, length, first * g.stride + phase + i * g.dilation, row);
       }
     }
-    std::memset(to, 0, 3 * kChannelTile);
-    kernel_.prepare_rows(rows_, per_phase * g.dilation, prepared_);
-    for (size_t m = 0; m < count; m += kFinishRows) {
-      const size_t frames = std::min(kFinishRows, count - m);
-      uint32_t first_rows[kFinishRows];
-      for (size_t i = 0; i < frames; ++i) first_rows[i] = uint32_t(place((m + i) * g.stride));
-      alignas(64) int32_t sums[kFinishRows * kChannelTile];
-      kernel_.accumulate(codes_, num_groups(conv_.geometry), prepared_, first_rows, frames, sums);
-      finish({.sums = sums, .num_rows = frames, .num_cols = kChannelTile, .addend = nullptr},
-             y + m * conv_.channels() + channel_);
+    const size_t num_rows = per_phase * g.dilation;
+    for (size_t tile = 0; tile < num_tiles(); ++tile) {
+      std::memset(rows_[tile] + num_rows * kChannelTile, 0, 3 * kChannelTile);
+      kernel_.prepare_rows(rows_[tile], num_rows, prepared_);
+      for (size_t m = 0; m < count; m += kFinishRows) {
+        const size_t frames = std::min(kFinishRows, count - m);
+        uint32_t first_rows[kFinishRows];
+        for (size_t i = 0; i < frames; ++i) {
+          const size_t at = (m + i) * g.stride;
+          first_rows[i] = uint32_t(at % g.dilation * per_phase + at / g.dilation);
+        }
+        alignas(64) int32_t sums[kFinishRows * kChannelTile];
+        kernel_.accumulate(tiles_[tile].codes(), num_groups(g), prepared_, first_rows, frames, sums);
+        tiles_[tile].finish({.sums = sums, .num_rows = frames, .num_cols = kChannelTile, .addend = nullptr},
+                            y + m * conv_.channels() + tile * kChannelTile, conv_.channels());
+      }
     }
   }
 
-  // A row of x, counted from the padding before it.
-  void copy_row(const int8_t* x, size_t length, size_t at, int8_t* to) const {
+  // A row of x, counted from the padding before it, to row `row` of each tile.
+  void copy_row(const int8_t* x, size_t length, size_t at, size_t row) {
     const size_t padding = conv_.geometry.padding;
-    if (at >= padding && at - padding < length) {
-      const int8_t* from = x + (at - padding) * conv_.channels() + channel_;
-      if (num_channels_ == kChannelTile) {
-        std::memcpy(to, from, kChannelTile);
-      } else {
-        std::memset(to, 0, kChannelTile);
-        std::memcpy(to, from, num_channels_);
-      }
+    int8_t line[kGroupChannels];
+    const int8_t* from = line;
+    if (at < padding || at - padding >= length) {
+      std::memset(line, conv_.x_zero, kGroupChannels);
+    } else if (num_channels_ < kGroupChannels) {
+      std::memset(line, 0, kGroupChannels);
+      std::memcpy(line, x + (at - padding) * conv_.channels() + channel_, num_channels_);
     } else {
-      std::memset(to, conv_.x_zero, kChannelTile);
+      from = x + (at - padding) * conv_.channels() + channel_;
     }
-  }
-
-  void finish(const SumRows& rows, int8_t* y) const {
-    if (num_channels_ == kChannelTile) {
-      finish_rows_(rows, stage_, y, conv_.channels());
-      return;
-    }
-    int8_t padded_out[kFinishRows * kChannelTile];
-    finish_rows_(rows, stage_, padded_out, kChannelTile);
-    for (size_t m = 0; m < rows.num_rows; ++m) {
-      std::memcpy(y + m * conv_.channels(), padded_out + m * kChannelTile, num_channels_);
+    for (size_t tile = 0; tile < kGroupTiles; ++tile) {
+      std::memcpy(rows_[tile] + row * kChannelTile, from + tile * kChannelTile, kChannelTile);
     }
   }
 
@@ -126,11 +154,9 @@ class ChannelTile {
   const IntDepthwiseConv& conv_;
   size_t channel_;
   size_t num_channels_;
-  void (*finish_rows_)(const SumRows&, const OutputStage&, int8_t*, size_t);
-  OutputStage stage_;
-  alignas(64) std::byte codes_[kCodeHeadBytes + kMaxTaps / kTapGroup * kMaxCodeBytes];
-  alignas(64) int8_t rows_[(kMaxBlockRows + 3) * kChannelTile];   // (rows, 16)
-  alignas(64) std::byte prepared_[kMaxBlockRows * kMaxRowBytes];  // (rows, row_bytes)
+  ChannelTile tiles_[kGroupTiles];
+  alignas(64) int8_t rows_[kGroupTiles][(kMaxBlockRows + 3) * kChannelTile];  // (rows, 16) each
+  alignas(64) std::byte prepared_[kMaxBlockRows * kMaxRowBytes];              // of one tile
 };
 
 }  // namespace
@@ -164,10 +190,12 @@ size_t int_depthwise_conv(const IntDepthwiseConv& conv, const int8_t* x, int32_t
 size_t int_depthwise_conv(const DepthwiseKernel& kernel, const IntDepthwiseConv& conv, const int8_t* x,
                           int32_t length, int8_t* y, Workers* workers) {
   const size_t rows = clamped_length(length, conv.num_rows), out_rows = conv.geometry.out_rows(rows);
-  const size_t tiles = (conv.channels() + kChannelTile - 1) / kChannelTile;
-  const size_t tile_work = std::max<size_t>(out_rows * conv.geometry.kernel_size * kChannelTile, 1);
-  for_ranges(workers, tiles, (kLeastWork + tile_work - 1) / tile_work, [&](size_t begin, size_t end) {
-    for (size_t tile = begin; tile < end; ++tile) ChannelTile(kernel, conv, tile).run(x, rows, out_rows, y);
+  const size_t groups = (conv.channels() + kGroupChannels - 1) / kGroupChannels;
+  const size_t group_work = std::max<size_t>(out_rows * conv.geometry.kernel_size * kGroupChannels, 1);
+  for_ranges(workers, groups, (kLeastWork + group_work - 1) / group_work, [&](size_t begin, size_t end) {
+    for (size_t group = begin; group < end; ++group) {
+      TileGroup(kernel, conv, group).run(x, rows, out_rows, y);
+    }
   });
   return out_rows;
 }

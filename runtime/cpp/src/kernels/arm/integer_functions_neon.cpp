@@ -37,11 +37,13 @@ WHIT_NEON_INLINE Factor factor(Int multiplier, Int shift) {
 }
 
 // A rounding shift by a negative count is the formula's; what 32 bits cannot hold is clamped anyway.
+template <bool kClamp>
 WHIT_NEON_INLINE Int requant(Int a, const Factor& by) {
   const int64x2_t low = vmull_s32(vget_low_s32(a), vget_low_s32(by.multiplier));
   const int64x2_t high = vmull_high_s32(a, by.multiplier);
   const int32x2_t first = vqmovn_s64(vrshlq_s64(low, by.left[0]));
   const Int rounded = vqmovn_high_s64(first, vrshlq_s64(high, by.left[1]));
+  if constexpr (!kClamp) return rounded;
   return vminq_s32(vmaxq_s32(rounded, vdupq_n_s32(-kRequantizedLimit)), vdupq_n_s32(kRequantizedLimit));
 }
 

@@ -54,17 +54,20 @@ WHIT_AVX2_INLINE Factor factor(Int multiplier, Int shift) {
   return by;
 }
 
+template <bool kClamp>
 WHIT_AVX2_INLINE Int requant_half(Int a, const Factor& by, int i) {
   const Int sum = _mm256_add_epi64(_mm256_mul_epi32(a, by.multiplier[i]), by.half[i]);
   const Int rounded = _mm256_sub_epi64(_mm256_srlv_epi64(sum, by.shift[i]), by.share[i]);
+  if constexpr (!kClamp) return rounded;
   const Int high = _mm256_set1_epi64x(kRequantizedLimit), low = _mm256_set1_epi64x(-kRequantizedLimit);
   const Int below = _mm256_blendv_epi8(rounded, high, _mm256_cmpgt_epi64(rounded, high));
   return _mm256_blendv_epi8(below, low, _mm256_cmpgt_epi64(low, below));
 }
 
+template <bool kClamp>
 WHIT_AVX2_INLINE Int requant(Int a, const Factor& by) {
-  const Int even = requant_half(a, by, 0);
-  const Int odd = requant_half(_mm256_srli_epi64(a, 32), by, 1);
+  const Int even = requant_half<kClamp>(a, by, 0);
+  const Int odd = requant_half<kClamp>(_mm256_srli_epi64(a, 32), by, 1);
   return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
 }
 

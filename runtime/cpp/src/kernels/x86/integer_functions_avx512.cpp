@@ -42,15 +42,18 @@ WHIT_AVX512_INLINE Factor factor(Int multiplier, Int shift) {
   return by;
 }
 
+template <bool kClamp>
 WHIT_AVX512_INLINE Int requant_half(Int a, const Factor& by, int i) {
   const Int limit = _mm512_set1_epi64(kRequantizedLimit), least = _mm512_set1_epi64(-kRequantizedLimit);
   const Int sum = _mm512_add_epi64(_mm512_mul_epi32(a, by.multiplier[i]), by.half[i]);
-  return _mm512_min_epi64(_mm512_max_epi64(_mm512_srav_epi64(sum, by.shift[i]), least), limit);
+  const Int rounded = _mm512_srav_epi64(sum, by.shift[i]);
+  return kClamp ? _mm512_min_epi64(_mm512_max_epi64(rounded, least), limit) : rounded;
 }
 
+template <bool kClamp>
 WHIT_AVX512_INLINE Int requant(Int a, const Factor& by) {
-  const Int even = requant_half(a, by, 0);
-  const Int odd = requant_half(_mm512_srli_epi64(a, 32), by, 1);
+  const Int even = requant_half<kClamp>(a, by, 0);
+  const Int odd = requant_half<kClamp>(_mm512_srli_epi64(a, 32), by, 1);
   return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
 }
 
