@@ -78,7 +78,7 @@ def test_both_files_hold_the_graph(tmp_path: Path, name: str, bits: int) -> None
             return run_graph(received, inputs, INTEGER_OPERATORS)
 
         if bits in (8, 4):
-            assert compare_with_checkpoint(run, graph, checkpoint, "file") > 5 * len(graph.nodes)
+            assert compare_with_checkpoint([run], graph, checkpoint, "file") > 5 * len(graph.nodes)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -251,7 +251,7 @@ def test_an_engine_that_differs_is_refused() -> None:
     with pytest.raises(
         SelfCheckError, match=r"\[file: IntDepthwiseConv1d encoder.blocks.0.units.0.depthwise at \["
     ):
-        compare_with_checkpoint(run, graph, checkpoint, "file")
+        compare_with_checkpoint([run], graph, checkpoint, "file")
 
 
 def test_a_float_inside_is_refused() -> None:

@@ -1,6 +1,6 @@
 """Whether files of an integer-only model compute what their checkpoint says, bit for bit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -9,22 +9,28 @@ import numpy as np
 from whit.exporter.arithmetic import Array
 from whit.exporter.ctc_checkpoint import CtcCheckpoint
 from whit.exporter.errors import GraphError, SelfCheckError
+from whit.exporter.integer_kernels import INTEGER_KERNELS
 from whit.exporter.interpret_integer import interpret_integer
 from whit.exporter.ir import Constant, Graph, Model
 from whit.exporter.passes.check_integer_only import check_integer_only
 from whit.exporter.quantized_matrix import QuantizedMatrix
 from whit.exporter.read_tflite_graph import read_tflite_graph
+from whit.exporter.run_graph import run_graph
 from whit.exporter.same_bits import different, first
 from whit.exporter.utterance_probes import golden_utterance, probe_lengths, utterance
 from whit.exporter.verify import CheckResult
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
+from whit.runtime import _core
 
 PROMISE = "bit for bit"
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
 def verify_integer_tflite(folder: Path, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
-    """Compares a model.tflite, read back, with its graph, and our engine with the checkpoint.
+    """Compares a model.tflite, read back, with its graph, and what it computes with the checkpoint.
+
+    Every value is computed from the bytes of the file by the shared kernels; then our engine loads the file,
+    which verifies its structure and golden vectors, and computes the logits.
 
     Args:
         folder: the one that holds the file.
@@ -34,8 +40,21 @@ def verify_integer_tflite(folder: Path, model: Model, checkpoint: CtcCheckpoint)
     Raises:
         SelfCheckError: something differs, a float lies inside, or the engine refuses the file.
     """
-    graph = model.graph("encode")
-    compared = check_file(read_tflite_graph(folder / TFLITE_FILE), graph, TFLITE_FILE)
+    graph, path = model.graph("encode"), folder / TFLITE_FILE
+    received = read_tflite_graph(path)
+    compared = check_file(received, graph, TFLITE_FILE)
+    try:
+        engine = _core.NativeOfflineModel(str(path), True)
+    except ValueError as error:
+        raise SelfCheckError(str(error).replace(f"{folder}/", "")) from error
+
+    def native(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return {"logits": engine.encode(inputs["features"][: int(inputs["length"][0])])}
+
+    def kernels(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return run_graph(received, inputs, INTEGER_KERNELS)
+
+    compared += compare_with_checkpoint([kernels, native], graph, checkpoint, TFLITE_FILE)
     return CheckResult(PROMISE, compared)
 
 
@@ -52,7 +71,7 @@ def verify_integer_onnx(folder: Path, model: Model, checkpoint: CtcCheckpoint) -
     graph = model.graph("encode")
     compared = check_file(read_onnx_graph(folder / FILE), graph, FILE)
     traced = TracedIntegerGraph(folder, graph)
-    return CheckResult(PROMISE, compared + compare_with_checkpoint(traced.run, graph, checkpoint, FILE))
+    return CheckResult(PROMISE, compared + compare_with_checkpoint([traced.run], graph, checkpoint, FILE))
 
 
 def check_file(received: Graph, expected: Graph, file: str) -> int:
@@ -84,14 +103,14 @@ def _check_constant(received: Constant | None, expected: Constant, place: str) -
         raise SelfCheckError(f"{place} expected the packed bytes, received others")
 
 
-def compare_with_checkpoint(run: Run, graph: Graph, checkpoint: CtcCheckpoint, file: str) -> int:
+def compare_with_checkpoint(runs: Sequence[Run], graph: Graph, checkpoint: CtcCheckpoint, file: str) -> int:
     """Compares every value of utterances of several lengths; returns how many were compared.
 
     Rows from an utterance's length on are unspecified, so only those below it are looked at. The engine's
     arrays have room for the longest utterance and hold NaN and rubbish behind this one.
 
     Args:
-        run: an engine: inputs to values by name.
+        runs: engines: inputs to values by name, of the logits at least.
         graph: that it runs.
         checkpoint: what it must compute.
         file: named in errors.
@@ -105,8 +124,10 @@ def compare_with_checkpoint(run: Run, graph: Graph, checkpoint: CtcCheckpoint, f
     for features in [*utterances, golden_utterance(checkpoint, max_frames)]:
         padded = np.full((max_frames, num_mels), np.nan, np.float32)
         padded[: len(features)] = features
-        received = run({"features": padded, "length": np.array([len(features)], np.int32)})
-        compared += _compare(received, interpret_integer(checkpoint, features), graph, file)
+        expected = interpret_integer(checkpoint, features)
+        for run in runs:
+            received = run({"features": padded, "length": np.array([len(features)], np.int32)})
+            compared += _compare(received, expected, graph, file)
     return compared
 
 
