@@ -26,6 +26,7 @@ LSTM_MODEL = {
 }
 STATELESS_MODEL = {**LSTM_MODEL, "predictor": "stateless", "context": 3, "time_reduction": 1, "pre_layers": 2}
 NORM_MODEL = {**LSTM_MODEL, "post_layers": 3, "layer_norm": True, "residual": True}
+PROJECTED_MODEL = {**NORM_MODEL, "projection": 10}
 CONFORMER_MODEL = {
     "num_mels": 13,
     "conv_channels": 5,
@@ -86,24 +87,29 @@ def shapes_of(model: Mapping[str, Any], num_tokens: int) -> dict[str, tuple[int,
     if m["predictor"] == "lstm":
         stacks.append(("predictor", m["predictor_hidden"], m["predictor_layers"]))
     for prefix, hidden, layers in stacks:
+        width = m.get("projection", hidden) if prefix == "encoder" else hidden
         for i in range(layers):
-            inputs = hidden
+            inputs = width
             if i == 0:
                 inputs = m["stack"] * m["num_mels"] if prefix == "encoder" else m["embedding"]
             elif prefix == "encoder" and i == m["pre_layers"]:
-                inputs = m["time_reduction"] * hidden
+                inputs = m["time_reduction"] * width
             name = f"{prefix}.lstm.{i}"
             if prefix == "encoder" and i > 0 and m.get("layer_norm"):
                 shapes |= {f"encoder.norm.{i}.weight": (inputs,), f"encoder.norm.{i}.bias": (inputs,)}
-            shapes |= {f"{name}.weight_ih": (4 * hidden, inputs), f"{name}.weight_hh": (4 * hidden, hidden)}
+            shapes |= {f"{name}.weight_ih": (4 * hidden, inputs), f"{name}.weight_hh": (4 * hidden, width)}
+            if prefix == "encoder" and "projection" in m:
+                shapes[f"{name}.weight_hr"] = (width, hidden)
             shapes |= {f"{name}.bias_ih": (4 * hidden,), f"{name}.bias_hh": (4 * hidden,)}
     if m.get("layer_norm"):
-        shapes["encoder.norm_out.weight"] = shapes["encoder.norm_out.bias"] = (m["encoder_hidden"],)
+        width = m.get("projection", m["encoder_hidden"])
+        shapes["encoder.norm_out.weight"] = shapes["encoder.norm_out.bias"] = (width,)
     shapes["predictor.embedding.weight"] = (num_tokens, m["embedding"])
     if m["predictor"] == "stateless":
         shapes["predictor.linear.weight"] = (m["predictor_hidden"], m["context"] * m["embedding"])
         shapes["predictor.linear.bias"] = (m["predictor_hidden"],)
-    shapes["joint.encoder.weight"] = (m["joint_hidden"], m.get("d_model") or m["encoder_hidden"])
+    encoder_width = m.get("d_model") or m.get("projection") or m["encoder_hidden"]
+    shapes["joint.encoder.weight"] = (m["joint_hidden"], encoder_width)
     shapes["joint.encoder.bias"] = (m["joint_hidden"],)
     shapes["joint.predictor.weight"] = (m["joint_hidden"], m["predictor_hidden"])
     shapes["joint.output.weight"] = (num_tokens + 1, m["joint_hidden"])

@@ -8,8 +8,8 @@ from whit.models.lstm import LSTM, Recurrence
 from whit.models.quantizers import QuantizationRule, apply_quantization, quantizers_of
 
 
-def quantized(input_size: int, hidden: int, bits: int = 8) -> LSTM:
-    layer = LSTM(input_size, hidden)
+def quantized(input_size: int, hidden: int, bits: int = 8, *, projection: int | None = None) -> LSTM:
+    layer = LSTM(input_size, hidden, projection=projection)
     torch.nn.init.normal_(layer.bias_hh)
     apply_quantization(layer, [("*", QuantizationRule(scheme="linear", bits=bits))])
     return layer
@@ -39,23 +39,74 @@ def test_float_layer_equals_torch(steps: int, batch: int, size: int, hidden: int
 def test_recurrence_gradcheck() -> None:
     shapes = ((5, 3, 16), (16, 4), (3, 4), (3, 4))
     inputs = tuple(torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes)
-    assert torch.autograd.gradcheck(lambda *a: Recurrence.apply(*a, False, torch.float64), inputs)
+
+    def plain(wx: Tensor, weight: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+        outputs: tuple[Tensor, ...] = Recurrence.apply(wx, weight, None, h, c, False, False, torch.float64)
+        return outputs
+
+    assert torch.autograd.gradcheck(plain, inputs)
+
+
+def test_projected_recurrence_gradcheck() -> None:
+    shapes = ((5, 3, 16), (16, 2), (2, 4), (3, 2), (3, 4))
+    inputs = tuple(torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes)
+    assert torch.autograd.gradcheck(lambda *a: Recurrence.apply(*a, False, False, torch.float64), inputs)
 
 
 def test_rounded_state_has_the_straight_through_gradient() -> None:
     """One step from a given h: the gradient of weight_hh meets the rounded h, that of h passes unrounded."""
     wx, weight, h, c = (torch.randn(s, requires_grad=True) for s in ((1, 2, 12), (12, 3), (2, 3), (2, 3)))
-    y, _, _ = Recurrence.apply(wx, weight, h, c, True, torch.float64)
+    y, _, _ = Recurrence.apply(wx, weight, None, h, c, True, False, torch.float64)
     d_wx, d_weight, d_h = torch.autograd.grad(y.sum(), (wx, weight, h))
     q, s = quantize_rows(h.detach())
     torch.testing.assert_close(d_weight, d_wx[0].T @ (q * s))
     torch.testing.assert_close(d_h, d_wx[0] @ weight)
 
 
+def test_rounded_cell_has_the_straight_through_gradient() -> None:
+    """One step: the gradient of weight_hr meets the rounded m, that of wx passes it unrounded."""
+    wx, weight, projection = (torch.randn(s, requires_grad=True) for s in ((1, 2, 12), (12, 2), (2, 3)))
+    h, c = torch.zeros(2, 2), torch.randn(2, 3)
+    y, _, c_next = Recurrence.apply(wx, weight, projection, h, c, False, True, torch.float32)
+    (d_wx, d_projection) = torch.autograd.grad(y.sum(), (wx, projection))
+    o = wx[0].unflatten(-1, (4, 3))[:, 3].sigmoid()
+    m = (o * c_next.tanh()).detach()
+    q, s = quantize_rows(m)
+    torch.testing.assert_close(y[0], (q * s) @ projection.T)
+    torch.testing.assert_close(d_projection, torch.ones(2, 2).T @ (q * s))
+    d_m = torch.ones(2, 2) @ projection
+    torch.testing.assert_close(d_wx[0, :, 9:], d_m * c_next.tanh() * o * (1 - o))
+
+
+@pytest.mark.parametrize(("steps", "batch", "size", "hidden", "width"), [(1, 1, 1, 2, 1), (7, 3, 5, 9, 4)])
+def test_projected_layer_equals_torch(steps: int, batch: int, size: int, hidden: int, width: int) -> None:
+    layer = LSTM(size, hidden, projection=width).double()
+    reference = torch.nn.LSTM(size, hidden, proj_size=width).double()
+    names = ("weight_ih", "weight_hh", "weight_hr", "bias_ih", "bias_hh")
+    for name in names:
+        getattr(reference, name + "_l0").data.copy_(getattr(layer, name))
+    x = torch.randn(steps, batch, size, dtype=torch.float64, requires_grad=True)
+    h = torch.randn(batch, width, dtype=torch.float64, requires_grad=True)
+    c = torch.randn(batch, hidden, dtype=torch.float64, requires_grad=True)
+    y, (h_n, c_n) = layer(x, (h, c))
+    y_ref, (h_ref, c_ref) = reference(x, (h[None], c[None]))
+    # Doubles: a few dozen roundings of values of order one.
+    for ours, theirs in ((y, y_ref), (h_n, h_ref[0]), (c_n, c_ref[0])):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
+    weight = torch.randn_like(y)
+    weights = [getattr(layer, name) for name in names]
+    ours = torch.autograd.grad((y * weight).sum() + c_n.sum(), (x, h, c, *weights))
+    weights = [getattr(reference, name + "_l0") for name in names]
+    theirs = torch.autograd.grad((y_ref * weight).sum() + c_ref.sum(), (x, h, c, *weights))
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("projection", [None, 3])
 @pytest.mark.parametrize("bits", [2, 8])
-def test_quantized_evaluation_follows_the_format(bits: int) -> None:
-    layer = quantized(7, 5, bits).eval()
-    x, state = torch.randn(4, 2, 7), (torch.randn(2, 5), torch.randn(2, 5))
+def test_quantized_evaluation_follows_the_format(bits: int, projection: int | None) -> None:
+    layer = quantized(7, 5, bits, projection=projection).eval()
+    x, state = torch.randn(4, 2, 7), (torch.randn(2, projection or 5), torch.randn(2, 5))
     with torch.no_grad():
         y, (h_n, c_n) = layer(x, state)
     places = {place.name: place.quantizer.harden(place.weight) for place in quantizers_of(layer)}
@@ -74,15 +125,18 @@ def test_quantized_evaluation_follows_the_format(bits: int) -> None:
             i, f, g, o = torch.from_numpy(pre).view(4, 5)
             c_t = f.sigmoid() * torch.from_numpy(c) + i.sigmoid() * g.tanh()
             h, c = (o.sigmoid() * c_t.tanh()).numpy(), c_t.numpy()
+            if projection:
+                h = product(h, "weight_hr")
             # torch's sigmoid and tanh of a vector and of a batch may differ in the last place, 6e-8.
             np.testing.assert_allclose(y[t, b].numpy(), h, rtol=0, atol=2e-7)
         np.testing.assert_allclose(h_n[b].numpy(), h, rtol=0, atol=2e-7)
         np.testing.assert_allclose(c_n[b].numpy(), c, rtol=0, atol=2e-7)
 
 
-def test_training_and_evaluation_agree() -> None:
-    layer = quantized(12, 8)
-    x, state = torch.randn(9, 3, 12), (torch.zeros(3, 8), torch.zeros(3, 8))
+@pytest.mark.parametrize("projection", [None, 5])
+def test_training_and_evaluation_agree(projection: int | None) -> None:
+    layer = quantized(12, 8, projection=projection)
+    x, state = torch.randn(9, 3, 12), (torch.zeros(3, projection or 8), torch.zeros(3, 8))
     trained, _ = layer.train()(x, state)
     with torch.no_grad():
         scored, _ = layer.eval()(x, state)

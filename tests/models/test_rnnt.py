@@ -31,6 +31,7 @@ def test_preset_sizes() -> None:
     assert counts == {
         "rnnt-digits": 1_174_923,
         "rnnt-6m": 6_322_205,
+        "rnnt-6m-projected": 6_522_653,
         "rnnt-45m": 45_323_037,
         "conformer-10m": 10_400_893,
         "conformer-14m": 14_002_653,

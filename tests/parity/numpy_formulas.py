@@ -91,13 +91,19 @@ def lstm(
     w: tuple[NDArray[np.int64], Float],
     r: tuple[NDArray[np.int64], Float],
     bias: Float,
+    p: tuple[NDArray[np.int64], Float] | None = None,
 ) -> tuple[Float, Float, Float]:
-    """Returns y (T, H), h and c (1, H); w, r are (codes, scale) and bias has gates (i, f, g, o) in blocks."""
+    """Returns y (T, H), h and c (1, H); w, r are (codes, scale) and bias has gates (i, f, g, o) in blocks.
+
+    With a projection p (P, H) y is (T, P) and h (1, P).
+    """
     wx = matmul(x, *w, bias)
     y = np.zeros((len(x), h.shape[1]), np.float32)
     for t in range(len(x)):
         i, f, g, o = np.split(wx[t : t + 1] + matmul(h, *r, None), 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * tanh(g)
         h = sigmoid(o) * tanh(c)
+        if p is not None:
+            h = matmul(h, *p, None)
         y[t] = h[0]
     return y, h, c

@@ -96,7 +96,13 @@ class RandomLstm:
 
 
 def random_lstm(
-    seed: int, input_size: int, hidden_size: int, w_width: tuple[str, int], r_width: tuple[str, int]
+    seed: int,
+    input_size: int,
+    hidden_size: int,
+    w_width: tuple[str, int],
+    r_width: tuple[str, int],
+    *,
+    output_size: int | None = None,
 ) -> RandomLstm:
     """Returns a layer whose matrices have codebooks as those of `random_matrix`."""
     rng = np.random.default_rng(seed)
@@ -128,7 +134,7 @@ def random_lstm(
         input_size,
         hidden_size,
         gates(input_size, *w_width),
-        gates(hidden_size, *r_width),
+        gates(output_size or hidden_size, *r_width),
         bias,
         packing.reorder_lstm_rows(bias, hidden_size),
     )

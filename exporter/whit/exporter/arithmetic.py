@@ -80,7 +80,19 @@ class Arithmetic(Protocol):
         ...
 
     def lstm(
-        self, x: Array, h: Array, c: Array, *, w: Matrix, r: Matrix, bias_ih: Vector, bias_hh: Vector
+        self,
+        x: Array,
+        h: Array,
+        c: Array,
+        *,
+        w: Matrix,
+        r: Matrix,
+        bias_ih: Vector,
+        bias_hh: Vector,
+        p: Matrix | None = None,
     ) -> tuple[Result, Result, Result]:
-        """Returns outputs (T, H) and the last h and c (1, H); gates in blocks i, f, g, o."""
+        """Returns outputs (T, H) and the last h and c (1, H); gates in blocks i, f, g, o.
+
+        With a projection p (P, H) outputs and h are those of a layer without it, projected: (T, P), (1, P).
+        """
         ...

@@ -35,26 +35,26 @@ def _encode(checkpoint: Checkpoint) -> Graph:
 
 
 def _encode_lstm(checkpoint: Checkpoint, model: ModelConfig) -> Graph:
-    layers, hidden = model.encoder_layers, model.encoder_hidden
+    layers, hidden, width = model.encoder_layers, model.encoder_hidden, model.encoder_width
     stacked, reduced = f"T/{model.stack}", f"T/{model.subsampling_factor}"
-    state = (Value("encoder.h", (layers, hidden)), Value("encoder.c", (layers, hidden)))
+    state = (Value("encoder.h", (layers, width)), Value("encoder.c", (layers, hidden)))
     build = GraphBuilder("encode", (Value("features", ("T", model.num_mels)), *state), checkpoint)
 
     statistics = (build.constant("encoder.feature_mean"), build.constant("encoder.feature_std"))
     x = build.add("Normalise", ("features", *statistics), "encoder.normalised", ("T", model.num_mels))
-    width = model.encoder_inputs(0)
-    x = build.add("Stack", (x,), "encoder.stacked", (stacked, width), factor=model.stack)
-    h = build.rows("encoder.h", [f"encoder.lstm.{i}.h" for i in range(layers)], hidden)
+    shape = (stacked, model.encoder_inputs(0))
+    x = build.add("Stack", (x,), "encoder.stacked", shape, factor=model.stack)
+    h = build.rows("encoder.h", [f"encoder.lstm.{i}.h" for i in range(layers)], width)
     c = build.rows("encoder.c", [f"encoder.lstm.{i}.c" for i in range(layers)], hidden)
     x = _lstm_layers(build, model, x, range(model.pre_layers), h=h, c=c, frames=stacked)
-    width = model.encoder_inputs(model.pre_layers)
-    x = build.add("Stack", (x,), "encoder.reduced", (reduced, width), factor=model.time_reduction)
+    shape = (reduced, model.encoder_inputs(model.pre_layers))
+    x = build.add("Stack", (x,), "encoder.reduced", shape, factor=model.time_reduction)
     x = _lstm_layers(build, model, x, range(model.pre_layers, layers), h=h, c=c, frames=reduced)
     if model.layer_norm:
-        x = build.layer_norm("encoder.norm_out", x, (reduced, hidden))
+        x = build.layer_norm("encoder.norm_out", x, (reduced, width))
     weights = (build.constant("joint.encoder.weight"), build.constant("joint.encoder.bias"))
     x = build.add("MatMul", (x, *weights), "encoder.projected", (reduced, model.joint_hidden))
-    h_next = build.add("Concat", tuple(h), "encoder.h_next", (layers, hidden))
+    h_next = build.add("Concat", tuple(h), "encoder.h_next", (layers, width))
     c_next = build.add("Concat", tuple(c), "encoder.c_next", (layers, hidden))
     return build.graph(x, h_next, c_next)
 
@@ -69,9 +69,11 @@ def _lstm_layers(
         if model.layer_norm and i > 0:
             inputs = build.layer_norm(f"encoder.norm.{i}", x, (frames, model.encoder_inputs(i)))
         name = f"encoder.lstm.{i}"
-        y, h[i], c[i] = build.lstm(name, inputs, h=h[i], c=c[i], frames=frames, hidden=hidden)
+        y, h[i], c[i] = build.lstm(
+            name, inputs, h=h[i], c=c[i], frames=frames, hidden=hidden, projection=model.projection
+        )
         if model.has_residual(i):
-            y = build.add("Add", (x, y), f"encoder.sum.{i}", (frames, hidden), scale=1.0)
+            y = build.add("Add", (x, y), f"encoder.sum.{i}", (frames, model.encoder_width), scale=1.0)
         x = y
     return x
 
@@ -156,8 +158,9 @@ def _metadata(config: CheckpointConfig) -> dict[str, str]:
         "pred_hidden": model.predictor_hidden if lstm else max(model.context - 1, 1),
     }
     if isinstance(model, ModelConfig):
-        for cache in ("cache_last_channel", "cache_last_time"):
-            for axis, length in enumerate((model.encoder_layers, 1, model.encoder_hidden), start=1):
+        caches = (("cache_last_channel", model.encoder_width), ("cache_last_time", model.encoder_hidden))
+        for cache, width in caches:
+            for axis, length in enumerate((model.encoder_layers, 1, width), start=1):
                 values[f"{cache}_dim{axis}"] = length
     return {
         **{key: str(value) for key, value in values.items()},

@@ -118,9 +118,11 @@ def tensor_shapes(model: TransducerConfig, num_tokens: int) -> dict[str, tuple[i
         "encoder.feature_std": (model.num_mels,),
     }
 
-    def lstm(name: str, inputs: int, hidden: int) -> None:
+    def lstm(name: str, inputs: int, hidden: int, projection: int | None = None) -> None:
         shapes[f"{name}.weight_ih"] = (4 * hidden, inputs)
-        shapes[f"{name}.weight_hh"] = (4 * hidden, hidden)
+        shapes[f"{name}.weight_hh"] = (4 * hidden, projection or hidden)
+        if projection:
+            shapes[f"{name}.weight_hr"] = (projection, hidden)
         shapes[f"{name}.bias_ih"] = shapes[f"{name}.bias_hh"] = (4 * hidden,)
 
     if isinstance(model, ConformerConfig):
@@ -131,9 +133,9 @@ def tensor_shapes(model: TransducerConfig, num_tokens: int) -> dict[str, tuple[i
             if model.layer_norm and layer > 0:
                 norm = f"encoder.norm.{layer}"
                 shapes[f"{norm}.weight"] = shapes[f"{norm}.bias"] = (inputs,)
-            lstm(f"encoder.lstm.{layer}", inputs, model.encoder_hidden)
+            lstm(f"encoder.lstm.{layer}", inputs, model.encoder_hidden, model.projection)
         if model.layer_norm:
-            shapes["encoder.norm_out.weight"] = shapes["encoder.norm_out.bias"] = (model.encoder_hidden,)
+            shapes["encoder.norm_out.weight"] = shapes["encoder.norm_out.bias"] = (model.encoder_width,)
     shapes["joint.encoder.weight"] = (model.joint_hidden, model.encoder_width)
     shapes["joint.encoder.bias"] = (model.joint_hidden,)
     shapes["predictor.embedding.weight"] = (num_tokens, model.embedding)

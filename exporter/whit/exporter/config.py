@@ -26,9 +26,11 @@ class ModelConfig(TransducerConfig):
     Attributes:
         layer_norm: every encoder layer but the first normalises its input, and the last output is normalised.
         residual: encoder layers but the first add their output to an input of the same size.
+        projection: size to which every encoder layer projects its output, which is also what it feeds back.
     """
 
     switches = ("layer_norm", "residual")
+    optional = ("projection",)
 
     stack: int
     pre_layers: int
@@ -37,21 +39,22 @@ class ModelConfig(TransducerConfig):
     encoder_hidden: int
     layer_norm: bool = False
     residual: bool = False
+    projection: int | None = None
 
     @property
     def widest_encoder_row(self) -> int:
         """Columns of the widest matrix of the encoder."""
-        return max(self.num_mels * self.stack, self.encoder_hidden * self.time_reduction)
+        return max(self.num_mels * self.stack, self.encoder_hidden, self.encoder_width * self.time_reduction)
 
     @property
     def encoder_width(self) -> int:
         """Channels of an encoder frame before the joint."""
-        return self.encoder_hidden
+        return self.projection or self.encoder_hidden
 
     def encoder_states(self) -> StateShapes:
         """Returns h and c, a row per layer."""
-        shape = (self.encoder_layers, self.encoder_hidden)
-        return {"h": shape, "c": shape}
+        layers = self.encoder_layers
+        return {"h": (layers, self.encoder_width), "c": (layers, self.encoder_hidden)}
 
     @property
     def encoder_layers(self) -> int:
@@ -65,13 +68,13 @@ class ModelConfig(TransducerConfig):
 
     def has_residual(self, layer: int) -> bool:
         """Tells whether an encoder layer adds its output to its input."""
-        return self.residual and layer > 0 and self.encoder_inputs(layer) == self.encoder_hidden
+        return self.residual and layer > 0 and self.encoder_inputs(layer) == self.encoder_width
 
     def encoder_inputs(self, layer: int) -> int:
         """Returns the input width of an encoder layer."""
         if layer == 0:
             return self.num_mels * self.stack
-        return self.encoder_hidden * (self.time_reduction if layer == self.pre_layers else 1)
+        return self.encoder_width * (self.time_reduction if layer == self.pre_layers else 1)
 
 
 ARCHITECTURES: dict[str, type[TransducerConfig]] = {"rnnt": ModelConfig, "conformer": ConformerConfig}

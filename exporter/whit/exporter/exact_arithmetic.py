@@ -78,7 +78,16 @@ class ExactArithmetic(ExactSequence):
         return Result(np.where(total <= 0, np.float32(0), total))
 
     def lstm(
-        self, x: Array, h: Array, c: Array, *, w: Matrix, r: Matrix, bias_ih: Vector, bias_hh: Vector
+        self,
+        x: Array,
+        h: Array,
+        c: Array,
+        *,
+        w: Matrix,
+        r: Matrix,
+        bias_ih: Vector,
+        bias_hh: Vector,
+        p: Matrix | None = None,
     ) -> tuple[Result, Result, Result]:
         """Returns outputs, h and c; each input row is quantized by itself."""
         wx = self._product(x, w) + (bias_ih + bias_hh)
@@ -87,6 +96,8 @@ class ExactArithmetic(ExactSequence):
             i, f, g, o = np.split(step[None] + self._product(h, r), 4, axis=1)
             c = sigmoid(f) * c + sigmoid(i) * tanh(g)
             h = sigmoid(o) * tanh(c)
+            if p is not None:
+                h = self._product(h, p)
             outputs.append(h)
         return Result(np.concatenate(outputs)), Result(h), Result(c)
 

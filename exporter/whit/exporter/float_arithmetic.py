@@ -54,11 +54,21 @@ class FloatArithmetic(FloatSequence):
         return Result(np.where(total <= 0, 0.0, total), gamma(1) * np.abs(total))
 
     def lstm(
-        self, x: Array, h: Array, c: Array, *, w: Matrix, r: Matrix, bias_ih: Vector, bias_hh: Vector
+        self,
+        x: Array,
+        h: Array,
+        c: Array,
+        *,
+        w: Matrix,
+        r: Matrix,
+        bias_ih: Vector,
+        bias_hh: Vector,
+        p: Matrix | None = None,
     ) -> tuple[Result, Result, Result]:
         """Returns outputs, h and c; bounds grow with each step, so give it few."""
         wi, wr = self._dequantized(w), self._dequantized(r)
         bias = bias_ih.astype(np.float64) + bias_hh
+        wp = None if p is None else self._dequantized(p)
         h, c = h[0].astype(np.float64), c[0].astype(np.float64)
         bound = _LstmBound(wi, wr, bias) if self.bounds else None
         outputs = []
@@ -70,6 +80,10 @@ class FloatArithmetic(FloatSequence):
                 errors.append(bound.step(row, h, c, gates))
             c = gates[1] * c + gates[0] * gates[2]
             h = gates[3] * np.tanh(c)
+            if wp is not None:
+                if bound:
+                    errors[-1] = bound.project(wp, h)
+                h = wp @ h
             outputs.append(h)
         y = np.stack(outputs)
         if bound is None:
@@ -93,7 +107,7 @@ class _LstmBound:
         self.w, self.r, self.bias = np.abs(w), np.abs(r), np.abs(bias)
         # Products of both matrices, two biases (their sum is rounded too) and one rounding of each weight.
         self.roundings = gamma(w.shape[1] + r.shape[1] + 4)
-        self.h = self.c = np.zeros(r.shape[1])
+        self.h, self.c = np.zeros(r.shape[1]), np.zeros(len(bias) // 4)
 
     def step(self, x: Doubles, h: Doubles, c: Doubles, gates: tuple[Doubles, ...]) -> Doubles:
         """Takes one step from h and c and returns the error of the next h."""
@@ -110,6 +124,13 @@ class _LstmBound:
         self.c = carried + added + gamma(2) * (np.abs(c) + 1 + carried + added)
         tanh_error = self.c + ACTIVATION_ERROR
         self.h = o * tanh_error + o_error + o_error * tanh_error + gamma(1)
+        return self.h
+
+    def project(self, p: Doubles, h: Doubles) -> Doubles:
+        """Takes the last h, (H,), through a projection and returns the error of what is fed back."""
+        p = np.abs(p)
+        # Products, additions and one rounding of each weight.
+        self.h = p @ self.h + gamma(p.shape[1] + 1) * (p @ (np.abs(h) + self.h))
         return self.h
 
 

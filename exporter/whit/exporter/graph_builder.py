@@ -50,18 +50,27 @@ class GraphBuilder:
         return names
 
     def lstm(
-        self, name: str, x: str, *, h: str, c: str, frames: int | str, hidden: int
+        self,
+        name: str,
+        x: str,
+        *,
+        h: str,
+        c: str,
+        frames: int | str,
+        hidden: int,
+        projection: int | None = None,
     ) -> tuple[str, str, str]:
         """Adds a layer and returns its output and next states."""
-        weights = [
-            self.constant(f"{name}.{part}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ]
+        matrices = ("weight_ih", "weight_hh", "weight_hr") if projection else ("weight_ih", "weight_hh")
+        weights = [self.constant(f"{name}.{part}") for part in (*matrices, "bias_ih", "bias_hh")]
+        width = projection or hidden
         outputs = (
-            Value(f"{name}.output", (frames, hidden)),
-            Value(f"{name}.h_next", (1, hidden)),
+            Value(f"{name}.output", (frames, width)),
+            Value(f"{name}.h_next", (1, width)),
             Value(f"{name}.c_next", (1, hidden)),
         )
-        self.nodes.append(Node("LSTM", (x, h, c, *weights), outputs, {"hidden_size": hidden}))
+        op = "LSTMP" if projection else "LSTM"
+        self.nodes.append(Node(op, (x, h, c, *weights), outputs, {"hidden_size": hidden}))
         return outputs[0].name, outputs[1].name, outputs[2].name
 
     def lstm_stack(

@@ -140,6 +140,7 @@ class Interpreter:
             r=matrices[f"{name}.weight_hh"],
             bias_ih=vectors[f"{name}.bias_ih"],
             bias_hh=vectors[f"{name}.bias_hh"],
+            p=matrices.get(f"{name}.weight_hr"),
         )
         output = self.observe(f"{name}.output", y)
         return output, self.observe(f"{name}.h_next", h_next), self.observe(f"{name}.c_next", c_next)

@@ -5,6 +5,7 @@
     Affine         x (T, N), scale (N,), offset (N,)          (T, N)
     Stack          x (T, N)                                   (T/k, k N)       factor k
     LSTM           x (T, K), h (1, H), c (1, H), W, R, biases y (T, H), h, c   hidden_size
+    LSTMP          the same, h (1, P), after R: P (P, H)     y (T, P), h, c   hidden_size
     MatMul         x (M, K), W (rows, K)[, bias (rows,)]      (M, rows)
     Embedding      token (M,), table (rows, N)                (M, N)           zeros for an unknown token
     AddRelu        a (M, N), b (1, N)                         (M, N)
@@ -18,8 +19,9 @@
     HistoryState   token (M,) int32                           (1, M) float     blank: h = blank - token
     Identity       x                                          x
 
-`PackedLSTM`, `PackedMatMul` and `PackedEmbedding` (docs/format.md, section 3) replace their namesakes once
-the weights are packed. A shape may hold a text such as "T/3": a length that is known when the graph runs.
+`PackedLSTM`, `PackedLSTMP`, `PackedMatMul` and `PackedEmbedding` (docs/format.md, section 3) replace their
+namesakes once the weights are packed. A shape may hold a text such as "T/3": a length that is known when the
+graph runs.
 
 Models over whole utterances have these besides. A `length` counts the rows that are the utterance's; where an
 operation looks at several, the others count as zeros.

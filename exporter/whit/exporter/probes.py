@@ -36,12 +36,13 @@ class Probes:
             cache = states["attention_cache"]
             cache[:, -1] = self.random.random(len(cache)) < PART_VALID
             return tuple(state.astype(np.float32) for state in states.values())
-        return self._state(*shapes["h"])
+        return self._state(shapes["h"], shapes["c"])
 
     def predictor_state(self) -> tuple[Array, Array]:
         """Returns a state of the prediction network, dense, or a random history of tokens."""
         if self.model.predictor == "lstm":
-            return self._state(*self.model.predictor_states()["h"])
+            shapes = self.model.predictor_states()
+            return self._state(shapes["h"], shapes["c"])
         length = max(self.model.context - 1, 1)
         h = self.random.integers(0, self.checkpoint.config.blank + 1, (1, length)).astype(np.float32)
         return h, np.zeros_like(h)
@@ -65,6 +66,6 @@ class Probes:
             pair = self.random.standard_normal((2, 1, self.model.joint_hidden)).astype(np.float32)
             yield pair[0], pair[1]
 
-    def _state(self, layers: int, hidden: int) -> tuple[Array, Array]:
-        h = self.random.uniform(-1, 1, (layers, hidden)).astype(np.float32)
-        return h, self.random.standard_normal((layers, hidden)).astype(np.float32)
+    def _state(self, h_shape: tuple[int, int], c_shape: tuple[int, int]) -> tuple[Array, Array]:
+        h = self.random.uniform(-1, 1, h_shape).astype(np.float32)
+        return h, self.random.standard_normal(c_shape).astype(np.float32)

@@ -64,7 +64,7 @@ def describe_matrices(matrices: Mapping[str, Matrix], packed: Model | None) -> t
     for graph in packed.graphs if packed else ():
         for node in graph.nodes:
             names = [name.removesuffix(".data") for name in node.inputs if name.endswith(".data")]
-            keys = [key for key in ("layout", "w_layout", "r_layout") if key in node.attributes]
+            keys = [key for key in ("layout", "w_layout", "r_layout", "p_layout") if key in node.attributes]
             # Operators of integers know one layout only and do not name it.
             chosen = [str(node.attributes[key]) for key in keys] or ["E"] * len(names)
             layouts |= dict(zip(names, chosen, strict=True))

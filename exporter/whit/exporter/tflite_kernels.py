@@ -40,6 +40,24 @@ def _packed_lstm(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Arr
     )
 
 
+def _packed_lstmp(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...]:
+    input_size, hidden_size, projection_size, w_bits, w_layout, r_bits, r_layout, p_bits, p_layout = _ints(
+        options, 9
+    )
+    return _core.packed_lstmp(
+        *inputs,
+        input_size=input_size,
+        hidden_size=hidden_size,
+        projection_size=projection_size,
+        w_bits=w_bits,
+        w_layout=_layout(w_layout),
+        r_bits=r_bits,
+        r_layout=_layout(r_layout),
+        p_bits=p_bits,
+        p_layout=_layout(p_layout),
+    )
+
+
 def _add(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...]:
     return (_core.add(*inputs, scale=_float(options)),)
 
@@ -76,6 +94,7 @@ def _cast(inputs: list[Any], options: bytes, shapes: Shapes) -> tuple[Array, ...
 KERNELS: dict[str, Kernel] = {
     "whit.PackedMatMul": _packed_matmul,
     "whit.PackedLSTM": _packed_lstm,
+    "whit.PackedLSTMP": _packed_lstmp,
     "whit.PackedEmbedding": _packed_embedding,
     "whit.Affine": lambda inputs, options, shapes: (_core.affine(*inputs),),
     "whit.Add": _add,

@@ -21,6 +21,7 @@ class TransducerConfig(ABC):
 
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"predictor": ("lstm", "stateless")}
     switches: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
 
     num_mels: int
     predictor: str
@@ -45,6 +46,8 @@ class TransducerConfig(ABC):
             elif name in self.switches:
                 if type(value) is not bool:
                     yield f"[model.{name}] expected true or false, received {value!r}"
+            elif name in self.optional and value is None:
+                continue
             elif not (type(value) is int and 1 <= value <= LARGEST):
                 yield f"[model.{name}] expected a whole number from 1 to {LARGEST}, received {value!r}"
 

@@ -4,6 +4,7 @@ from functools import partial
 
 from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import Checkpoint, read_checkpoint
+from whit.exporter.config import ModelConfig
 from whit.exporter.conformer_config import ConformerConfig
 from whit.exporter.errors import NotQuantizedError
 from whit.exporter.gate import transcribe
@@ -28,7 +29,9 @@ def plan_transducer(request: ExportRequest, progress: Progress) -> ExportPlan:
     packed = None
     if request.dialect != "stock":
         packed = _pack(model, checkpoint, request, notes, progress)
-    floats = lower_to_float(model) if request.dialect != "whit" else None
+    floats = None
+    if request.dialect != "whit":
+        floats = _dequantize(model, checkpoint, notes)
     jobs = _list_jobs(packed, floats, checkpoint, request, notes)
     return ExportPlan(
         name=checkpoint.config.name,
@@ -54,6 +57,14 @@ def _pack(
         )
     notes.append(f"{len(unquantized)} of {len(checkpoint.matrices)} matrices are float: no dialect whit")
     return None
+
+
+def _dequantize(model: Model, checkpoint: Checkpoint, notes: list[str]) -> Model | None:
+    """Returns the graphs of the stock dialects, or None with a note where there is no such operator."""
+    if isinstance(checkpoint.config.model, ModelConfig) and checkpoint.config.model.projection:
+        notes.append("ONNX's LSTM has no projection: no stock dialect")
+        return None
+    return lower_to_float(model)
 
 
 def _list_jobs(

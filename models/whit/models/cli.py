@@ -58,9 +58,9 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="Model shape: rnnt-digits, rnnt-6m, rnnt-45m, conformer-10m, conformer-14m, "
-            "quartznet-5x5, -10x5 or -15x5, jasper-10x5dr, conformer-ctc-s, -m or -l; quartznet-, jasper- or "
-            "conformer-ctc-digits or -small."
+            help="Model shape: rnnt-digits, rnnt-6m, rnnt-6m-projected, rnnt-45m, conformer-10m, "
+            "conformer-14m, quartznet-5x5, -10x5 or -15x5, jasper-10x5dr, conformer-ctc-s, -m or -l; "
+            "quartznet-, jasper- or conformer-ctc-digits or -small."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],

@@ -12,7 +12,7 @@ from whit.models.errors import ShapeError
 from whit.models.lstm import LSTM
 from whit.models.rnnt_config import RnntConfig
 
-State = tuple[Tensor, Tensor]  # h, c: (layers, batch, hidden)
+State = tuple[Tensor, Tensor]  # h (layers, batch, width), c (layers, batch, hidden)
 
 
 class Encoder(nn.Module):
@@ -27,26 +27,29 @@ class Encoder(nn.Module):
         self.dropout = dropout
         self.register_buffer("feature_mean", torch.zeros(config.num_mels))
         self.register_buffer("feature_std", torch.ones(config.num_mels))
-        hidden = config.encoder_hidden
-        sizes = [config.num_mels * config.stack] + [hidden] * (config.encoder_layers - 1)
-        sizes[config.pre_layers] = hidden * config.time_reduction
-        self.lstm = nn.ModuleList(LSTM(size, hidden) for size in sizes)
-        self.residual = [config.residual and size == hidden and i > 0 for i, size in enumerate(sizes)]
+        width = config.encoder_size
+        sizes = [config.num_mels * config.stack] + [width] * (config.encoder_layers - 1)
+        sizes[config.pre_layers] = width * config.time_reduction
+        self.lstm = nn.ModuleList(
+            LSTM(size, config.encoder_hidden, projection=config.projection) for size in sizes
+        )
+        self.residual = [config.residual and size == width and i > 0 for i, size in enumerate(sizes)]
         if config.layer_norm:
             self.norm = nn.ModuleDict({str(i): nn.LayerNorm(size) for i, size in enumerate(sizes) if i > 0})
-            self.norm_out = nn.LayerNorm(hidden)
+            self.norm_out = nn.LayerNorm(width)
 
     def streaming_state(self, batch: int) -> State:
-        """Returns the state before the first frame: zeros, (layers, batch, hidden) twice."""
-        shape = (self.config.encoder_layers, batch, self.config.encoder_hidden)
-        return torch.zeros(shape), torch.zeros(shape)
+        """Returns the state before the first frame, zeros: h (layers, batch, width), c (.., hidden)."""
+        sizes = (self.config.encoder_size, self.config.encoder_hidden)
+        h, c = (torch.zeros(self.config.encoder_layers, batch, size) for size in sizes)
+        return h, c
 
     def forward(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        """Returns (batch, frames / subsampling_factor, hidden) and the next state.
+        """Returns (batch, frames / subsampling_factor, width) and the next state.
 
         Args:
             features: log-mel, (batch, frames, num_mels), frames a multiple of the subsampling factor.
-            state: h and c, each (layers, batch, hidden).
+            state: from `streaming_state` or the call before.
         """
         batch, frames, _ = features.shape
         if frames % self.config.subsampling_factor:

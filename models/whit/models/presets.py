@@ -41,6 +41,24 @@ PRESETS = {
         ),
         tokens=LETTERS,
     ),
+    # About the same size with cells of 512, each layer's output projected to 256.
+    "rnnt-6m-projected": Preset(
+        model=RnntConfig(
+            stack=4,
+            pre_layers=2,
+            time_reduction=1,
+            post_layers=3,
+            encoder_hidden=512,
+            projection=256,
+            layer_norm=True,
+            residual=True,
+            embedding=64,
+            predictor_layers=1,
+            predictor_hidden=256,
+            joint_hidden=256,
+        ),
+        tokens=LETTERS,
+    ),
     # The layout of MLPerf inference's RNN-T (mlcommons/inference, rnnt.toml): 45,323,037 parameters.
     "rnnt-45m": Preset(
         model=RnntConfig(

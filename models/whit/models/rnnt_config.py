@@ -19,6 +19,7 @@ class RnntConfig(TransducerConfig):
     encoder_hidden: int = 192
     layer_norm: bool = False  # of the input of every layer but the first, and of the last output
     residual: bool = False  # layers whose input and output have one size add them
+    projection: int | None = None  # size of what each encoder layer puts out and feeds back; None: hidden
 
     @property
     def encoder_layers(self) -> int:
@@ -27,8 +28,8 @@ class RnntConfig(TransducerConfig):
 
     @property
     def encoder_size(self) -> int:
-        """Channels of an encoded frame."""
-        return self.encoder_hidden
+        """Channels of an encoded frame, and of what every encoder layer puts out."""
+        return self.projection or self.encoder_hidden
 
     @property
     def subsampling_factor(self) -> int:

@@ -34,6 +34,8 @@ class TransducerConfig(ABC):
             elif isinstance(field.default, bool):
                 if not isinstance(value, bool):
                     raise ModelConfigError(f"[model.{field.name}] expected true or false, received {value!r}")
+            elif value is None and field.default is None:
+                continue
             elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ModelConfigError(
                     f"[model.{field.name}] expected a whole number above 0, received {value!r}"
@@ -72,4 +74,4 @@ class TransducerConfig(ABC):
 
     def to_json(self) -> dict[str, Any]:
         """Returns the JSON object that `from_json` reads; what is off is left out."""
-        return {key: value for key, value in asdict(self).items() if value is not False}
+        return {key: value for key, value in asdict(self).items() if value is not False and value is not None}

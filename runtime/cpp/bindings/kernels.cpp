@@ -92,29 +92,20 @@ Out<float, 2> packed_matmul(const FloatMatrix& x, const Data& data, const Codebo
   return y.release(num_lhs, w.rows);
 }
 
-std::tuple<Out<float, 2>, Out<float, 2>, Out<float, 2>> packed_lstm(
-    const FloatMatrix& x, const FloatMatrix& h, const FloatMatrix& c, const Data& w_data,
-    const Codebook& w_codebook, const FloatVector& w_scale, const Data& r_data, const Codebook& r_codebook,
-    const FloatVector& r_scale, const FloatVector& bias, int64_t input_size, int64_t hidden_size,
-    int64_t w_bits, const std::string& w_layout, int64_t r_bits, const std::string& r_layout,
-    whit::ThreadPool* threads) {
-  const int64_t packed_rows = whit::checked_lstm_packed_rows("packed_lstm", hidden_size);
-  const whit::PackedLstm layer{
-      .hidden_size = size_t(hidden_size),
-      .w =
-          view("packed_lstm W", packed_rows, input_size, w_bits, w_layout, w_data, w_codebook, w_scale, bias),
-      .r = view("packed_lstm R", packed_rows, hidden_size, r_bits, r_layout, r_data, r_codebook, r_scale, {}),
-  };
+using LstmOutputs = std::tuple<Out<float, 2>, Out<float, 2>, Out<float, 2>>;
+
+LstmOutputs run_lstm(const char* place, const whit::PackedLstm& layer, const FloatMatrix& x,
+                     const FloatMatrix& h, const FloatMatrix& c, whit::ThreadPool* threads) {
   const size_t num_streams = h.shape(0), num_rows = x.shape(0);
   if (num_streams == 0 || num_rows % num_streams) {
-    whit::fail("packed_lstm", "h of at least 1 stream, and x of as many frames for each",
+    whit::fail(place, "h of at least 1 stream, and x of as many frames for each",
                whit::text(num_streams, " streams and ", num_rows, " frames"));
   }
-  check_shape("packed_lstm", "x", x, num_rows, layer.w.cols);
-  check_shape("packed_lstm", "h", h, num_streams, layer.hidden_size);
-  check_shape("packed_lstm", "c", c, num_streams, layer.hidden_size);
+  check_shape(place, "x", x, num_rows, layer.w.cols);
+  check_shape(place, "h", h, num_streams, layer.output_size());
+  check_shape(place, "c", c, num_streams, layer.hidden_size);
   const whit::LstmBatch batch{.num_streams = num_streams, .num_frames = num_rows / num_streams};
-  Buffer<float> y(num_rows * layer.hidden_size);
+  Buffer<float> y(num_rows * layer.output_size());
   Buffer<float> h_next(h.size());
   Buffer<float> c_next(c.size());
   {
@@ -125,8 +116,41 @@ std::tuple<Out<float, 2>, Out<float, 2>, Out<float, 2>> packed_lstm(
     whit::lstm(layer, FloatView(x.data()), batch, h_next.data(), c_next.data(), y.data(), scratch.data(),
                threads);
   }
-  return {y.release(num_rows, layer.hidden_size), h_next.release(num_streams, layer.hidden_size),
+  return {y.release(num_rows, layer.output_size()), h_next.release(num_streams, layer.output_size()),
           c_next.release(num_streams, layer.hidden_size)};
+}
+
+LstmOutputs packed_lstm(const FloatMatrix& x, const FloatMatrix& h, const FloatMatrix& c, const Data& w_data,
+                        const Codebook& w_codebook, const FloatVector& w_scale, const Data& r_data,
+                        const Codebook& r_codebook, const FloatVector& r_scale, const FloatVector& bias,
+                        int64_t input_size, int64_t hidden_size, int64_t w_bits, const std::string& w_layout,
+                        int64_t r_bits, const std::string& r_layout, whit::ThreadPool* threads) {
+  const int64_t packed_rows = whit::checked_lstm_packed_rows("packed_lstm", hidden_size);
+  const whit::PackedLstm layer{
+      .hidden_size = size_t(hidden_size),
+      .w =
+          view("packed_lstm W", packed_rows, input_size, w_bits, w_layout, w_data, w_codebook, w_scale, bias),
+      .r = view("packed_lstm R", packed_rows, hidden_size, r_bits, r_layout, r_data, r_codebook, r_scale, {}),
+  };
+  return run_lstm("packed_lstm", layer, x, h, c, threads);
+}
+
+LstmOutputs packed_lstmp(const FloatMatrix& x, const FloatMatrix& h, const FloatMatrix& c, const Data& w_data,
+                         const Codebook& w_codebook, const FloatVector& w_scale, const Data& r_data,
+                         const Codebook& r_codebook, const FloatVector& r_scale, const Data& p_data,
+                         const Codebook& p_codebook, const FloatVector& p_scale, const FloatVector& bias,
+                         int64_t input_size, int64_t hidden_size, int64_t projection_size, int64_t w_bits,
+                         const std::string& w_layout, int64_t r_bits, const std::string& r_layout,
+                         int64_t p_bits, const std::string& p_layout, whit::ThreadPool* threads) {
+  const int64_t rows = whit::checked_lstm_packed_rows("packed_lstmp", hidden_size);
+  const whit::PackedLstm layer{
+      .hidden_size = size_t(hidden_size),
+      .w = view("packed_lstmp W", rows, input_size, w_bits, w_layout, w_data, w_codebook, w_scale, bias),
+      .r = view("packed_lstmp R", rows, projection_size, r_bits, r_layout, r_data, r_codebook, r_scale, {}),
+      .p = view("packed_lstmp P", projection_size, hidden_size, p_bits, p_layout, p_data, p_codebook, p_scale,
+                {}),
+  };
+  return run_lstm("packed_lstmp", layer, x, h, c, threads);
 }
 
 Out<float, 2> packed_embedding(const In<int32_t, 1>& token, const Data& data, const Codebook& codebook,
@@ -244,6 +268,14 @@ void bind_kernels(nb::module_& m) {
         "operator PackedLSTM of docs/format.md, section 3.\n\n"
         "x is (n * T, input_size), the frames of one stream behind each other. Neither streams nor threads "
         "change a result.\n"
+        "Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.");
+  m.def("packed_lstmp", packed_lstmp, strict("x"), strict("h"), strict("c"), strict("w_data"),
+        optional("w_codebook"), strict("w_scale"), strict("r_data"), optional("r_codebook"),
+        strict("r_scale"), strict("p_data"), optional("p_codebook"), strict("p_scale"), strict("bias"),
+        nb::kw_only(), "input_size"_a, "hidden_size"_a, "projection_size"_a, "w_bits"_a, "w_layout"_a,
+        "r_bits"_a, "r_layout"_a, "p_bits"_a, "p_layout"_a, "threads"_a = nb::none(),
+        "Returns y (n * T, P) and the next h (n, P) and c (n, H) as packed_lstm does, of a layer with a "
+        "projection: operator PackedLSTMP of docs/format.md, section 3.\n\n"
         "Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.");
   m.def("packed_embedding", packed_embedding, strict("token"), strict("data"), optional("codebook"),
         strict("scale"), nb::kw_only(), "rows"_a, "cols"_a, "bits"_a, "layout"_a,

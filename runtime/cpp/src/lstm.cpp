@@ -1,6 +1,7 @@
 #include "whit/lstm.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "packed_product.h"
 
@@ -16,19 +17,37 @@ struct Scratch {
   Scratch(const PackedLstm& layer, const LstmBatch& batch)
       : w_kernel(select_matmul_kernel(layer.w.layout, layer.w.bits)),
         r_kernel(select_matmul_kernel(layer.r.layout, layer.r.bits)),
+        p_kernel(layer.p ? &select_matmul_kernel(layer.p->layout, layer.p->bits) : nullptr),
         wx(0),
-        product(batch.num_streams * batch.num_frames * layer.w.rows * sizeof(float)) {
+        cell(batch.num_streams * batch.num_frames * layer.w.rows * sizeof(float)),
+        product(cell + (layer.p ? batch.num_streams * padded(layer.hidden_size) * sizeof(float) : 0)) {
     const size_t num_rows = batch.num_streams * batch.num_frames;
     bytes = product + std::max(PackedProduct::scratch_bytes(w_kernel, layer.w, num_rows),
                                PackedProduct::scratch_bytes(r_kernel, layer.r, batch.num_streams));
+    if (layer.p) {
+      bytes = std::max(bytes, product + PackedProduct::scratch_bytes(*p_kernel, *layer.p, batch.num_streams));
+    }
   }
 
   const MatmulKernel& w_kernel;
   const MatmulKernel& r_kernel;
-  size_t wx;       // float (num_streams, num_frames, packed rows)
-  size_t product;  // scratch of either product
+  const MatmulKernel* p_kernel;  // null without a projection
+  size_t wx;                     // float (num_streams, num_frames, packed rows)
+  size_t cell;                   // float (num_streams, hidden_size): what is projected
+  size_t product;                // scratch of one product at a time
   size_t bytes;
 };
+
+// Makes h of what the gates gave, and y's frame t of h.
+void project(const PackedProduct& p, const PackedLstm& layer, const LstmBatch& batch, const float* cell,
+             size_t t, float* h, float* y, Workers* workers) {
+  p.prepare(FloatView(cell));
+  p.multiply_all(h, workers);
+  const size_t size = layer.output_size();
+  for (size_t stream = 0; stream < batch.num_streams; ++stream) {
+    std::memcpy(y + (stream * batch.num_frames + t) * size, h + stream * size, size * sizeof(float));
+  }
+}
 
 }  // namespace
 
@@ -49,6 +68,9 @@ void lstm(const PackedLstm& layer, FloatView x, const LstmBatch& batch, float* h
   w.multiply_all(wx, workers);
 
   const PackedProduct r(at.r_kernel, layer.r, num_streams, scratch + at.product);
+  std::optional<PackedProduct> p;
+  if (layer.p) p.emplace(*at.p_kernel, *layer.p, num_streams, scratch + at.product);
+  float* cell = p ? reinterpret_cast<float*>(scratch + at.cell) : h;
   for (size_t t = 0; t < num_frames; ++t) {
     r.prepare(FloatView(h));  // from here on, h may be overwritten
     // The gates of a pair follow its product while that is in the cache.
@@ -66,14 +88,16 @@ void lstm(const PackedLstm& layer, FloatView x, const LstmBatch& batch, float* h
           for (size_t i = 0; i < count; ++i) {
             const size_t stream = first + i, frame = stream * num_frames + t;
             const size_t unit = stream * hidden_size + first_unit;
+            float unused[kPairUnits];  // y comes of the projection, where there is one
             functions.lstm_gates(wx + frame * num_rows + pair * kPairRows, rh + i * kPairRows, num_units,
-                                 h + unit, c + unit, y + frame * hidden_size + first_unit);
+                                 cell + unit, c + unit, p ? unused : y + frame * hidden_size + first_unit);
           }
         }
       }
     };
     const size_t num_pairs = (hidden_size + kPairUnits - 1) / kPairUnits;
     for_ranges(workers, num_pairs, (r.least_super_tiles() + 1) / 2, step);
+    if (p) project(*p, layer, batch, cell, t, h, y, workers);
   }
 }
 

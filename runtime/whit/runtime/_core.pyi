@@ -127,6 +127,51 @@ def packed_lstm(
     Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.
     """
 
+def packed_lstmp(
+    x: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    h: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    c: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu", writable=False)],
+    w_data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    w_codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    w_scale: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    r_data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    r_codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    r_scale: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    p_data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    p_codebook: Annotated[
+        NDArray[numpy.int8], dict(shape=(None, None), order="C", device="cpu", writable=False)
+    ]
+    | None,
+    p_scale: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    *,
+    input_size: int,
+    hidden_size: int,
+    projection_size: int,
+    w_bits: int,
+    w_layout: str,
+    r_bits: int,
+    r_layout: str,
+    p_bits: int,
+    p_layout: str,
+    threads: ThreadPool | None = None,
+) -> tuple[
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+    Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C")],
+]:
+    """
+    Returns y (n * T, P) and the next h (n, P) and c (n, H) as packed_lstm does, of a layer with a projection: operator PackedLSTMP of docs/format.md, section 3.
+
+    Raises ValueError where sizes, shapes or codebook values contradict sections 1 and 2.
+    """
+
 def packed_embedding(
     token: Annotated[NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)],
     data: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu", writable=False)],

@@ -133,9 +133,10 @@ class _Encoder:
 def _encoder(architecture: str, model: ConfigSection, place: str) -> _Encoder:
     if architecture == "rnnt":
         layers = model.count("pre_layers") + model.count("post_layers", least=0)
-        shape = (layers, model.number("encoder_hidden"))
+        hidden = model.number("encoder_hidden")
+        output = model.number("projection") if "projection" in model.content else hidden
         subsampling = model.count("stack") * model.count("time_reduction")
-        return _Encoder(subsampling, False, {"h": shape, "c": shape})
+        return _Encoder(subsampling, False, {"h": (layers, output), "c": (layers, hidden)})
     if architecture != "conformer":
         raise ModelFileError(
             f"[{place}] expected the architecture rnnt or conformer, received {architecture!r}"

@@ -14,6 +14,7 @@ MATRIX_INPUTS: dict[str, dict[str, tuple[int, ...]]] = {
     "IntConv1d": {"": (2, 3, 4, 5, 6)},
     "IntDepthwiseConv1d": {"": (2, 3, 4, 5, 6)},
     "PackedLSTM": {"w": (3, 4, 5), "r": (6, 7, 8), "bias": (9,)},
+    "PackedLSTMP": {"w": (3, 4, 5), "r": (6, 7, 8), "p": (9, 10, 11), "bias": (12,)},
 }
 
 
@@ -87,8 +88,9 @@ def _packed_layer(
             )
         if matrix:
             hidden = int(node.attributes["hidden_size"])
-            cols = int(node.attributes["input_size"]) if matrix == "w" else hidden
-            shape, prefix = (4 * hidden, cols), f"{matrix}_"
+            output = int(node.attributes.get("projection_size", hidden))
+            cols = {"w": int(node.attributes["input_size"]), "r": output, "p": hidden}[matrix]
+            shape, prefix = (output if matrix == "p" else 4 * hidden, cols), f"{matrix}_"
         else:
             shape, prefix = (int(node.attributes["rows"]), int(node.attributes["cols"])), ""
         return Layer(

@@ -57,6 +57,7 @@ _MATRIX = {"rows": _LENGTH, "cols": _LENGTH, "bits": _BITS, "layout": _layout}
 _LSTM = {"input_size": _LENGTH, "hidden_size": _LENGTH} | {
     f"{m}_{k}": v for m in "wr" for k, v in (("bits", _BITS), ("layout", _layout))
 }
+_LSTMP = _LSTM | {"projection_size": _LENGTH, "p_bits": _BITS, "p_layout": _layout}
 _INT32 = _between(-(1 << 31), (1 << 31) - 1)
 _REQUANT = {"multiplier": _INT32, "shift": _between(0, 63)}
 _CLAMP = {"low": _INT32, "high": _INT32}
@@ -99,6 +100,7 @@ OPERATORS = {
     ("whit", "PackedMatMul"): OnnxOperator((5, 5), attributes=_MATRIX),
     ("whit", "PackedEmbedding"): OnnxOperator((4, 4), attributes=_MATRIX),
     ("whit", "PackedLSTM"): OnnxOperator((10, 10), (3, 3), _LSTM),
+    ("whit", "PackedLSTMP"): OnnxOperator((13, 13), (3, 3), _LSTMP),
     ("whit", "Affine"): OnnxOperator((3, 3)),
     ("whit", "AddRelu"): OnnxOperator((2, 2)),
     ("whit", "Add"): OnnxOperator((2, 2), attributes=_SCALE),

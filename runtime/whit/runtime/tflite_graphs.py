@@ -24,6 +24,10 @@ ATTRIBUTES = {
     "IntConv1d": ("rows", "cols", "bits"),
     "IntDepthwiseConv1d": ("rows", "cols", "bits"),
     "PackedLSTM": ("input_size", "hidden_size", "w_bits", "w_layout", "r_bits", "r_layout"),
+    "PackedLSTMP": (
+        *("input_size", "hidden_size", "projection_size"),
+        *("w_bits", "w_layout", "r_bits", "r_layout", "p_bits", "p_layout"),
+    ),
 }
 LAYOUTS = {0: "E", 1: "P"}
 PREFIX = "whit."

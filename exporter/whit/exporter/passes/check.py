@@ -88,6 +88,23 @@ def _lstm(node: Node, inputs: Shapes) -> Shapes:
     return [(x[0], hidden), (1, hidden), (1, hidden)]
 
 
+def _lstmp(node: Node, inputs: Shapes) -> Shapes:
+    x, h, c, w, r, p, *biases = inputs
+    hidden, width = int(node.attributes["hidden_size"]), p[0]
+    must(w == (4 * hidden, x[1]) and r == (4 * hidden, width) and p[1] == hidden, "weights of 4 gates")
+    must(h == (1, width) and c == (1, hidden), "states of one row")
+    must(len(biases) in (1, 2) and all(bias == (4 * hidden,) for bias in biases), "biases of 4 gates")
+    return [(x[0], width), (1, width), (1, hidden)]
+
+
+def _packed_lstmp(node: Node, inputs: Shapes) -> Shapes:
+    x, h, c, *packed = inputs
+    hidden, width = int(node.attributes["hidden_size"]), int(node.attributes["projection_size"])
+    must(h == (1, width) and c == (1, hidden), "states of one row")
+    must(x[1] == node.attributes["input_size"] and len(packed) == 10, "packed inputs")
+    return [(x[0], width), (1, width), (1, hidden)]
+
+
 def _packed_lstm(node: Node, inputs: Shapes) -> Shapes:
     x, h, c, *packed = inputs
     hidden = int(node.attributes["hidden_size"])
@@ -169,6 +186,8 @@ RULES: dict[str, Callable[[Node, Shapes], Shapes]] = {
     "Stack": _stack,
     "LSTM": _lstm,
     "PackedLSTM": _packed_lstm,
+    "LSTMP": _lstmp,
+    "PackedLSTMP": _packed_lstmp,
     "MatMul": _matmul,
     "PackedMatMul": _packed_matmul,
     "Embedding": lambda node, inputs: [(inputs[0][0], inputs[1][1])],

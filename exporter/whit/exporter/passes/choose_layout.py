@@ -13,6 +13,12 @@ from whit.exporter.target import ANY, TARGETS, Target
 Layout = Literal["auto", "E", "P"]
 WIDEST_PLANES_BITS = 3
 METADATA_KEY = "whit.target"
+LAYOUT_ATTRIBUTES = {
+    "LSTM": ("w_layout", "r_layout"),
+    "LSTMP": ("w_layout", "r_layout", "p_layout"),
+    "MatMul": ("layout",),
+    "Embedding": ("layout",),
+}
 
 
 def choose_layout(model: Model, layout: Layout = "auto", *, target: str = ANY) -> Model:
@@ -57,7 +63,7 @@ def _lay_out(graph: Graph, model: Model, layout: Layout, target: Target) -> Grap
 
 def _matrices(graph: Graph, node: Node) -> dict[str, QuantizedMatrix]:
     """Returns the matrices of a node that may have either layout, by name."""
-    if node.op not in ("MatMul", "LSTM"):
+    if node.op not in ("MatMul", "LSTM", "LSTMP"):
         return {}
     constants = {name: graph.constants.get(name) for name in node.inputs}
     return {name: constant for name, constant in constants.items() if isinstance(constant, QuantizedMatrix)}
@@ -73,7 +79,7 @@ def _wants_planes(layout: Layout, bits: int, num_rows: int, target: Target) -> b
 
 def _with_layout(graph: Graph, node: Node, num_rows: int, layout: Layout, target: Target) -> Node:
     # The recurrent half of an LSTM multiplies one row at a time, whatever the chunk.
-    rows_of_matrices = (num_rows, 1) if node.op == "LSTM" else (num_rows,)
+    rows_of_matrices = (num_rows, 1, 1) if node.op in ("LSTM", "LSTMP") else (num_rows,)
     matrices = _matrices(graph, node).values()
     chosen = [
         "P" if _has_planes(matrix) and _wants_planes(layout, matrix.bits, rows, target) else "E"
@@ -81,7 +87,5 @@ def _with_layout(graph: Graph, node: Node, num_rows: int, layout: Layout, target
     ]
     if node.op == "Embedding":
         chosen = ["E"]
-    names = {"LSTM": ("w_layout", "r_layout"), "MatMul": ("layout",), "Embedding": ("layout",)}.get(
-        node.op, ()
-    )
+    names = LAYOUT_ATTRIBUTES.get(node.op, ())
     return replace(node, attributes={**node.attributes, **dict(zip(names, chosen, strict=bool(chosen)))})

@@ -12,7 +12,7 @@ def merge_lstm_bias(graph: Graph) -> Graph:
     constants = dict(graph.constants)
     nodes = []
     for node in graph.nodes:
-        if node.op == "LSTM":
+        if node.op in ("LSTM", "LSTMP"):
             *inputs, ih, hh = node.inputs
             merged = ih.removesuffix("_ih")
             constants[merged] = np.asarray(constants.pop(ih)) + np.asarray(constants.pop(hh))

@@ -55,29 +55,30 @@ def _embedding(node: Node, constants: Constants) -> Node:
 
 
 def _lstm(node: Node, constants: Constants) -> Node:
-    x, h, c, w, r, bias = node.inputs
+    x, h, c, w, r, *projection, bias = node.inputs
     hidden = int(node.attributes["hidden_size"])
 
     def order(rows: NDArray[Any]) -> NDArray[Any]:
         return packing.reorder_lstm_rows(rows, hidden)
 
-    w_matrix, r_matrix = _take_matrix(constants, w), _take_matrix(constants, r)
-    w_layout, r_layout = node.attributes["w_layout"], node.attributes["r_layout"]
-    w_parts = _pack_matrix(constants, w, w_matrix, w_layout, order)
-    r_parts = _pack_matrix(constants, r, r_matrix, r_layout, order)
+    parts: list[str] = []
+    packed: dict[str, Attribute] = {}
+    shapes = []
+    matrices = [("w", w, order), ("r", r, order), *(("p", name, _same_order) for name in projection)]
+    for letter, name, rows in matrices:
+        matrix, layout = _take_matrix(constants, name), node.attributes[f"{letter}_layout"]
+        parts += _pack_matrix(constants, name, matrix, layout, rows)
+        packed |= {f"{letter}_bits": matrix.bits, f"{letter}_layout": layout}
+        shapes.append(matrix.shape)
     constants[bias] = packing.pad_rows(order(np.asarray(constants[bias], np.float32)))
-    attributes: dict[str, Attribute] = {
-        "input_size": w_matrix.shape[1],
-        "hidden_size": hidden,
-        "w_bits": w_matrix.bits,
-        "w_layout": w_layout,
-        "r_bits": r_matrix.bits,
-        "r_layout": r_layout,
-    }
-    return replace(node, op="PackedLSTM", inputs=(x, h, c, *w_parts, *r_parts, bias), attributes=attributes)
+    sizes: dict[str, Attribute] = {"input_size": shapes[0][1], "hidden_size": hidden}
+    if projection:
+        sizes["projection_size"] = shapes[2][0]
+    op = "PackedLSTMP" if projection else "PackedLSTM"
+    return replace(node, op=op, inputs=(x, h, c, *parts, bias), attributes=sizes | packed)
 
 
-PACKERS = {"MatMul": _matmul, "Embedding": _embedding, "LSTM": _lstm}
+PACKERS = {"MatMul": _matmul, "Embedding": _embedding, "LSTM": _lstm, "LSTMP": _lstm}
 
 
 def _take_matrix(constants: Constants, name: str) -> QuantizedMatrix:

@@ -15,6 +15,10 @@ from whit.exporter.writers.tflite_signature import FILE
 OPTIONS: dict[str, tuple[str, ...]] = {
     "PackedMatMul": ("rows", "cols", "bits", "layout"),
     "PackedLSTM": ("input_size", "hidden_size", "w_bits", "w_layout", "r_bits", "r_layout"),
+    "PackedLSTMP": (
+        *("input_size", "hidden_size", "projection_size"),
+        *("w_bits", "w_layout", "r_bits", "r_layout", "p_bits", "p_layout"),
+    ),
     "PackedEmbedding": ("rows", "cols", "bits", "layout"),
     "Affine": (),
     "AddRelu": (),

@@ -26,6 +26,7 @@ struct OpType {
 /// The operators of docs/format.md section 3, one file each.
 extern const OpType kPackedMatMul;
 extern const OpType kPackedLstm;
+extern const OpType kPackedLstmp;
 extern const OpType kPackedEmbedding;
 extern const OpType kAffine;
 extern const OpType kAddRelu;

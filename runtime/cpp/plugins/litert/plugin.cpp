@@ -12,6 +12,7 @@ namespace {
 constexpr char kPrefix[] = "whit.";
 constexpr const OpType* kOpTypes[] = {&kPackedMatMul,
                                       &kPackedLstm,
+                                      &kPackedLstmp,
                                       &kPackedEmbedding,
                                       &kAffine,
                                       &kAddRelu,

@@ -7,6 +7,7 @@ namespace whit::ort {
 /// The operators of docs/format.md section 3, one file each.
 extern const OrtCustomOp kPackedMatMul;
 extern const OrtCustomOp kPackedLstm;
+extern const OrtCustomOp kPackedLstmp;
 extern const OrtCustomOp kPackedEmbedding;
 extern const OrtCustomOp kAffine;
 extern const OrtCustomOp kAddRelu;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr const OrtCustomOp* kOps[] = {&kPackedMatMul,
                                        &kPackedLstm,
+                                       &kPackedLstmp,
                                        &kPackedEmbedding,
                                        &kAffine,
                                        &kAddRelu,

@@ -21,6 +21,7 @@ class ConfigSection {
   /// @param[in] place  begins the messages.
   ConfigSection(const Json& json, std::string place) : json_(json), place_(std::move(place)) {}
 
+  bool has(const char* name) const { return json_.find(name) != nullptr; }
   ConfigSection section(const char* name) const;
   /// Returns the objects of a list.
   std::vector<ConfigSection> sections(const char* name) const;

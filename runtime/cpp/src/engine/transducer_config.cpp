@@ -20,9 +20,10 @@ struct Encoder {
 Encoder read_lstm(const ConfigSection& model) {
   const int64_t layers = model.number("pre_layers") + model.number("post_layers", 0);
   const int64_t hidden = model.number("encoder_hidden");
+  const int64_t output = model.has("projection") ? model.number("projection") : hidden;
   return {.subsampling = model.number("stack") * model.number("time_reduction"),
           .chunk = 0,
-          .states = {{"h", layers, hidden}, {"c", layers, hidden}}};
+          .states = {{"h", layers, output}, {"c", layers, hidden}}};
 }
 
 Encoder read_conformer(const ConfigSection& model) {

@@ -13,6 +13,7 @@ using MakeOp = std::unique_ptr<Op>(const Node& node);
 
 MakeOp make_packed_matmul;
 MakeOp make_packed_lstm;
+MakeOp make_packed_lstmp;
 MakeOp make_packed_embedding;
 MakeOp make_affine;
 MakeOp make_add_relu;

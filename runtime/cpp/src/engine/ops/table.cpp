@@ -9,6 +9,7 @@ constexpr std::string_view kDomain = "whit.";
 constexpr OpKind kOps[] = {
     {kCustomCode, "PackedMatMul", make_packed_matmul},
     {kCustomCode, "PackedLSTM", make_packed_lstm},
+    {kCustomCode, "PackedLSTMP", make_packed_lstmp},
     {kCustomCode, "PackedEmbedding", make_packed_embedding},
     {kCustomCode, "Affine", make_affine},
     {kCustomCode, "AddRelu", make_add_relu},
