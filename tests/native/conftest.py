@@ -64,6 +64,32 @@ def model_file(export_random) -> Path:
 
 
 @pytest.fixture(scope="session")
+def export_offline(tmp_path_factory) -> Callable[..., Path]:
+    """Exports an integer-only model of whole utterances, random weights, as model.tflite: once for each name
+    and length.
+    """
+    from ctc_checkpoints import CLASSIFIER, MODELS, float_checkpoint, integer_checkpoint
+
+    from whit.exporter.export import ExportRequest, run_export
+
+    folder = tmp_path_factory.mktemp("offline")
+
+    def export(name: str, *, max_seconds: int = 2) -> Path:
+        output = folder / f"{name}-{max_seconds}"
+        if not output.exists():
+            shape = {**MODELS, "classifier": CLASSIFIER}[name]
+            data = integer_checkpoint(float_checkpoint(shape, seed=1), folder / f"source-{output.name}")
+            checkpoint = data.write(folder / f"checkpoint-{output.name}")
+            request = ExportRequest(
+                checkpoint=checkpoint, output=output, dialect="whit", format="tflite", max_seconds=max_seconds
+            )
+            run_export(request)
+        return output / "model.tflite"
+
+    return export
+
+
+@pytest.fixture(scope="session")
 def native_build() -> Path:
     """The folder with libwhit_core.a and cli/whit-cli; kept between runs, so that only changes compile."""
     return build("native-tests", needs("g++"))
