@@ -27,7 +27,6 @@ class ConfigSection {
   std::vector<ConfigSection> sections(const char* name) const;
   const std::string& string(const char* name) const;
   int64_t number(const char* name, int64_t least = 1) const;
-  bool has(const char* name) const { return json_.find(name) != nullptr; }
   const std::vector<Json>& array(const char* name) const;
   void expect(const char* name, std::string_view expected) const;
 
