@@ -9,6 +9,7 @@ from rich.table import Table
 from whit.runtime.device_program import DeviceReport
 from whit.runtime.latency_report import PARTS, Distribution, LatencyReport
 from whit.runtime.memory import MemoryReport
+from whit.runtime.utterance_bench import UtteranceReport
 
 ABSENT = "n/a"
 LETTERS = string.ascii_uppercase  # columns: A is the model, the others what it is held against
@@ -82,7 +83,6 @@ def latency_table(reports: Sequence[LatencyReport], *, label: str) -> Table:
             for part in PARTS:
                 _add(table, f"  of it {part}, mean ms", [report.parts_ms[part].mean for report in reports])
             _add(table, "  their sum, mean ms", [report.upl_ms.mean for report in reports])
-    first = reports[0]
     shares = [f"{report.num_matched_words} of {report.num_reference_words}" for report in reports]
     table.add_row("words matched", *shares)
     ended = [f"{report.num_partial_before_end} of {report.num_recordings}" for report in reports]
@@ -90,12 +90,26 @@ def latency_table(reports: Sequence[LatencyReport], *, label: str) -> Table:
     table.add_row("early endpoints", *(str(report.num_early_endpoints) for report in reports))
     table.add_row("deadline misses", *(str(report.num_deadline_misses) for report in reports))
     _add(table, "real-time factor", [report.real_time_factor for report in reports])
-    ratios = [
-        f"{np.median(np.divide(first.utterance_rtf, other.utterance_rtf)):.3f}" for other in reports[1:]
-    ]
-    if ratios:
-        table.add_row("  paired ratio, median", *([""] * len(reports)), *ratios)
+    _add_paired_ratio(table, [report.utterance_rtf for report in reports])
     return table
+
+
+def utterance_table(reports: Sequence[UtteranceReport]) -> Table:
+    """Returns the times of models of whole utterances, with ratios as in the other tables."""
+    table = _table("whole utterances", len(reports))
+    percentiles = [_percentiles(report.finalization_ms) for report in reports]
+    _add(table, "finalization, ms: p50 p90 p99", *zip(*percentiles, strict=True))
+    _add(table, "real-time factor", [report.real_time_factor for report in reports])
+    _add_paired_ratio(table, [report.utterance_rtf for report in reports])
+    table.add_row("utterances", *(str(report.num_recordings) for report in reports))
+    return table
+
+
+def _add_paired_ratio(table: Table, utterance_rtf: Sequence[Sequence[float]]) -> None:
+    """Adds the median over recordings of the first model's time over each other's."""
+    ratios = [f"{np.median(np.divide(utterance_rtf[0], other)):.3f}" for other in utterance_rtf[1:]]
+    if ratios:
+        table.add_row("  paired ratio, median", *([""] * len(utterance_rtf)), *ratios)
 
 
 def summary(report: LatencyReport) -> str:

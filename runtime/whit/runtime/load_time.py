@@ -48,22 +48,14 @@ def first_result_ms(path: Path, *, engine: str, speech: Path, num_threads: int =
 def first_result_here_ms(path: Path, *, engine: str, speech: Path, num_threads: int) -> float:
     """Returns the same in this process; only the first call of a fresh one gives sound figures."""
     from whit.runtime.audio import AudioFile
-    from whit.runtime.recognizer import Recognizer
+    from whit.runtime.measured_model import open_measured_model
 
     import_libraries(engine)
     with AudioFile(speech) as audio:
         sample_rate_hz, blocks = audio.sample_rate_hz, list(audio.blocks(block_ms=10))
     start_s = time.perf_counter()
-    recognizer = Recognizer.from_file(path, engine=engine, num_threads=num_threads)
-    stream = recognizer.create_stream()
-    for block in blocks:
-        stream.accept_waveform(sample_rate_hz, block)
-        if recognizer.is_ready(stream):
-            break
-    else:
-        stream.input_finished()
-    recognizer.decode_stream(stream)
-    recognizer.get_result(stream)
+    model = open_measured_model(path, engine=engine, num_threads=num_threads)
+    model.first_result(sample_rate_hz, blocks)
     return 1000 * (time.perf_counter() - start_s)
 
 

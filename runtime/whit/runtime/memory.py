@@ -28,8 +28,7 @@ from whit.runtime.process_memory import (
 )
 
 if TYPE_CHECKING:
-    from whit.runtime.audio import AudioFile
-    from whit.runtime.recognizer import Recognizer
+    from whit.runtime.measured_model import MeasuredModel
 
 NUM_STREAMS = 32  # measured together: one stream is smaller than a page
 FAILURE = 3  # exit code of the process when it says why on stderr
@@ -101,18 +100,18 @@ def measure_memory(path: Path, *, engine: str, speech: Path, num_threads: int = 
 def measure_here(path: Path, *, engine: str, num_threads: int, speech: Path) -> MemoryReport:
     """Returns the memory of a model loaded by this process; only a fresh process gives sound figures."""
     from whit.runtime.audio import AudioFile
+    from whit.runtime.measured_model import open_measured_model
     from whit.runtime.model_files import list_model_files
-    from whit.runtime.recognizer import Recognizer
 
     import_libraries(engine)
     interpreter = bare_interpreter_bytes()
     with AudioFile(speech) as audio:
         libraries = _now()
         is_reset = reset_peak_rss()
-        recognizer = Recognizer.from_file(path, engine=engine, num_threads=num_threads)
+        model = open_measured_model(path, engine=engine, num_threads=num_threads)
         loaded, peak_loading = _now(), peak_rss_bytes()
         is_reset = reset_peak_rss() and is_reset
-        state_bytes = _stream(recognizer, audio)
+        state_bytes = model.hear(audio)
         streamed, peak_streaming = _now(), peak_rss_bytes()
         duration_s = audio.duration_s
     files = list_model_files(path, engine=engine)
@@ -130,8 +129,8 @@ def measure_here(path: Path, *, engine: str, num_threads: int, speech: Path) -> 
         rss_after_stream=streamed.rss,
         pss_after_stream=streamed.pss,
         model_state=state_bytes,
-        stream_private=_stream_growth(recognizer, speech),
-        scratch_arena=getattr(recognizer.engine, "arena_bytes", None),
+        stream_private=_stream_growth(model, speech),
+        scratch_arena=model.arena_bytes,
         streamed_s=duration_s,
     )
 
@@ -152,31 +151,15 @@ def _now() -> ProcessMemory:
     return process_memory()
 
 
-def _stream(recognizer: Recognizer, audio: AudioFile) -> int:
-    """Streams a recording; returns the bytes of the model's state."""
-    stream = recognizer.create_stream()
-    for block in audio.blocks():
-        stream.accept_waveform(audio.sample_rate_hz, block)
-        recognizer.decode(stream)
-        if recognizer.is_endpoint(stream):
-            recognizer.reset(stream)
-    stream.input_finished()
-    recognizer.decode(stream)
-    return int(stream.state_size_bytes)
-
-
-def _stream_growth(recognizer: Recognizer, speech: Path) -> int:
+def _stream_growth(model: MeasuredModel, speech: Path) -> int:
     """Returns the private memory of one more stream, averaged over many that have each heard 0.5 s."""
     from whit.runtime.audio import AudioFile
 
     with AudioFile(speech) as audio:
         sample_rate_hz, samples = audio.sample_rate_hz, next(audio.blocks(block_ms=500))
     before = _now()
-    streams = [recognizer.create_stream() for _ in range(NUM_STREAMS)]
-    for stream in streams:
-        stream.accept_waveform(sample_rate_hz, samples)
-        recognizer.decode(stream)
-    return max(0, _now().private_dirty - before.private_dirty) // NUM_STREAMS
+    streams = [model.begin(sample_rate_hz, samples) for _ in range(NUM_STREAMS)]
+    return max(0, _now().private_dirty - before.private_dirty) // len(streams)
 
 
 def _main() -> None:

@@ -10,15 +10,19 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from whit.runtime.bench_table import LETTERS, device_table, latency_table, memory_table, summary
+from whit.runtime.bench_table import latency_table, summary
 from whit.runtime.benchmark import BenchSettings, ClockCheck, check_clocks, check_recordings, play_all
+from whit.runtime.commands.bench_report import make_console, print_environment, print_memory
+from whit.runtime.commands.bench_utterances import bench_whole_utterances
 from whit.runtime.device_program import find_program
 from whit.runtime.engines import AUTO, choose_engine
 from whit.runtime.environment import describe_environment, hash_file
+from whit.runtime.errors import ConfigError
 from whit.runtime.latency_report import LatencyReport, rounded, summarize
 from whit.runtime.manifest import read_manifest
 from whit.runtime.model_files import ModelFiles, list_model_files
 from whit.runtime.model_info import ModelInfo
+from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.model_memory import MemorySettings, ModelMemory, measure_models
 from whit.runtime.recognizer import Recognizer
 
@@ -44,6 +48,22 @@ def bench(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure memory and user-perceived latency of a model, and of others in the same run."""
+    if takes_whole_utterances(model):
+        if paced or forced:
+            raise ConfigError(
+                "[bench] expected recordings as they are for a model of whole utterances, "
+                f"received {'--paced' if paced else '--forced'}"
+            )
+        bench_whole_utterances(
+            [model, *(against or [])],
+            read_manifest(manifest, limit=limit),
+            engine=engine,
+            settings=MemorySettings(
+                seconds=memory_s, load_runs=load_runs, num_threads=threads, program=find_program(cli)
+            ),
+            json=json,
+        )
+        return
     settings = BenchSettings(paced=paced, forced=forced, feed_ms=feed_ms)
     memory_settings = MemorySettings(
         seconds=memory_s, load_runs=load_runs, num_threads=threads, program=find_program(cli)
@@ -106,20 +126,8 @@ def _print(
     environment: dict[str, Any],
     clock_check: ClockCheck,
 ) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 40 + 40 * len(names)  # a file has no margin to keep
-    for letter, name in zip(LETTERS, names, strict=False):
-        console.print(f"{letter} = {name}")
-    reports = [model.python for model in memory]
-    console.print(memory_table(reports, [model.first_result_ms for model in memory]))
-    if any(report.scratch_arena is None for report in reports):
-        console.print("scratch arena n/a: this engine does not report its own; private dirty memory holds it")
-    if any(model.program for model in memory):
-        device_ms = [model.device_first_result_ms for model in memory]
-        console.print(device_table([model.program for model in memory], device_ms))
-    else:
-        console.print("whit-cli, the process that a device runs, was not found: --cli PATH measures it, too")
+    console = make_console(len(names))
+    print_memory(console, names, memory)
     console.print(latency_table(latency, label=label))
     for name, report in zip(names, latency, strict=True):
         console.print(f"{name}: {summary(report)}", soft_wrap=True)
@@ -128,6 +136,4 @@ def _print(
         f"largest {clock_check.largest_ms:+.2f} ms",
         soft_wrap=True,
     )
-    facts = {key: value for key, value in environment.items() if key != "versions"} | environment["versions"]
-    known = [f"{key} {value}" for key, value in facts.items() if value is not None]
-    console.print("; ".join(known), soft_wrap=True)
+    print_environment(console, environment)
