@@ -16,10 +16,10 @@ from ctc_checkpoints import CLASSIFIER, MODELS, QUARTZNET, float_checkpoint, int
 from whit.exporter.arithmetic import Array
 from whit.exporter.build_ctc import build_integer_ctc
 from whit.exporter.ctc_checkpoint import CtcCheckpoint, read_ctc_checkpoint
-from whit.exporter.ctc_jobs import golden_logits
 from whit.exporter.errors import ExportError, GraphError, NotQuantizedError, SelfCheckError
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.integer_operators import INTEGER_OPERATORS
+from whit.exporter.integer_oracle import IntegerOracle
 from whit.exporter.interpret_integer import interpret_integer
 from whit.exporter.ir import ElementType, Graph, Model, Node, Value
 from whit.exporter.lower import lower_to_integers
@@ -27,7 +27,7 @@ from whit.exporter.passes.check_integer_only import check_integer_only
 from whit.exporter.read_onnx_graph import read_onnx_graph
 from whit.exporter.read_tflite_graph import read_tflite_graph
 from whit.exporter.run_graph import run_graph
-from whit.exporter.verify_integer import check_file, compare_with_checkpoint
+from whit.exporter.verify_integer import check_file, compare_values
 from whit.exporter.writers.onnx_integer import OnnxIntegerWriter
 from whit.exporter.writers.tflite_whit import TfliteWhitWriter
 
@@ -67,7 +67,7 @@ def model_of(name: str, bits: int = 8) -> Model:
 @pytest.mark.parametrize("name", MODELS)
 def test_both_files_hold_the_graph(tmp_path: Path, name: str, bits: int) -> None:
     """Every operator, attribute, shape and byte comes back, and computes what the checkpoint says."""
-    model, checkpoint = model_of(name, bits), checkpoint_of(name, bits)
+    model, oracle = model_of(name, bits), IntegerOracle(checkpoint_of(name, bits), max_frames=MAX_FRAMES)
     graph = model.graph("encode")
     TfliteWhitWriter({}).write(model, tmp_path)
     OnnxIntegerWriter(has_blank=True).write(model, tmp_path)
@@ -78,7 +78,7 @@ def test_both_files_hold_the_graph(tmp_path: Path, name: str, bits: int) -> None
             return run_graph(received, inputs, INTEGER_OPERATORS)
 
         if bits in (8, 4):
-            assert compare_with_checkpoint([run], graph, checkpoint, "file") > 5 * len(graph.nodes)
+            assert compare_values([run], graph, oracle, "file") > 5 * len(graph.nodes)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -197,7 +197,7 @@ def test_a_classifier_has_no_blank_and_features_have_no_mean(tmp_path: Path) -> 
     OnnxIntegerWriter(has_blank=checkpoint.config.model.has_blank).write(model, tmp_path)
     assert (tmp_path / "tokens.txt").read_text(encoding="utf-8").splitlines()[-1] == "\u00e9 3"
     assert model.graph("encode").values()["logits"].shape == (15, 4)
-    assert golden_logits(model, checkpoint)["logits"].shape == (15, 4)
+    assert IntegerOracle(checkpoint, max_frames=30).golden_vectors()["logits"].shape == (15, 4)
 
 
 def test_float_checkpoints_have_no_dialect_whit(tmp_path: Path) -> None:
@@ -242,7 +242,8 @@ def test_a_file_that_differs_is_refused() -> None:
 
 
 def test_an_engine_that_differs_is_refused() -> None:
-    graph, checkpoint = model_of("quartznet").graph("encode"), checkpoint_of("quartznet", 8)
+    graph = model_of("quartznet").graph("encode")
+    oracle = IntegerOracle(checkpoint_of("quartznet", 8), max_frames=MAX_FRAMES)
     wrong = edited(graph, "IntDepthwiseConv1d", x_zero=1)
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
@@ -251,7 +252,7 @@ def test_an_engine_that_differs_is_refused() -> None:
     with pytest.raises(
         SelfCheckError, match=r"\[file: IntDepthwiseConv1d encoder.blocks.0.units.0.depthwise at \["
     ):
-        compare_with_checkpoint([run], graph, checkpoint, "file")
+        compare_values([run], graph, oracle, "file")
 
 
 def test_a_float_inside_is_refused() -> None:

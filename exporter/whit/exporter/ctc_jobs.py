@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from whit.exporter.arithmetic import Array
 from whit.exporter.ctc_checkpoint import CtcCheckpoint
 from whit.exporter.golden import NAME as GOLDEN_FILE
-from whit.exporter.interpret_integer import interpret_integer
+from whit.exporter.integer_oracle import IntegerOracle
 from whit.exporter.ir import Model
 from whit.exporter.jobs import ONNX_FOLDER, Format
 from whit.exporter.plan import Job, job_of
-from whit.exporter.utterance_probes import golden_utterance
 from whit.exporter.verify_integer import verify_integer_onnx, verify_integer_tflite
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
 from whit.exporter.writers.tflite_whit import TfliteWhitWriter
@@ -20,25 +18,19 @@ from whit.exporter.writers.tflite_whit import TfliteWhitWriter
 
 def integer_jobs(model: Model, checkpoint: CtcCheckpoint, formats: Sequence[Format]) -> list[Job]:
     """Returns the jobs of dialect `whit`; the ONNX one needs the packages onnx and onnxruntime."""
-    golden = golden_logits(model, checkpoint)
+    oracle = IntegerOracle(checkpoint, max_frames=int(model.graph("encode").inputs[0].shape[0]))
     jobs = []
     for each in formats:
         if each == "tflite":
-            writer = TfliteWhitWriter(golden)
-            jobs.append(job_of(TFLITE_FILE, writer, model, checkpoint, verify_integer_tflite))
+            writer = TfliteWhitWriter(oracle.golden_vectors())
+            jobs.append(job_of(TFLITE_FILE, writer, model, oracle, verify_integer_tflite))
             continue
         from whit.exporter.writers.onnx_integer import OnnxIntegerWriter
 
-        def write_golden(folder: Path, checkpoint: CtcCheckpoint) -> None:
-            np.savez(folder / GOLDEN_FILE, allow_pickle=False, **golden)
-
         onnx = OnnxIntegerWriter(has_blank=checkpoint.config.model.has_blank)
-        jobs.append(job_of(ONNX_FOLDER, onnx, model, checkpoint, verify_integer_onnx, golden=write_golden))
+        jobs.append(job_of(ONNX_FOLDER, onnx, model, oracle, verify_integer_onnx, golden=_write_golden))
     return jobs
 
 
-def golden_logits(model: Model, checkpoint: CtcCheckpoint) -> dict[str, Array]:
-    """Returns the golden vectors of an integer-only model: `features` and `logits` of one utterance."""
-    max_frames = int(model.graph("encode").inputs[0].shape[0])
-    features = golden_utterance(checkpoint, max_frames)
-    return {"features": features, "logits": interpret_integer(checkpoint, features)["logits"]}
+def _write_golden(folder: Path, oracle: IntegerOracle) -> None:
+    np.savez(folder / GOLDEN_FILE, allow_pickle=False, **oracle.golden_vectors())

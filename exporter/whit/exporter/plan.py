@@ -12,7 +12,7 @@ from whit.exporter.writers.writer import Writer
 from whit.runtime.manifest import Recording
 
 Progress = Callable[[str], None]
-Checkpoint = TypeVar("Checkpoint")
+Reference = TypeVar("Reference")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +55,10 @@ def job_of(
     path: str,
     writer: Writer,
     model: Model,
-    checkpoint: Checkpoint,
-    verify: Callable[[Path, Model, Checkpoint], CheckResult],
+    reference: Reference,
+    verify: Callable[[Path, Model, Reference], CheckResult],
     *,
-    golden: Callable[[Path, Checkpoint], None] | None = None,
+    golden: Callable[[Path, Reference], None] | None = None,
 ) -> Job:
     """Returns the job of a writer and its check.
 
@@ -66,19 +66,19 @@ def job_of(
         path: of the file or folder, relative to the output folder.
         writer: of the lowered graphs.
         model: the lowered graphs.
-        checkpoint: what the files must compute.
-        verify: compares a folder with the checkpoint.
+        reference: the checkpoint, or what else says what the files must compute.
+        verify: compares a folder with the reference.
         golden: adds golden vectors to the folder, where the writer does not.
     """
 
     def write(folder: Path) -> None:
         writer.write(model, folder)
         if golden:
-            golden(folder, checkpoint)
+            golden(folder, reference)
 
     return Job(
         path=path,
         dialect=writer.dialect,
         write=write,
-        verify=lambda folder: verify(folder, model, checkpoint),
+        verify=lambda folder: verify(folder, model, reference),
     )

@@ -7,17 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from whit.exporter.arithmetic import Array
-from whit.exporter.ctc_checkpoint import CtcCheckpoint
 from whit.exporter.errors import GraphError, SelfCheckError
 from whit.exporter.integer_kernels import INTEGER_KERNELS
-from whit.exporter.interpret_integer import interpret_integer
+from whit.exporter.integer_oracle import IntegerOracle
 from whit.exporter.ir import Constant, Graph, Model
 from whit.exporter.passes.check_integer_only import check_integer_only
 from whit.exporter.quantized_matrix import QuantizedMatrix
 from whit.exporter.read_tflite_graph import read_tflite_graph
 from whit.exporter.run_graph import run_graph
 from whit.exporter.same_bits import different, first
-from whit.exporter.utterance_probes import golden_utterance, probe_lengths, utterance
 from whit.exporter.verify import CheckResult
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
 from whit.runtime import _core
@@ -26,7 +24,7 @@ PROMISE = "bit for bit"
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
-def verify_integer_tflite(folder: Path, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
+def verify_integer_tflite(folder: Path, model: Model, oracle: IntegerOracle) -> CheckResult:
     """Compares a model.tflite, read back, with its graph, and what it computes with the checkpoint.
 
     Every value is computed from the bytes of the file by the shared kernels; then our engine loads the file,
@@ -35,7 +33,7 @@ def verify_integer_tflite(folder: Path, model: Model, checkpoint: CtcCheckpoint)
     Args:
         folder: the one that holds the file.
         model: the packed graph it was written from.
-        checkpoint: what it must compute.
+        oracle: what it must compute.
 
     Raises:
         SelfCheckError: something differs, a float lies inside, or the engine refuses the file.
@@ -54,11 +52,11 @@ def verify_integer_tflite(folder: Path, model: Model, checkpoint: CtcCheckpoint)
     def kernels(inputs: Mapping[str, Array]) -> dict[str, Array]:
         return run_graph(received, inputs, INTEGER_KERNELS)
 
-    compared += compare_with_checkpoint([kernels, native], graph, checkpoint, TFLITE_FILE)
+    compared += compare_values([kernels, native], graph, oracle, TFLITE_FILE)
     return CheckResult(PROMISE, compared)
 
 
-def verify_integer_onnx(folder: Path, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
+def verify_integer_onnx(folder: Path, model: Model, oracle: IntegerOracle) -> CheckResult:
     """Compares a model.onnx, read back, with its graph, and every value in ONNX Runtime with the checkpoint.
 
     Raises:
@@ -71,7 +69,7 @@ def verify_integer_onnx(folder: Path, model: Model, checkpoint: CtcCheckpoint) -
     graph = model.graph("encode")
     compared = check_file(read_onnx_graph(folder / FILE), graph, FILE)
     traced = TracedIntegerGraph(folder, graph)
-    return CheckResult(PROMISE, compared + compare_with_checkpoint([traced.run], graph, checkpoint, FILE))
+    return CheckResult(PROMISE, compared + compare_values([traced.run], graph, oracle, FILE))
 
 
 def check_file(received: Graph, expected: Graph, file: str) -> int:
@@ -103,31 +101,29 @@ def _check_constant(received: Constant | None, expected: Constant, place: str) -
         raise SelfCheckError(f"{place} expected the packed bytes, received others")
 
 
-def compare_with_checkpoint(runs: Sequence[Run], graph: Graph, checkpoint: CtcCheckpoint, file: str) -> int:
+def compare_values(engines: Sequence[Run], graph: Graph, oracle: IntegerOracle, file: str) -> int:
     """Compares every value of utterances of several lengths; returns how many were compared.
 
     Rows from an utterance's length on are unspecified, so only those below it are looked at. The engine's
     arrays have room for the longest utterance and hold NaN and rubbish behind this one.
 
     Args:
-        runs: engines: inputs to values by name, of the logits at least.
-        graph: that it runs.
-        checkpoint: what it must compute.
+        engines: inputs to values by name, of the logits at least.
+        graph: that they run.
+        oracle: what it must compute.
         file: named in errors.
 
     Raises:
         SelfCheckError: a value differs in a bit.
     """
     max_frames, num_mels = (int(n) for n in graph.inputs[0].shape)
-    utterances = [utterance(checkpoint, frames, seed=frames) for frames in probe_lengths(max_frames)]
     compared = 0
-    for features in [*utterances, golden_utterance(checkpoint, max_frames)]:
+    for run in oracle.runs:
         padded = np.full((max_frames, num_mels), np.nan, np.float32)
-        padded[: len(features)] = features
-        expected = interpret_integer(checkpoint, features)
-        for run in runs:
-            received = run({"features": padded, "length": np.array([len(features)], np.int32)})
-            compared += _compare(received, expected, graph, file)
+        padded[: len(run.features)] = run.features
+        for engine in engines:
+            received = engine({"features": padded, "length": np.array([len(run.features)], np.int32)})
+            compared += _compare(received, run.values, graph, file)
     return compared
 
 
