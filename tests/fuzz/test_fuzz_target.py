@@ -39,7 +39,7 @@ def test_loader_under_sanitizers(target: Path, models: Path, tmp_path: Path) -> 
     for name in ("lstm", "stateless", "lstm/stock-int8", "quartznet", "conformer"):
         shutil.copy(models / name / "model.tflite", seeds / name.replace("/", "-"))
     # Runs are counted, not timed; -timeout is per mutant, of which each takes milliseconds.
-    limits = [f"-runs={NUM_RUNS}", "-seed=1", "-max_len=200000", "-timeout=300", "-print_final_stats=1"]
+    limits = [f"-runs={NUM_RUNS}", "-seed=1", "-max_len=300000", "-timeout=300", "-print_final_stats=1"]
     command = [target, *limits, f"-artifact_prefix={tmp_path}/", corpus, seeds]
     ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-4000:]
