@@ -4,7 +4,6 @@ The streaming front-end (docs/format.md, section 7) differs in what a stream can
 pre-emphasis runs over the whole signal, frames are centred, and each utterance is normalised by itself.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -17,10 +16,10 @@ from torch.nn import functional
 from whit.models.clip import SAMPLE_RATE_HZ
 from whit.models.conv_config import check_fields, known_keys
 from whit.models.errors import ModelConfigError, ShapeError
+from whit.runtime._core import OfflineFbank
 
 FLAVOUR = "nemo_offline"
-FFT_SIZE, SHIFT = 512, 160  # samples
-PREEMPHASIS = 0.97
+FFT_SIZE = 512  # samples
 GUARD = 2.0**-24  # added to the energies before the logarithm
 SMALLEST_DEVIATION = 1e-5  # added to every deviation
 KINDS, NORMALIZATIONS = ("log_mel", "mfcc"), ("per_feature", "none")
@@ -67,24 +66,8 @@ class OfflineFrontend:
 
 
 @cache
-def mel_filters(num_mels: int) -> Tensor:
-    """Returns Slaney's triangles with Slaney's norm over 0 to 8000 Hz, float64 (num_mels, 257)."""
-    nyquist_hz = SAMPLE_RATE_HZ / 2
-    knee_hz, knee_mel = 1000.0, 15.0  # linear below, 27 steps to each 6.4-fold above
-    per_mel = math.log(6.4) / 27
-    top_mel = knee_mel + math.log(nyquist_hz / knee_hz) / per_mel
-    mel = torch.linspace(0, top_mel, num_mels + 2, dtype=torch.float64)
-    above = knee_hz * torch.exp((mel - knee_mel) * per_mel)
-    edge = torch.where(mel < knee_mel, mel * (knee_hz / knee_mel), above)  # (num_mels + 2,), in Hz
-    bins = torch.linspace(0, nyquist_hz, FFT_SIZE // 2 + 1, dtype=torch.float64)
-    width = edge.diff()
-    rising = (bins - edge[:-2, None]) / width[:-1, None]
-    falling = (edge[2:, None] - bins) / width[1:, None]
-    return torch.minimum(rising, falling).clamp(min=0) * (2 / (edge[2:] - edge[:-2]))[:, None]
-
-
 def log_mel(samples: Tensor, frontend: OfflineFrontend) -> Tensor:
-    """Returns features before normalisation, float32 (n // 160 + 1, num_mels).
+    """Returns features before normalisation, float32 (n // 160 + 1, num_mels): those of the recogniser.
 
     Args:
         samples: float32 (n,) in [-1, 1] at 16 kHz; more than 256, which the reflected edges need.
@@ -98,20 +81,13 @@ def log_mel(samples: Tensor, frontend: OfflineFrontend) -> Tensor:
             f"[log_mel] expected more than {FFT_SIZE // 2} samples and kind log_mel, "
             f"received shape {tuple(samples.shape)} and kind {frontend.kind}"
         )
-    x = torch.cat((samples[:1], samples[1:] - PREEMPHASIS * samples[:-1]))
-    spectrum = torch.stft(
-        x,
-        FFT_SIZE,
-        SHIFT,
-        frontend.window,
-        torch.hann_window(frontend.window, periodic=False),
-        center=True,
-        pad_mode="reflect",
-        return_complex=True,
-    )  # (257, frames)
-    power = spectrum.real.square() + spectrum.imag.square()
-    energy = torch.matmul(mel_filters(frontend.num_mels).float(), power)
-    return (energy + GUARD).log().T
+    fbank = _fbank(frontend.num_mels, frontend.window_ms)
+    return torch.from_numpy(fbank.compute(samples.contiguous().numpy()))
+
+
+@cache
+def _fbank(num_mels: int, window_ms: int) -> OfflineFbank:
+    return OfflineFbank(num_mels=num_mels, window_ms=window_ms, normalize="none")
 
 
 def normalize_features(features: Tensor, num_frames: Tensor, normalize: str = "per_feature") -> Tensor:
