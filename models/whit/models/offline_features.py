@@ -65,7 +65,6 @@ class OfflineFrontend:
         return {"flavour": FLAVOUR, "sample_rate_hz": SAMPLE_RATE_HZ, **asdict(self)}
 
 
-@cache
 def log_mel(samples: Tensor, frontend: OfflineFrontend) -> Tensor:
     """Returns features before normalisation, float32 (n // 160 + 1, num_mels): those of the recogniser.
 
