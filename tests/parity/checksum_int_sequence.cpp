@@ -89,10 +89,13 @@ void add_rows(Numbers& numbers, size_t width, Checksum& sum) {
   whit::int_layer_norm(norm, wide.data(), kRows, normalised.data());
   sum.add(normalised);
 
-  const auto unfold = whit::checked_int_unfold_shape("checksum", kRows, int64_t(2 * width), 2, -128);
-  std::vector<int8_t> patches(unfold.num_patches() * unfold.patch_size());
-  whit::int_unfold2d(unfold, x.data(), 4, -128, patches.data());
-  sum.add(patches);
+  for (const size_t channels : {size_t{2}, width}) {
+    const auto unfold =
+        whit::checked_int_unfold_shape("checksum", kRows, int64_t(2 * width), int64_t(channels), -128);
+    std::vector<int8_t> patches(unfold.num_patches() * unfold.patch_size());
+    whit::int_unfold2d(unfold, x.data(), 4, -128, patches.data());
+    sum.add(patches);
+  }
 }
 
 void add_attention(Numbers& numbers, size_t num_frames, size_t head_width, Checksum& sum) {

@@ -147,7 +147,8 @@ def test_relative_attention_of_extremes(value: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "frequencies", "channels"), [(1, 1, 1), (7, 5, 2), (8, 13, 1), (3, 4, 17)]
+    ("frames", "frequencies", "channels"),
+    [(1, 1, 1), (7, 5, 2), (8, 13, 1), (3, 4, 17), (3, 5, 16), (2, 2, 15), (4, 3, 50)],
 )
 @pytest.mark.parametrize("zero", [0, -128])
 def test_unfold(frames: int, frequencies: int, channels: int, zero: int) -> None:
