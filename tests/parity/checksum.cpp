@@ -32,6 +32,7 @@ uint64_t checksum_int_conv();
 namespace {
 
 constexpr size_t kHidden = 37;
+constexpr size_t kOutput = 21;  // of a projected layer
 constexpr size_t kInput = 70;
 constexpr size_t kFrames = 9;
 
@@ -104,6 +105,17 @@ Checksum run_lstm(int bits, bool planes) {
   whit::lstm(layer, whit::FloatView(x.data()), kFrames, h.data(), c.data(), y.data(), scratch.data());
   Checksum sum;
   sum.add(y);
+  sum.add(c);
+
+  const Matrix fed_back(rows, kOutput, bits, planes);
+  const Matrix projection(kOutput, kHidden, bits, planes);
+  const whit::PackedLstm projected{
+      .hidden_size = kHidden, .w = layer.w, .r = fed_back.view, .p = projection.view};
+  std::vector<float> output(kOutput), outputs(kFrames * kOutput);
+  const whit::AlignedBuffer memory(whit::lstm_scratch_bytes(projected, kFrames));
+  whit::lstm(projected, whit::FloatView(x.data()), kFrames, output.data(), c.data(), outputs.data(),
+             memory.data());
+  sum.add(outputs);
   sum.add(c);
   if (!planes) {
     const int32_t tokens[] = {0, 5, -1};

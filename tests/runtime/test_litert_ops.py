@@ -298,3 +298,56 @@ def test_elementwise_operators_refuse_other_shapes(run):
         run("AddRelu", ["a", "b"], [(3, 11)], [1], {}, {"a": floats(3, 11), "b": floats(1, 11)})
     with pytest.raises(RuntimeError, match=r"\[whit.AddRelu\] expected b, received none"):
         run("AddRelu", ["a", "b"], [(3, 11)], [], {}, {"a": floats(3, 11)})
+
+
+LSTMP_INPUTS = [*LSTM_INPUTS[:9], "p_data", "p_codebook", "p_scale", "bias"]
+LSTMP_OPTIONS = [
+    *("input_size", "hidden_size", "projection_size"),
+    *("w_bits", "w_layout", "r_bits", "r_layout", "p_bits", "p_layout"),
+]
+
+
+def projected_layer():
+    """Returns constants and attributes of a layer from 21 to 5 channels with 13 cells."""
+    layer = random_lstm(4, 21, 13, ("E", 4), ("P", 2), output_size=5)
+    p = random_matrix(4, 5, 13, 4, "E")
+    attributes = {**layer.attributes, "projection_size": 5, "p_bits": p.bits, "p_layout": p.layout}
+    ordered = {name: attributes[name] for name in LSTMP_OPTIONS}
+    return lstm_constants(layer) | matrix_constants(p, "p_"), ordered
+
+
+LSTMP_SHAPES = [(4, 5), (1, 5), (1, 13)]
+
+
+def test_lstmp(run):
+    (constants, attributes), fed = (
+        projected_layer(),
+        {"x": floats(4, 21), "h": floats(1, 5), "c": floats(1, 13)},
+    )
+    expected = _core.packed_lstmp(**constants, **fed, **attributes)
+    received = run("PackedLSTMP", LSTMP_INPUTS, LSTMP_SHAPES, options_of(attributes), constants, fed)
+    for got, want in zip(received, expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("options", "constants", "fed", "message"),
+    [
+        ({"projection_size": 33}, {}, {}, "[whit.PackedLSTMP R] expected data of"),
+        ({"p_bits": 5}, {}, {}, "[whit.PackedLSTMP P] expected data of"),
+        ({"p_layout": 3}, {}, {}, "[whit.PackedLSTMP P] expected layout 0 (E) or 1 (P), received 3"),
+        ({}, {"p_codebook": None}, {}, "[whit.PackedLSTMP P] expected codebook of shape (2, 16)"),
+        ({}, {"p_scale": np.zeros(7, np.float32)}, {}, "[whit.PackedLSTMP P] expected scale of 32 values"),
+        ({}, {"bias": None}, {}, "[whit.PackedLSTMP] expected bias, received none"),
+        ({}, {}, {"h": floats(1, 13)}, "[whit.PackedLSTMP] expected h of shape (1, 5), received (1, 13)"),
+        ({}, {}, {"c": floats(1, 5)}, "[whit.PackedLSTMP] expected c of shape (1, 13), received (1, 5)"),
+    ],
+)
+def test_lstmp_refuses(run, options, constants, fed, message):
+    right, sizes = projected_layer()
+    attributes = dict(zip(sizes, options_of(sizes), strict=True)) | options
+    kept = {k: v for k, v in (right | constants).items() if v is not None}
+    feeds = {"x": floats(4, 21), "h": floats(1, 5), "c": floats(1, 13)} | fed
+    with pytest.raises(RuntimeError) as error:
+        run("PackedLSTMP", LSTMP_INPUTS, LSTMP_SHAPES, list(attributes.values()), kept, feeds)
+    assert message in str(error.value)

@@ -309,3 +309,54 @@ def test_elementwise_operators_refuse_other_shapes() -> None:
     fed = {"a": fed_activations(3, 11), "b": fed_activations(3, 11)}
     add_relu = one_node_model("AddRelu", ["a", "b"], ["y"], {}, {}, fed)
     assert "[AddRelu] expected b of shape (1, 11), received (3, 11)" in refusal(add_relu, fed)
+
+
+LSTMP_INPUTS = [*LSTM_INPUTS[:9], "p_data", "p_codebook", "p_scale", "bias"]
+
+
+def projected_layer() -> tuple[Arrays, dict[str, int | str]]:
+    """Returns constants and attributes of a layer from 21 to 5 channels with 13 cells."""
+    layer = random_lstm(4, 21, 13, ("E", 4), ("P", 2), output_size=5)
+    p = random_matrix(4, 5, 13, 4, "E")
+    attributes = {**layer.attributes, "projection_size": 5, "p_bits": p.bits, "p_layout": p.layout}
+    return lstm_constants(layer) | matrix_constants(p, "p_"), attributes
+
+
+def projected_feeds() -> Arrays:
+    return {"x": fed_activations(4, 21), "h": fed_activations(1, 5), "c": fed_activations(1, 13)}
+
+
+def test_lstmp() -> None:
+    (constants, attributes), fed = projected_layer(), projected_feeds()
+    model = one_node_model("PackedLSTMP", LSTMP_INPUTS, ["y", "h1", "c1"], attributes, constants, fed)
+    expected = _core.packed_lstmp(**(constants | fed), **attributes)
+    for got, want in zip(session(model).run(None, fed), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "constants", "fed", "message"),
+    [
+        ({"projection_size": 33}, {}, {}, "[PackedLSTMP R] expected data of"),
+        ({"p_bits": 5}, {}, {}, "[PackedLSTMP P] expected data of"),
+        ({"p_layout": "?"}, {}, {}, "[PackedLSTMP P] expected layout"),
+        ({}, {"p_codebook": None}, {}, "[PackedLSTMP P] expected codebook of shape (2, 16)"),
+        ({}, {"p_scale": np.zeros(7, np.float32)}, {}, "[PackedLSTMP P] expected scale of 32 values"),
+        (
+            {},
+            {"bias": None},
+            {"bias": np.zeros(64, np.float32)},
+            "[PackedLSTMP] expected bias to be a constant initializer",
+        ),
+        ({}, {}, {"h": fed_activations(1, 13)}, "[PackedLSTMP] expected h of shape (1, 5), received (1, 13)"),
+        ({}, {}, {"c": fed_activations(1, 5)}, "[PackedLSTMP] expected c of shape (1, 13), received (1, 5)"),
+    ],
+)
+def test_lstmp_refuses(
+    attributes: dict[str, int | str], constants: dict[str, np.ndarray | None], fed: Arrays, message: str
+) -> None:
+    right, sizes = projected_layer()
+    kept = {name: array for name, array in (right | constants).items() if array is not None}
+    feeds = projected_feeds() | fed
+    model = one_node_model("PackedLSTMP", LSTMP_INPUTS, ["y", "h1", "c1"], sizes | attributes, kept, feeds)
+    assert message in refusal(model, feeds)
