@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from whit.exporter.checkpoint import Matrix
+from whit.exporter.tensors import Matrix
 
 Array = NDArray[Any]
 Vector = NDArray[np.float32]

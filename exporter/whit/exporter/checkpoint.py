@@ -19,7 +19,7 @@ from whit.exporter.errors import CheckpointFileError, ConfigError, TensorValueEr
 from whit.exporter.quantized_matrix import QuantizedMatrix
 from whit.exporter.quantized_parts import join_parts
 from whit.exporter.tensor_file import check_finite, check_variances, read_tensors, stored_tensors
-from whit.exporter.tensors import Matrix as Matrix
+from whit.exporter.tensors import Matrix
 from whit.exporter.transducer_config import TransducerConfig
 
 

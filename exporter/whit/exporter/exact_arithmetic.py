@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whit.exporter.arithmetic import Array, Result, Vector
-from whit.exporter.checkpoint import Matrix
 from whit.exporter.errors import NotQuantizedError
 from whit.exporter.exact_functions import Floats, sigmoid, tanh
 from whit.exporter.exact_sequence import ExactSequence
 from whit.exporter.quantized_matrix import QuantizedMatrix
+from whit.exporter.tensors import Matrix
 
 GROUP_SUM = 255
 """Greatest sum of |q| over four consecutive activations."""

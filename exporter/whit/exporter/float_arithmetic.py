@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whit.exporter.arithmetic import Array, Result, Vector
-from whit.exporter.checkpoint import Matrix
 from whit.exporter.float_sequence import ACTIVATION_ERROR, TINY, FloatSequence, gamma
 from whit.exporter.quantized_matrix import QuantizedMatrix
+from whit.exporter.tensors import Matrix
 
 Doubles = NDArray[np.float64]
 
