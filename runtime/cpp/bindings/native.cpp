@@ -34,7 +34,8 @@ class NativeModel {
  public:
   NativeModel(const std::string& path, bool self_test, size_t num_threads) {
     nb::gil_scoped_release release;
-    auto loaded = whit::load<whit::TransducerModel>(path, {.self_test = self_test, .num_threads = num_threads});
+    auto loaded =
+        whit::load<whit::TransducerModel>(path, {.self_test = self_test, .num_threads = num_threads});
     if (!loaded) throw whit::Failure(loaded.error());
     model_ = *loaded;
     workspace_ = std::make_unique<Workspace>(model_);
