@@ -9,6 +9,7 @@ the median over recordings of float's time over a row's, reading and front-end i
 """
 
 import argparse
+import hashlib
 import json
 import statistics
 import time
@@ -72,9 +73,16 @@ class Row:
 
 def export(variant: Variant, arguments: argparse.Namespace) -> Path:
     """Returns the export folder of a variant, made once."""
-    folder = (
-        OUT / arguments.checkpoint.resolve().parent.name / variant.name.replace(", ", "-").replace(" ", "-")
-    )
+    weights = (arguments.checkpoint / "model.safetensors").read_bytes()
+    settings = [
+        arguments.batches,
+        arguments.iterations,
+        arguments.statistics,
+        arguments.observer,
+        arguments.seed,
+    ]
+    digest = hashlib.sha256(weights + repr(settings).encode()).hexdigest()[:16]
+    folder: Path = OUT / digest / variant.name.replace(", ", "-").replace(" ", "-")
     if (folder / "model.tflite").exists():
         return folder
     synthesis = SynthesisConfig(
