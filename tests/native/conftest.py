@@ -20,6 +20,7 @@ def export_random(tmp_path_factory) -> Callable[..., Path]:
         CONFORMER_MODEL,
         LSTM_MODEL,
         NORM_MODEL,
+        PROJECTED_MODEL,
         STATELESS_MODEL,
         Scheme,
         random_checkpoint,
@@ -29,7 +30,12 @@ def export_random(tmp_path_factory) -> Callable[..., Path]:
 
     folder = tmp_path_factory.mktemp("native")
 
-    models = {"lstm": LSTM_MODEL, "norm": NORM_MODEL, "conformer": CONFORMER_MODEL}
+    models = {
+        "lstm": LSTM_MODEL,
+        "norm": NORM_MODEL,
+        "projected": PROJECTED_MODEL,
+        "conformer": CONFORMER_MODEL,
+    }
 
     def export(
         scheme: str,
