@@ -4,6 +4,7 @@ The streaming front-end (docs/format.md, section 7) differs in what a stream can
 pre-emphasis runs over the whole signal, frames are centred, and each utterance is normalised by itself.
 """
 
+import atexit
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -87,6 +88,9 @@ def log_mel(samples: Tensor, frontend: OfflineFrontend) -> Tensor:
 @cache
 def _fbank(num_mels: int, window_ms: int) -> OfflineFbank:
     return OfflineFbank(num_mels=num_mels, window_ms=window_ms, normalize="none")
+
+
+atexit.register(_fbank.cache_clear)  # what outlives the interpreter, its bindings report as leaked
 
 
 def normalize_features(features: Tensor, num_frames: Tensor, normalize: str = "per_feature") -> Tensor:
