@@ -60,7 +60,6 @@ struct Matrix {
     const size_t tiles = whit::padded(rows) / whit::kTileRows;
     codebook.resize(tiles * width);
     for (uint8_t& byte : data) byte = uint8_t(random_bits());
-    for (uint8_t& byte : data) byte = bits == 8 && byte == 0 ? 1 : byte;  // index 0 is unused
     for (float& value : scale) value = 0.01f + 0.005f * random_float();
     for (size_t i = 0; i < codebook.size(); ++i) {
       const size_t entry = i % width;

@@ -14,8 +14,12 @@ namespace {
 
 // Weights of a super-tile are multiplied in strips of columns that stay in the first cache while rows pass.
 constexpr size_t kStripCols = 512;
-// Frames that are gathered and multiplied together: so often, at most, a strip of weights is read again.
+// Frames that a super-tile passes over at once: so often, at most, a strip of weights is read again.
 constexpr size_t kBlockRows = 128;
+// Prepared frames, where that is more than one such block: one run of the threads, in most layers.
+constexpr size_t kPreparedBytes = size_t{4} << 20;
+// Frames that one thread takes at least, a multiple of what kernels hold in registers.
+constexpr size_t kUnitRows = 16;
 // Frames whose sums are finished while they are in the first cache.
 constexpr size_t kFinishRows = 32;
 // To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
@@ -41,57 +45,73 @@ PackedMatrix view_strip(const PackedMatrix& w, size_t super_tile, size_t strip) 
   return view;
 }
 
-/// The rows of windows of one block of frames, prepared strip by strip.
-class PreparedBlock {
+/// The rows of windows of some frames, prepared strip by strip.
+class PreparedRows {
  public:
-  PreparedBlock(const MatmulKernel& kernel, const IntConv& conv, std::byte* scratch)
-      : kernel_(kernel), conv_(conv), window_(reinterpret_cast<int8_t*>(scratch)) {
-    lhs_ = scratch + window_bytes(conv);
-  }
+  /// @param[in] scratch  (scratch_bytes,), 64-byte aligned
+  PreparedRows(const MatmulKernel& kernel, const IntConv& conv, std::byte* scratch)
+      : kernel_(kernel), conv_(conv), lhs_(scratch), max_rows_(max_rows(kernel, conv)) {}
 
-  static size_t window_bytes(const IntConv& conv) { return (conv.w.padded_cols() + 63) / 64 * 64; }
+  /// Returns how many frames have room.
+  static size_t max_rows(const MatmulKernel& kernel, const IntConv& conv) {
+    const size_t all = conv.geometry.out_rows(conv.num_rows);
+    return std::min(all, std::max(kPreparedBytes / row_bytes(kernel, conv), kBlockRows));
+  }
   static size_t scratch_bytes(const MatmulKernel& kernel, const IntConv& conv) {
-    const size_t full = conv.w.padded_cols() / kStripCols, rest = conv.w.padded_cols() % kStripCols;
-    const size_t row_bytes = full * kernel.lhs_bytes(kStripCols) + (rest ? kernel.lhs_bytes(rest) : 0);
-    return window_bytes(conv) + kBlockRows * row_bytes;
+    return max_rows(kernel, conv) * row_bytes(kernel, conv);
   }
+  size_t max_rows() const { return max_rows_; }
 
-  void prepare(const int8_t* x, size_t length, size_t first, size_t num_rows) const {
-    const size_t cols = conv_.w.cols, padded_cols = conv_.w.padded_cols();
-    std::memset(window_ + cols, 0, padded_cols - cols);
-    for (size_t m = 0; m < num_rows; ++m) {
-      gather(x, length, first + m);
+  /// Prepares the frames `first + m`, m in [begin, end); several threads may prepare others.
+  void prepare(const int8_t* x, size_t length, size_t first, size_t begin, size_t end) const {
+    for (size_t m = begin; m < end; ++m) {
       for (size_t strip = 0; strip < num_strips(conv_.w); ++strip) {
-        kernel_.prepare(window_ + strip * kStripCols, strip_cols(conv_.w, strip), row(strip, m));
+        int8_t window[kStripCols];
+        kernel_.prepare(gather(x, length, first + m, strip, window), strip_cols(conv_.w, strip),
+                        row(strip, m));
       }
     }
   }
 
   /// Returns a prepared row of a strip; those of the next frames follow.
   std::byte* row(size_t strip, size_t m) const {
-    return lhs_ + strip * kBlockRows * kernel_.lhs_bytes(kStripCols) +
+    return lhs_ + strip * max_rows_ * kernel_.lhs_bytes(kStripCols) +
            m * kernel_.lhs_bytes(strip_cols(conv_.w, strip));
   }
 
  private:
-  // The rows that one output sees, side by side.
-  void gather(const int8_t* x, size_t length, size_t out) const {
+  static size_t row_bytes(const MatmulKernel& kernel, const IntConv& conv) {
+    const size_t full = conv.w.padded_cols() / kStripCols, rest = conv.w.padded_cols() % kStripCols;
+    return full * kernel.lhs_bytes(kStripCols) + (rest ? kernel.lhs_bytes(rest) : 0);
+  }
+
+  // Returns one strip of the rows that an output sees, side by side: in `window`, or in x where they are
+  // there.
+  const int8_t* gather(const int8_t* x, size_t length, size_t out, size_t strip, int8_t* window) const {
     const ConvGeometry& g = conv_.geometry;
-    int8_t* to = window_;
-    for (size_t tap = 0; tap < g.kernel_size; ++tap, to += conv_.channels) {
+    const size_t first_col = strip * kStripCols, num_cols = strip_cols(conv_.w, strip);
+    const size_t num_values = std::min(num_cols, conv_.w.cols - first_col);
+    size_t tap = first_col / conv_.channels, channel = first_col % conv_.channels;
+    for (size_t col = 0; col < num_values; ++tap, channel = 0) {
+      const size_t count = std::min(conv_.channels - channel, num_values - col);
       const size_t at = out * g.stride + tap * g.dilation;  // with the padding before the first row
       if (at >= g.padding && at - g.padding < length) {
-        std::memcpy(to, x + (at - g.padding) * conv_.channels, conv_.channels);
+        const int8_t* from = x + (at - g.padding) * conv_.channels + channel;
+        if (count == num_cols) return from;
+        std::memcpy(window + col, from, count);
       } else {
-        std::memset(to, conv_.x_zero, conv_.channels);
+        std::memset(window + col, conv_.x_zero, count);
       }
+      col += count;
     }
+    std::memset(window + num_values, 0, num_cols - num_values);
+    return window;
   }
 
   const MatmulKernel& kernel_;
   const IntConv& conv_;
-  int8_t* window_;  // (padded cols,)
-  std::byte* lhs_;  // (strips, kBlockRows, lhs_bytes)
+  std::byte* lhs_;  // (strips, max_rows, lhs_bytes)
+  size_t max_rows_;
 };
 
 template <typename Output>
@@ -118,28 +138,28 @@ void finish(void (*finish_rows)(const SumRows&, const OutputStage&, Output*, siz
   }
 }
 
-/// One run: blocks of frames, one after the other, and their super-tiles, shared by threads.
+/// One run: frames are shared by threads, each of which passes all super-tiles over its own.
 template <typename Output>
 struct Run {
   const MatmulKernel& kernel;
   const IntConv& conv;
-  const PreparedBlock& block;
+  const PreparedRows& prepared;
   OutputStage stage;
   void (*finish_rows)(const SumRows&, const OutputStage&, Output*, size_t);
   const int16_t* addend;
   Output* y;
 
-  // Frames [first, first + num_rows), of which [m, end) of the block are to be computed.
-  void multiply(size_t super_tile, size_t first, size_t m, size_t end) const {
+  // The frames `first + m`, m in [begin, end), at most kBlockRows.
+  void multiply(size_t super_tile, size_t first, size_t begin, size_t end) const {
     alignas(64) int32_t sums[kBlockRows * kSuperTileRows];
     alignas(64) int32_t more[kFinishRows * kSuperTileRows];
     const size_t last_strip = num_strips(conv.w) - 1;
     for (size_t strip = 0; strip <= last_strip; ++strip) {
       const PackedMatrix view = view_strip(conv.w, super_tile, strip);
-      for (size_t at = m; at < end; at += kFinishRows) {
+      for (size_t at = begin; at < end; at += kFinishRows) {
         const size_t count = std::min(kFinishRows, end - at);
-        int32_t* out = sums + (at - m) * kSuperTileRows;
-        kernel.accumulate(view, 0, block.row(strip, at), count, strip == 0 ? out : more);
+        int32_t* out = sums + (at - begin) * kSuperTileRows;
+        kernel.accumulate(view, 0, prepared.row(strip, at), count, strip == 0 ? out : more);
         if (strip > 0) add_wrapping(more, count * kSuperTileRows, out);
         if (strip == last_strip) finish_frames(super_tile, first + at, count, out);
       }
@@ -158,21 +178,18 @@ struct Run {
   }
 
   void multiply_all(const int8_t* x, size_t length, size_t out_rows, Workers* workers) const {
-    // A matrix of few rows is cut by frames instead, so that there is something to share.
-    const size_t tiles = conv.w.num_super_tiles();
-    const size_t rows_at_once = tiles >= 8 ? kBlockRows : kFinishRows;
-    for (size_t first = 0; first < out_rows; first += kBlockRows) {
-      const size_t num_rows = std::min(kBlockRows, out_rows - first);
-      block.prepare(x, length, first, num_rows);
-      const size_t parts = (num_rows + rows_at_once - 1) / rows_at_once;
-      const size_t part_work = kSuperTileRows * conv.w.padded_cols() * std::min(num_rows, rows_at_once);
-      for_ranges(workers, tiles * parts, (kLeastWork + part_work - 1) / part_work,
-                 [&](size_t begin, size_t end) {
-                   for (size_t item = begin; item < end; ++item) {
-                     const size_t m = item % parts * rows_at_once;
-                     multiply(item / parts, first, m, std::min(num_rows, m + rows_at_once));
-                   }
-                 });
+    const size_t unit_work = kUnitRows * conv.w.padded_rows() * conv.w.padded_cols();
+    for (size_t first = 0; first < out_rows; first += prepared.max_rows()) {
+      const size_t num_rows = std::min(prepared.max_rows(), out_rows - first);
+      const size_t units = (num_rows + kUnitRows - 1) / kUnitRows;
+      for_ranges(workers, units, (kLeastWork + unit_work - 1) / unit_work, [&](size_t from, size_t to) {
+        const size_t last = std::min(num_rows, to * kUnitRows);
+        for (size_t begin = from * kUnitRows; begin < last; begin += kBlockRows) {
+          const size_t end = std::min(last, begin + kBlockRows);
+          prepared.prepare(x, length, first, begin, end);
+          for (size_t tile = 0; tile < conv.w.num_super_tiles(); ++tile) multiply(tile, first, begin, end);
+        }
+      });
     }
   }
 };
@@ -223,22 +240,22 @@ IntConv checked_int_conv(std::string_view place, const PackedMatrix& w, const Co
 }
 
 size_t int_conv_scratch_bytes(const MatmulKernel& kernel, const IntConv& conv) {
-  return PreparedBlock::scratch_bytes(kernel, conv);
+  return PreparedRows::scratch_bytes(kernel, conv);
 }
 
 size_t int_conv(const MatmulKernel& kernel, const IntConv& conv, const int8_t* x, int32_t length,
                 const int16_t* addend, void* y, std::byte* scratch, Workers* workers) {
   const size_t rows = clamped_length(length, conv.num_rows), out_rows = conv.geometry.out_rows(rows);
-  const PreparedBlock block(kernel, conv, scratch);
+  const PreparedRows prepared(kernel, conv, scratch);
   const IntegerFunctions& functions = integer_functions();
   const OutputStage stage = stage_of(conv.outputs);
   if (conv.outputs.bits == 8) {
     const Run<int8_t> run{
-        kernel, conv, block, stage, functions.finish_rows8, addend, static_cast<int8_t*>(y)};
+        kernel, conv, prepared, stage, functions.finish_rows8, addend, static_cast<int8_t*>(y)};
     run.multiply_all(x, rows, out_rows, workers);
   } else {
     const Run<int16_t> run{
-        kernel, conv, block, stage, functions.finish_rows16, addend, static_cast<int16_t*>(y)};
+        kernel, conv, prepared, stage, functions.finish_rows16, addend, static_cast<int16_t*>(y)};
     run.multiply_all(x, rows, out_rows, workers);
   }
   return out_rows;

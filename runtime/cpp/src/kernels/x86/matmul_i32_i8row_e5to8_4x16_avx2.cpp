@@ -5,7 +5,8 @@
 
 // Codes are expanded 32 at a time (8 rows x 4 columns, the order of layout E) and multiplied at once: no
 // strip in memory. maddubs needs an unsigned factor: |q|, up to 128 in integer-only models, times the code
-// with q's sign. Codes are -127 and more, so that two products are at most 2 * 128 * 127 < 2^15.
+// with q's sign, which needs codes of -127 and more; then two products are at most 2 * 128 * 127 < 2^15.
+// Blocks that hold the unused index 0 of 8 bits, or padding, are multiplied in 16 bits.
 #define WHIT_AVX2 __attribute__((target("avx2")))
 #define WHIT_AVX2_INLINE WHIT_AVX2 __attribute__((always_inline)) inline
 
@@ -60,10 +61,44 @@ WHIT_AVX2_INLINE __m256i look_up(const Codebook& book, __m256i index) {
   return _mm256_blendv_epi8(first, second, _mm256_slli_epi16(index, 2));
 }
 
+// Whether a block of 8 bits holds a code of -128.
+WHIT_AVX2_INLINE bool holds_unused_index(const uint8_t* block) {
+  __m256i least = _mm256_set1_epi8(-1);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) {
+    least = _mm256_min_epu8(least, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 32 * i)));
+  }
+  return _mm256_movemask_epi8(_mm256_cmpeq_epi8(least, _mm256_setzero_si256())) != 0;
+}
+
+// The products of one block of 8 bits, exact for any codes and activations.
+template <int kNumLhs>
+WHIT_AVX2 void add_wide_block(const uint8_t* block, const std::byte* lhs, size_t lhs_stride,
+                              __m256i (*acc)[2]) {
+  for (int group = 0; group < 8; ++group) {
+    for (int half = 0; half < 2; ++half) {
+      const __m256i code = look_up<8>(Codebook{}, load_index<8>(block, group, half));
+      const __m256i low = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(code));
+      const __m256i high = _mm256_cvtepi8_epi16(_mm256_extracti128_si256(code, 1));
+      for (int m = 0; m < kNumLhs; ++m) {
+        int32_t four;
+        __builtin_memcpy(&four, lhs + size_t(m) * lhs_stride + size_t(group) * 4, 4);
+        const __m256i q = _mm256_cvtepi8_epi16(_mm_set1_epi32(four));
+        // Rows (0, 1, 4, 5 | 2, 3, 6, 7), then in order.
+        const __m256i sums = _mm256_hadd_epi32(_mm256_madd_epi16(low, q), _mm256_madd_epi16(high, q));
+        acc[m][half] = _mm256_add_epi32(acc[m][half], _mm256_permute4x64_epi64(sums, 0xD8));
+      }
+    }
+  }
+}
+
 // The products of one block.
 template <int kBits, int kNumLhs>
 WHIT_AVX2_INLINE void add_block(const uint8_t* block, const Codebook& book, const std::byte* lhs,
                                 size_t lhs_stride, __m256i (*acc)[2]) {
+  if constexpr (kBits == 8) {
+    if (holds_unused_index(block)) return add_wide_block<kNumLhs>(block, lhs, lhs_stride, acc);
+  }
 #pragma GCC unroll 8
   for (int group = 0; group < 8; ++group) {
     __m256i code[2];
