@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 
 def fresh_pages(size: int) -> mmap.mmap:
-    """Returns pages of this process alone, each written to; malloc may hand out some that it holds already."""
+    """Returns pages of this process alone, each written to; malloc may hand out some that it holds."""
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     pages[:: mmap.PAGESIZE] = b"x" * (size // mmap.PAGESIZE)
     return pages
