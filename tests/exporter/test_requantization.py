@@ -32,7 +32,7 @@ def test_small_factors(factor, expected):
 
 @pytest.mark.parametrize("factor", [-1.0, float("nan"), float("inf"), 2.0**15])
 def test_what_has_no_integer_form_is_refused(factor):
-    with pytest.raises(RequantizationError, match="expected (finite )?factors"):
+    with pytest.raises(RequantizationError, match=r"expected (finite )?factors"):
         dyadic(factor)
 
 
