@@ -12,7 +12,7 @@ from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import WholeUtteranceFrontend
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("quartznet-digits",)
+NAMES = ("quartznet-digits", "jasper-digits", "conformer-ctc-digits")
 
 
 @pytest.mark.parametrize("name", NAMES)
