@@ -39,7 +39,7 @@ WIDE = {**LSTM_MODEL, "encoder_hidden": 37, "predictor_layers": 1, "time_reducti
 CHECKPOINTS = [
     path
     for root in (Path(__file__).parents[2] / "checkpoints", Path(os.environ.get("WHIT_CHECKPOINTS", "none")))
-    for path in sorted(root.glob("*"))
+    for path in sorted(root.glob("rnnt-*"))
     if (path / "model.safetensors").is_file() and "float" not in path.name
 ]
 
