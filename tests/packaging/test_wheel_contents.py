@@ -12,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
 ROOT = Path(__file__).parents[2]
-MAX_WHEEL_BYTES = 2_000_000  # docs/install.md states what it weighs
+MAX_WHEEL_BYTES = 2_500_000  # docs/install.md states what it weighs
 SUFFIXES = {".py", ".pyi", ".typed", ".so"}
 ELF_MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
 PROMISED = {
