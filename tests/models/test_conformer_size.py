@@ -5,17 +5,15 @@ from pathlib import Path
 import torch
 
 from whit.exporter.export import ExportRequest, run_export
-from whit.models.pieces import read_pieces
-from whit.models.presets import Preset, preset
+from whit.models.presets import preset
 from whit.models.rnnt import Rnnt
 from whit.models.seeded_checkpoint import write_seeded_checkpoint
 
-PIECES = Path(__file__).parents[2] / "models" / "recipes" / "librispeech-128.pieces"
 FLOAT_BYTES = 4
 
 
 def test_float_checkpoint_is_six_times_the_exported_file(tmp_path: Path) -> None:
-    shape = Preset(model=preset("conformer-10m").model, tokens=read_pieces(PIECES))
+    shape = preset("conformer-10m")
     write_seeded_checkpoint(tmp_path / "checkpoint", shape, name="conformer-10m", seed=1, bits=5)
     run_export(
         ExportRequest(

@@ -72,17 +72,16 @@ PRESETS = {
         ),
         tokens=LETTERS,
     ),
-    # About 10.4 M parameters: read speech with word pieces, frames of 80 ms, chunks of 320 ms. Every size is
-    # a multiple of 32 and so are the 25 + 2 * 4 - 1 distances: packed, at 5 bits, nothing is padding.
+    # About 10.2 M parameters: read speech in letters, frames of 40 ms, chunks of 320 ms. Every size is a
+    # multiple of 32 and so are the 49 + 2 * 8 - 1 distances: packed, at 5 bits, nothing is padding.
     "conformer-10m": Preset(
         model=ConformerConfig(
             conv_channels=32,
-            time_reduction=2,
             layers=6,
             d_model=256,
             kernel_size=15,
-            left_context=25,
-            chunk=4,
+            left_context=49,
+            chunk=8,
             embedding=128,
             predictor_hidden=256,
             joint_hidden=256,
