@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from whit.runtime._core import Resampler
+from whit.runtime.audio_intake import AudioIntake
 from whit.runtime.engine import Floats
 from whit.runtime.errors import AudioError
 from whit.runtime.model_info import FRAME_SHIFT_MS, SAMPLE_RATE_HZ
-from whit.runtime.samples import to_mono
-from whit.runtime.stream import make_resampler
 from whit.runtime.words import Word
 
 MIN_SAMPLES = 257  # the front-end reflects 256 at either edge
@@ -39,10 +37,8 @@ class OfflineStream:
     """Audio of one utterance and its result, made by `OfflineRecognizer.create_stream`."""
 
     max_frames: int  # of features: the longest utterance that the model takes
-    resampler: Resampler | None = None  # none at 16 kHz and before the first samples
-    sample_rate_hz: int | None = None  # of accept_waveform; fixed by the first call
+    intake: AudioIntake = field(default_factory=AudioIntake)
     blocks: list[Floats] = field(default_factory=list)  # (n,) each: at 16 kHz
-    num_samples: int = 0  # accepted, at sample_rate_hz
     num_kept: int = 0  # at 16 kHz
     finished: bool = False
     too_long: AudioError | None = None  # ends the utterance
@@ -72,16 +68,7 @@ class OfflineStream:
         """
         if self.finished:
             raise AudioError("[accept_waveform] expected no samples after decode_stream, received some")
-        mono = to_mono(samples, first_sample=self.num_samples)
-        if self.sample_rate_hz is None:
-            self.resampler = make_resampler(sample_rate_hz)
-            self.sample_rate_hz = sample_rate_hz
-        elif sample_rate_hz != self.sample_rate_hz:
-            raise AudioError(
-                f"[accept_waveform] expected {self.sample_rate_hz} Hz again, received {sample_rate_hz} Hz"
-            )
-        self.num_samples += len(mono)
-        self._keep(mono.copy() if self.resampler is None else self.resampler.process(mono))
+        self._keep(np.array(self.intake.accept(sample_rate_hz, samples)))
 
     def take_utterance(self) -> Floats:
         """Ends the audio and returns it at 16 kHz, float32 (n,).
@@ -91,8 +78,7 @@ class OfflineStream:
         """
         if not self.finished:
             self.finished = True
-            if self.resampler is not None:
-                self._keep(self.resampler.flush())
+            self._keep(self.intake.flush())
         if self.too_long is not None:
             raise self.too_long
         if self.num_kept < MIN_SAMPLES:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from whit.runtime._core import Fbank, GreedySearch, Resampler
+from whit.runtime._core import Fbank, GreedySearch
+from whit.runtime.audio_intake import AudioIntake
 from whit.runtime.engine import Floats, State, state_size_bytes
 from whit.runtime.errors import AudioError
 from whit.runtime.model_info import SAMPLE_RATE_HZ
-from whit.runtime.samples import to_mono
 
 
 @dataclass(kw_only=True)
@@ -24,11 +24,9 @@ class Stream:
     tail_ms: int  # silence that the model needs after the last sample
     first_encoder_frame: int = 0  # number of encoder_outputs[0] in the stream
     predictor_output: Floats = field(default_factory=lambda: np.zeros(0, np.float32))  # (joint_hidden,)
-    resampler: Resampler | None = None  # none at 16 kHz and before the first samples
-    sample_rate_hz: int | None = None  # of accept_waveform; fixed by the first call
+    intake: AudioIntake = field(default_factory=AudioIntake)
     tokens: list[int] = field(default_factory=list)  # (n,): ids emitted so far
     token_frames: list[int] = field(default_factory=list)  # (n,): the encoder frame of each
-    num_samples: int = 0  # accepted, at sample_rate_hz
     num_committed: int = 0  # tokens that belong to committed text
     finished: bool = False
 
@@ -45,16 +43,7 @@ class Stream:
         """
         if self.finished:
             raise AudioError("[accept_waveform] expected no samples after input_finished, received some")
-        mono = to_mono(samples, first_sample=self.num_samples)
-        if self.sample_rate_hz is None:
-            self.resampler = make_resampler(sample_rate_hz)
-            self.sample_rate_hz = sample_rate_hz
-        elif sample_rate_hz != self.sample_rate_hz:
-            raise AudioError(
-                f"[accept_waveform] expected {self.sample_rate_hz} Hz again, received {sample_rate_hz} Hz"
-            )
-        self.num_samples += len(mono)
-        self.fbank.accept_waveform(mono if self.resampler is None else self.resampler.process(mono))
+        self.fbank.accept_waveform(self.intake.accept(sample_rate_hz, samples))
 
     def input_finished(self) -> None:
         """Says that no more audio comes; calling it again changes nothing.
@@ -64,8 +53,7 @@ class Stream:
         if self.finished:
             return
         self.finished = True
-        if self.resampler is not None:
-            self.fbank.accept_waveform(self.resampler.flush())
+        self.fbank.accept_waveform(self.intake.flush())
         self.fbank.accept_waveform(np.zeros(self.tail_ms * SAMPLE_RATE_HZ // 1000, np.float32))
         self.fbank.input_finished()
 
@@ -78,19 +66,3 @@ class Stream:
             + state_size_bytes(self.predictor_state)
             + sum(array.nbytes for array in arrays)
         )
-
-
-def make_resampler(sample_rate_hz: int) -> Resampler | None:
-    """Returns what brings a rate to 16 kHz; None where nothing has to.
-
-    Raises:
-        AudioError: the rate is impossible.
-    """
-    if sample_rate_hz == SAMPLE_RATE_HZ:
-        return None
-    try:
-        return Resampler(sample_rate_hz, SAMPLE_RATE_HZ)
-    except (ValueError, TypeError) as error:
-        raise AudioError(
-            f"[accept_waveform] expected a sample rate from 1000 to 384000 Hz, received {sample_rate_hz}"
-        ) from error

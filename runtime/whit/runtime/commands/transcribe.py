@@ -114,7 +114,7 @@ def partial_text(result: Result) -> Text:
 def _print(
     result: Result, stream: Stream, console: Console, *, name: str, json: bool, elapsed_s: float
 ) -> None:
-    duration_s = stream.num_samples / (stream.sample_rate_hz or 1)
+    duration_s = stream.intake.duration_s
     if json:
         typer.echo(json_format.dumps(_to_json(result, name, duration_s, elapsed_s), ensure_ascii=False))
         return

@@ -37,7 +37,7 @@ def _to_json(stream: OfflineStream, path: Path, elapsed_s: float) -> dict[str, A
     result = stream.result
     return {
         "audio": str(path),
-        "duration_s": round(stream.num_samples / (stream.sample_rate_hz or 1), 4),
+        "duration_s": round(stream.intake.duration_s, 4),
         "elapsed_s": round(elapsed_s, 4),
         "text": result.text,
         "words": [
