@@ -32,6 +32,20 @@ def read_golden(path: Path, states: Iterable[str]) -> dict[str, np.ndarray]:
     Raises:
         ModelFileError: missing or damaged, or an array is absent or not of numbers.
     """
+    arrays = read_archive(path, golden_keys(states))
+    for key, array in arrays.items():
+        expected = np.integer if key == "targets" else np.float32
+        if not np.issubdtype(array.dtype, expected):
+            raise ModelFileError(f"[{path}: {key}] expected {expected.__name__}, received {array.dtype}")
+    return arrays
+
+
+def read_archive(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
+    """Returns the arrays of these names, of any type, in a `golden.npz`.
+
+    Raises:
+        ModelFileError: the file is missing, damaged or too large, or an array is absent.
+    """
     if not path.is_file():
         raise ModelFileError(f"[{path}] expected golden vectors, received no file")
     try:
@@ -40,14 +54,9 @@ def read_golden(path: Path, states: Iterable[str]) -> dict[str, np.ndarray]:
         if size_bytes > MAX_SIZE_BYTES:
             raise ModelFileError(f"[{path}] expected at most {MAX_SIZE_BYTES} bytes, received {size_bytes}")
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: np.asarray(archive[key]) for key in golden_keys(states)}
+            return {key: np.asarray(archive[key]) for key in keys}
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError) as error:
         raise ModelFileError(f"[{path}] expected golden vectors, received a damaged file: {error}") from error
-    for key, array in arrays.items():
-        expected = np.integer if key == "targets" else np.float32
-        if not np.issubdtype(array.dtype, expected):
-            raise ModelFileError(f"[{path}: {key}] expected {expected.__name__}, received {array.dtype}")
-    return arrays
 
 
 def check_golden(engine: Engine, path: Path) -> None:

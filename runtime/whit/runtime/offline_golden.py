@@ -1,7 +1,5 @@
 """The self-test at load of a model that takes whole utterances (docs/format.md, section 10)."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +7,7 @@ import numpy as np
 
 from whit.runtime.engine import Floats
 from whit.runtime.errors import ModelFileError
-from whit.runtime.golden import MAX_SIZE_BYTES, compare_bits
+from whit.runtime.golden import compare_bits, read_archive
 from whit.runtime.offline_engine import OfflineEngine
 from whit.runtime.offline_info import OfflineInfo
 
@@ -42,17 +40,7 @@ def golden_of_archive(path: Path) -> dict[str, Floats]:
     Raises:
         ModelFileError: it is missing or damaged, or an array is absent or no float32 matrix.
     """
-    if not path.is_file():
-        raise ModelFileError(f"[{path}] expected golden vectors, received no file")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size_bytes = sum(entry.file_size for entry in archive.infolist())
-        if size_bytes > MAX_SIZE_BYTES:
-            raise ModelFileError(f"[{path}] expected at most {MAX_SIZE_BYTES} bytes, received {size_bytes}")
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: np.asarray(archive[key]) for key in KEYS}
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError) as error:
-        raise ModelFileError(f"[{path}] expected golden vectors, received a damaged file: {error}") from error
+    arrays = read_archive(path, KEYS)
     for key, array in arrays.items():
         if array.dtype != np.float32 or array.ndim != 2:
             raise ModelFileError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whit.runtime._core import NativeModel
+from whit.runtime._core import NativeModel, NativeOfflineModel
 from whit.runtime.config_section import FORMAT_VERSION
 from whit.runtime.engine import Floats, State
 from whit.runtime.errors import ModelFileError
@@ -37,13 +37,7 @@ class NativeEngine:
             model = NativeModel(str(file), self_test, num_threads)
         except ValueError as error:
             raise ModelFileError(str(error)) from error
-        metadata = {
-            "whit.format_version": FORMAT_VERSION,  # the core has checked it, and that the dialect is ours
-            "whit.dialect": "whit",
-            "whit.config": model.config.decode(errors="replace"),
-            "whit.weights_sha256": model.weights_sha256,
-        }
-        return cls(file, read_model_info(metadata, place=str(file)), model)
+        return cls(file, read_model_info(metadata_of(model), place=str(file)), model)
 
     @property
     def info(self) -> ModelInfo:
@@ -109,3 +103,13 @@ class NativeEngine:
     ) -> list[Floats]:
         """See `BatchEngine.join_batch`."""
         return list(self._model.join_batch(np.stack(encoder_outputs), np.stack(predictor_outputs)))
+
+
+def metadata_of(model: NativeModel | NativeOfflineModel) -> dict[str, str]:
+    """Returns the metadata of a mapped file, whose version and dialect the core has checked."""
+    return {
+        "whit.format_version": FORMAT_VERSION,
+        "whit.dialect": "whit",
+        "whit.config": model.config.decode(errors="replace"),
+        "whit.weights_sha256": model.weights_sha256,
+    }

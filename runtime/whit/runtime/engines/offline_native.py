@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from whit.runtime._core import NativeOfflineModel
-from whit.runtime.config_section import FORMAT_VERSION
 from whit.runtime.engine import Floats
+from whit.runtime.engines.native import metadata_of
 from whit.runtime.errors import ModelFileError
 from whit.runtime.offline_info import OfflineInfo, read_offline_info
 from whit.runtime.tflite_metadata import find_tflite
@@ -30,13 +30,7 @@ class NativeOfflineEngine:
             model = NativeOfflineModel(str(file), self_test, num_threads)
         except ValueError as error:
             raise ModelFileError(str(error)) from error
-        metadata = {
-            "whit.format_version": FORMAT_VERSION,  # the core has checked it, and that the dialect is ours
-            "whit.dialect": "whit",
-            "whit.config": model.config.decode(errors="replace"),
-            "whit.weights_sha256": model.weights_sha256,
-        }
-        return cls(file, read_offline_info(metadata, place=str(file)), model)
+        return cls(file, read_offline_info(metadata_of(model), place=str(file)), model)
 
     @property
     def info(self) -> OfflineInfo:
