@@ -12,11 +12,12 @@ import time
 import torch
 
 from whit.models.batch import Batch
+from whit.models.losses import batch_loss
 from whit.models.presets import preset
 from whit.models.quantizers import QuantizationRule, apply_quantization, set_progress
 from whit.models.recipe import OptimizationConfig
 from whit.models.rnnt import Rnnt
-from whit.models.train import batch_loss, make_optimizer
+from whit.models.train import make_optimizer
 
 TOKENS_PER_S = 14  # characters of read speech
 
@@ -34,7 +35,8 @@ def main() -> None:
     shape = preset(arguments.preset)
     model = Rnnt(shape.model, len(shape.tokens)).train()
     apply_quantization(model, [("*", QuantizationRule(scheme="gq", bits=arguments.bits, options={}))])
-    optimizer = make_optimizer(model, OptimizationConfig(steps=arguments.steps, learning_rate=1e-4))
+    optimization = OptimizationConfig(steps=arguments.steps, learning_rate=1e-4)
+    optimizer = make_optimizer(model, optimization)
     factor = shape.model.subsampling_factor
     num_frames = round(100 * arguments.seconds) // factor * factor
     num_tokens = round(TOKENS_PER_S * arguments.seconds)
@@ -49,7 +51,7 @@ def main() -> None:
         start_s = time.perf_counter()
         set_progress(model, step / arguments.steps)
         optimizer.zero_grad()
-        loss = batch_loss(model, batch, fastemit=0.0)
+        loss = batch_loss(model, batch, optimization)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

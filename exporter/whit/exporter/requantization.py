@@ -9,7 +9,7 @@ from whit.exporter.errors import RequantizationError
 
 MANTISSA_BITS = 31
 LEAST_SHIFT, MOST_SHIFT = 16, 62
-LIMIT = 1 << 30  # of a requantized value: sums of three of them fit int32
+LIMIT = 1 << 30  # of a requantized value: anything smaller may be added to it within int32
 
 Ints = NDArray[Any]  # of any integer type
 

@@ -1,7 +1,7 @@
 """Model shapes with a name, and the tokens they were made for."""
 
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import ModelConfigError
@@ -21,44 +21,27 @@ class Preset:
     tokens: tuple[str, ...]
 
 
+# Read speech in letters, frames of 40 ms: about 6.3 M parameters.
+RNNT_6M = RnntConfig(
+    stack=4,
+    pre_layers=2,
+    time_reduction=1,
+    post_layers=3,
+    encoder_hidden=384,
+    layer_norm=True,
+    residual=True,
+    embedding=64,
+    predictor_layers=1,
+    predictor_hidden=256,
+    joint_hidden=256,
+)
+
 PRESETS = {
     # About 1.2 M parameters: connected English digits, one token a word.
     "rnnt-digits": Preset(model=RnntConfig(), tokens=tuple(WORD_START + word for word in DIGITS)),
-    # About 6.3 M parameters: read speech in letters, frames of 40 ms.
-    "rnnt-6m": Preset(
-        model=RnntConfig(
-            stack=4,
-            pre_layers=2,
-            time_reduction=1,
-            post_layers=3,
-            encoder_hidden=384,
-            layer_norm=True,
-            residual=True,
-            embedding=64,
-            predictor_layers=1,
-            predictor_hidden=256,
-            joint_hidden=256,
-        ),
-        tokens=LETTERS,
-    ),
+    "rnnt-6m": Preset(model=RNNT_6M, tokens=LETTERS),
     # About the same size with cells of 512, each layer's output projected to 256.
-    "rnnt-6m-projected": Preset(
-        model=RnntConfig(
-            stack=4,
-            pre_layers=2,
-            time_reduction=1,
-            post_layers=3,
-            encoder_hidden=512,
-            projection=256,
-            layer_norm=True,
-            residual=True,
-            embedding=64,
-            predictor_layers=1,
-            predictor_hidden=256,
-            joint_hidden=256,
-        ),
-        tokens=LETTERS,
-    ),
+    "rnnt-6m-projected": Preset(model=replace(RNNT_6M, encoder_hidden=512, projection=256), tokens=LETTERS),
     # The layout of MLPerf inference's RNN-T (mlcommons/inference, rnnt.toml): 45,323,037 parameters.
     "rnnt-45m": Preset(
         model=RnntConfig(

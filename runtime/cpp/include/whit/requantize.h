@@ -8,7 +8,7 @@
 
 namespace whit {
 
-/// Largest magnitude that `requantize` gives: sums of three of them fit int32.
+/// Largest magnitude that `requantize` gives: anything smaller may be added to it within int32.
 inline constexpr int32_t kRequantizedLimit = int32_t{1} << 30;
 
 /// Returns a * multiplier * 2^-shift, rounded half up and clamped to +-2^30: "requant" of docs/format.md,
