@@ -78,8 +78,9 @@ def test_digits_then_train_then_score(run: CliRunner, tmp_path: Path) -> None:
         '[[quantization]]\ntensors = "*"\nscheme = "linear"\nbits = 8\n'
     )
     arguments = ["train", "recipe.toml", "--data", str(tmp_path), "-o", "out", "--test", str(strings)]
-    result = run.invoke(app(), arguments)
+    result = run.invoke(app(), [*arguments, "--seed", "7"])
     assert result.exit_code == 0, result.output
+    assert Path("runs/t-seed7").is_dir()
     _, config = load_checkpoint(Path("out"))
     assert config.metrics["steps"] == 2
     assert config.metrics["test"]["strings"] == 2

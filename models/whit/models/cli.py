@@ -23,8 +23,13 @@ def train(
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads torch may use in each process.")] = 1,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share every batch.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="In place of the recipe's; -seedSEED is added to NAME.")
+    ] = None,
 ) -> None:
     """Trains a model by a recipe; interrupt and repeat the command to continue where it stopped."""
+    from dataclasses import replace
+
     import torch
 
     from whit.models.data import manifest_set
@@ -34,6 +39,8 @@ def train(
 
     torch.set_num_threads(threads)
     parsed = read_recipe(recipe)
+    if seed is not None:
+        parsed = replace(parsed, name=f"{parsed.name}-seed{seed}", seed=seed)
     folder = run or Path("runs") / parsed.name
     train_recipe(
         parsed, run=folder, data=data, cache=Path("runs") / "voices", processes=processes, threads=threads
@@ -139,7 +146,7 @@ def allocate(
     ] = None,
     extends: Annotated[
         str, typer.Option(help="Recipe beside the new one that it extends.")
-    ] = "rnnt-librispeech-gq.toml",
+    ] = "rnnt-librispeech-further.toml",
     utterances: Annotated[int, typer.Option(min=1, help="Recordings to measure on.")] = 40,
 ) -> None:
     """Finds the bits of each layer that lose least under a budget; writes them as a recipe to train."""
