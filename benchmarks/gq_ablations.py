@@ -1,0 +1,99 @@
+"""What GQ's choices are worth: one is changed at a time; float weights, steps, seed and data are the same.
+
+    python benchmarks/gq_ablations.py DATA [--recipe RECIPE] [--steps 150] [--only NAME...] [--json FILE]
+
+RECIPE quantizes with GQ. Each variant is trained in runs/ablations (an interrupted one is continued),
+exported and streamed by our own engine on the speakers that tune, for this decides how to train.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from streamed_rows import Row, difference, rate, recognise
+
+from whit.models.recipe import Recipe, read_recipe
+from whit.models.speech_data import tuning_half
+from whit.models.train import CHECKPOINT, train_recipe
+from whit.runtime.manifest import Recording, read_manifest
+
+ROOT = Path(__file__).parent.parent
+RECIPE = ROOT / "models" / "recipes" / "rnnt-librispeech-gq2.toml"
+RUNS, OUT = Path("runs") / "ablations", ROOT / "out" / "ablations"
+
+AS_IS = "as in the recipe"
+VARIANTS: dict[str, Mapping[str, object]] = {  # name: options of GQ (docs/quantization.md, section 5)
+    AS_IS: {},
+    "mu 0, linear": {"mu": 0.0},
+    "mu 255": {"mu": 255.0},
+    "softer start, 2": {"start": 2.0},
+    "sharper start, 32": {"start": 32.0},
+    "hard from the first step": {"hard_from": 0.0},
+    "hard from 0.9": {"hard_from": 0.9},
+    "quantized every 4th soft step": {"every": 4},
+    "quantized every 16th soft step": {"every": 16},
+    "L2 distance": {"distance": "l2"},
+    "codebook of each tile": {"groups": "tile"},
+    "centroids start evenly": {"init": "linspace"},
+    "row scale RMS": {"scale": "rms"},
+    "row scale maximum": {"scale": "max"},
+    "mix of companded centroids": {"mix": "companded"},
+}
+
+
+def variant(recipe: Recipe, name: str, steps: int) -> Recipe:
+    """Returns the recipe with the options of a variant in each of its rules."""
+    rules = tuple(
+        replace(entry, options={**entry.options, **VARIANTS[name]}) for entry in recipe.quantization
+    )
+    optimization = replace(recipe.optimization, steps=steps, evaluate_every=steps)
+    words = "-".join("".join(c if c.isalnum() else " " for c in name).lower().split())
+    return replace(recipe, name=f"{recipe.name}-{words}", quantization=rules, optimization=optimization)
+
+
+def table(recordings: Sequence[Recording], rows: Sequence[Row]) -> str:
+    """Returns the rows in Markdown, each compared with the first."""
+    lines = ["| variant | CER % | minus the first | WER % |", "|---|---|---|---|"]
+    for row in rows:
+        cer, wer = rate(recordings, row, "character"), rate(recordings, row, "word")
+        change = difference(recordings, row, rows[0], "character")
+        shown = "" if row is rows[0] else f"{change.estimate:+.2f} ({change.low:+.2f} to {change.high:+.2f})"
+        lines.append(f"| {row.name} | {cer.estimate:.2f} | {shown} | {wer.estimate:.2f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Trains, exports, recognises, compares and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of the recipe's manifests")
+    parser.add_argument("--recipe", type=Path, default=RECIPE)
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument(
+        "--only", nargs="*", choices=VARIANTS, help="variants; the recipe itself is always run"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="also write texts here")
+    arguments = parser.parse_args()
+
+    recipe = read_recipe(arguments.recipe)
+    recordings = tuning_half(read_manifest(arguments.data / "librispeech-dev.jsonl"))
+    names = [AS_IS, *(name for name in arguments.only or VARIANTS if name != AS_IS)]
+    rows = []
+    for name in names:
+        changed = variant(recipe, name, arguments.steps)
+        run = RUNS / changed.name
+        train_recipe(
+            changed, run=run, data=arguments.data, cache=Path("runs") / "voices", threads=arguments.threads
+        )
+        rows.append(recognise(name, run / CHECKPOINT, recordings, out=OUT / recipe.name))
+    print(table(recordings, rows))
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        print(f"texts: {arguments.json}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
