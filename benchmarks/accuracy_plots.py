@@ -1,0 +1,83 @@
+"""Draws what training and bits do to accuracy, from files that training and librispeech.py wrote.
+
+    python benchmarks/accuracy_plots.py bits rnnt.json [conformer.json] -o docs/plots/bits.svg
+    python benchmarks/accuracy_plots.py curve RUN/metrics.jsonl... -o docs/plots/curve.svg
+
+`bits` shows each row named "GQ N", "PTQ ... N" over its bits; `curve` appends runs to each other, each having
+begun where the one before ended.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTHS = re.compile(r"^(?P<series>.*?)\s*(?P<bits>[1-8])(?: bits?)?$")
+
+
+def draw_bits(axes: Axes, rows: list[dict[str, Any]], title: str) -> None:
+    """Draws the CER of each series over bits with 95 % intervals, and the float model's as a line."""
+    series: dict[str, list[tuple[int, dict[str, float]]]] = {}
+    for row in rows:
+        if match := WIDTHS.match(row["name"]):
+            series.setdefault(match["series"], []).append((int(match["bits"]), row["cer"]))
+    for name, points in series.items():
+        bits, cers = zip(*sorted(points, key=lambda point: point[0]), strict=True)
+        middle = [cer["estimate"] for cer in cers]
+        reach = [
+            [cer["estimate"] - cer["low"] for cer in cers],
+            [cer["high"] - cer["estimate"] for cer in cers],
+        ]
+        axes.errorbar(bits, middle, yerr=reach, marker="o", capsize=3, label=name)
+    axes.axhline(rows[0]["cer"]["estimate"], color="grey", linestyle="--", label="float")
+    axes.set(title=title, xlabel="bits of a weight", ylabel="CER %, streaming")
+    axes.set_ylim(bottom=0, top=min(105, axes.get_ylim()[1]))
+    axes.legend()
+
+
+def draw_curve(axes: Axes, runs: list[Path], batch_s: float) -> None:
+    """Draws WER and CER of the tuning speakers over the hours of speech that runs have seen in a row."""
+    hours: list[float] = []
+    rates: dict[str, list[float]] = {"WER": [], "CER": []}
+    begun = 0.0
+    for run in runs:
+        entries = [json.loads(line) for line in run.read_text().splitlines()]
+        for entry in entries:
+            if "dev_cer_percent" in entry:
+                hours.append(begun + entry["step"] * batch_s / 3600)
+                rates["WER"].append(next(iter(entry["dev_wer_percent"].values())))
+                rates["CER"].append(next(iter(entry["dev_cer_percent"].values())))
+        begun += entries[-1]["step"] * batch_s / 3600
+        axes.axvline(begun, color="lightgrey", linewidth=1)
+    for name, values in rates.items():
+        axes.plot(hours, values, marker=".", label=name)
+    axes.set(xlabel="hours of speech seen", ylabel="%, greedy, tuning speakers", ylim=(0, 110))
+    axes.legend()
+
+
+def main() -> None:
+    """Reads, draws, writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("kind", choices=["bits", "curve"])
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--batch-s", type=float, default=320.0, help="speech of a training step")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    arguments = parser.parse_intermixed_args()
+    figure = Figure(figsize=(6 * (len(arguments.files) if arguments.kind == "bits" else 1), 4))
+    if arguments.kind == "curve":
+        draw_curve(figure.subplots(), arguments.files, arguments.batch_s)
+    else:
+        panels = figure.subplots(1, len(arguments.files), squeeze=False)[0]
+        for axes, file in zip(panels, arguments.files, strict=True):
+            draw_bits(axes, json.loads(file.read_text()), file.stem)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(arguments.out, bbox_inches="tight", metadata={"Date": None})
+    print(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
