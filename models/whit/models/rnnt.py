@@ -180,12 +180,14 @@ class Rnnt(nn.Module):
         """
         start = torch.full((targets.shape[0], 1), self.blank)
         predicted, _ = self.predict(torch.cat((start, targets), 1))
-        predicted = predicted.unsqueeze(1)
-        if band is not None:
+        if band is None:
+            predicted = predicted.unsqueeze(1)
+        else:
             first, width = band
-            node = first.unsqueeze(2) + torch.arange(width)
-            every = torch.arange(len(node))[:, None, None]
-            predicted = predicted[every, 0, node]
+            batch, nodes, _ = predicted.shape
+            node = first.unsqueeze(2) + torch.arange(width) + nodes * torch.arange(batch)[:, None, None]
+            # Not predicted[...]: the gradient of an embedding is far faster than that of an index.
+            predicted = functional.embedding(node, predicted.flatten(0, 1))
         logits: Tensor = self.joint(encoded.unsqueeze(2), predicted)
         return logits
 
