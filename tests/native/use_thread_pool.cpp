@@ -23,7 +23,8 @@ struct Work {
 
 void count_part(const void* work, size_t i) { ++const_cast<Work*>(static_cast<const Work*>(work))->times[i]; }
 
-bool check_runs(whit::ThreadPool& pool) {
+bool check_runs(whit::ThreadPool& pool, bool close) {
+  const whit::CloseRuns close_runs(close ? &pool : nullptr);
   for (size_t run = 0; run < kNumRuns; ++run) {
     const size_t num_parts = run % 17;
     Work work(num_parts);
@@ -52,12 +53,12 @@ void sleep_part(const void* work, size_t) {
 int main() {
   for (const size_t num_threads : {1, 2, 3, 4}) {
     whit::ThreadPool pool(num_threads);
-    if (pool.num_threads() != num_threads || !check_runs(pool)) return 1;
+    if (pool.num_threads() != num_threads || !check_runs(pool, false) || !check_runs(pool, true)) return 1;
     std::atomic<bool> right = true;
     std::vector<std::thread> callers;
     for (int i = 0; i < 3; ++i) {
-      callers.emplace_back([&] {
-        if (!check_runs(pool)) right = false;
+      callers.emplace_back([&, i] {
+        if (!check_runs(pool, i > 0)) right = false;
       });
     }
     for (std::thread& caller : callers) caller.join();

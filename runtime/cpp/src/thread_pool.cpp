@@ -1,6 +1,19 @@
 #include "whit/thread_pool.h"
 
 namespace whit {
+namespace {
+
+constexpr int kMaxPauses = 2000;  // of some 20 to 50 ns each
+
+void pause_briefly() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
 
 ThreadPool::ThreadPool(size_t num_threads) {
   threads_.reserve(num_threads - 1);
@@ -36,9 +49,15 @@ void ThreadPool::run(size_t num_parts, Part* part, const void* work) {
   run_number_.store(number, std::memory_order_release);
   run_number_.notify_all();
   take_parts();
-  while (const uint32_t left = unfinished_.load(std::memory_order_acquire)) {
-    unfinished_.wait(left, std::memory_order_acquire);
+  while (const uint32_t left = unfinished_.load(std::memory_order_acquire)) await_change(unfinished_, left);
+}
+
+void ThreadPool::await_change(const std::atomic<uint32_t>& value, uint32_t old) const {
+  for (int i = 0; i < kMaxPauses && close_runs_.load(std::memory_order_relaxed); ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    pause_briefly();
   }
+  value.wait(old, std::memory_order_acquire);
 }
 
 void ThreadPool::take_parts() {
@@ -57,7 +76,7 @@ void ThreadPool::take_parts() {
 void ThreadPool::serve() {
   uint32_t seen = 0;
   for (;;) {
-    run_number_.wait(seen, std::memory_order_acquire);
+    await_change(run_number_, seen);
     seen = run_number_.load(std::memory_order_acquire);
     if (stopped_.load(std::memory_order_relaxed)) return;
     take_parts();

@@ -18,6 +18,27 @@ class Workers {
   /// Calls `part(work, i)` once for each i in [0, num_parts), the caller's thread among those that do, and
   /// returns when all calls have returned.
   virtual void run(size_t num_parts, Part* part, const void* work) = 0;
+
+  /// Say that several runs follow each other closely, and that they are over. Calls from several threads
+  /// nest.
+  virtual void begin_runs() {}
+  virtual void end_runs() {}
+};
+
+/// Several runs that follow each other closely, for as long as it lives.
+class CloseRuns {
+ public:
+  explicit CloseRuns(Workers* workers) : workers_(workers) {
+    if (workers_) workers_->begin_runs();
+  }
+  ~CloseRuns() {
+    if (workers_) workers_->end_runs();
+  }
+  CloseRuns(const CloseRuns&) = delete;
+  CloseRuns& operator=(const CloseRuns&) = delete;
+
+ private:
+  Workers* workers_;
 };
 
 /// Calls `body(first, last)` for ranges that together are [0, count); in one piece without workers, and where

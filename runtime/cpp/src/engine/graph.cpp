@@ -133,6 +133,7 @@ void check_port(std::string_view place, const Graph::Port& port, TensorType type
 
 void Graph::run(std::byte* arena, size_t num_streams, Workers* workers) const {
   const TensorMemory memory(places_.data(), arena, num_streams);
+  const CloseRuns close_runs(workers);
   for (const Step& step : steps_) step.op->run(memory, arena + num_streams * step.scratch_offset, workers);
 }
 
