@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 IMPOSSIBLE = -1e30
 
@@ -27,29 +26,35 @@ def tokens_by_frame(
     states = 2 * tokens + 1  # blank, token, blank, ..., token, blank
     labels = torch.full((batch, states), blank)
     labels[:, 1::2] = targets
-    score = log_probs.gather(2, labels[:, None].expand(batch, frames, states))
-    may_skip = torch.zeros(batch, states, dtype=torch.bool)
-    may_skip[:, 3::2] = targets[:, 1:] != targets[:, :-1]
+    score = log_probs.transpose(0, 1).gather(2, labels.expand(frames, batch, states))
+    skip = torch.full((batch, states), IMPOSSIBLE)  # into each state from two before it
+    skip[:, 3::2] = torch.where(targets[:, 1:] != targets[:, :-1], 0.0, IMPOSSIBLE)
 
-    best = torch.full((batch, states), IMPOSSIBLE)
-    best[:, :2] = score[:, 0, :2]
-    steps = torch.zeros(batch, frames, states, dtype=torch.int64)  # states passed on the way into each
-    for t in range(1, frames):
-        one = functional.pad(best, (1, 0), value=IMPOSSIBLE)[:, :-1]
-        two = functional.pad(best, (2, 0), value=IMPOSSIBLE)[:, :-2].masked_fill(~may_skip, IMPOSSIBLE)
-        value, steps[:, t] = torch.stack((best, one, two)).max(0)
-        best = torch.where((t < lengths)[:, None], value + score[:, t], best)
+    # Two impossible states come before the first, so that each has two before it.
+    best = torch.full((frames, batch, 2 + states), IMPOSSIBLE)
+    best[0, :, 2:4] = score[0, :, :2]
+    value = torch.empty(batch, states)
+    for before, here, gain in zip(best[:-1], best[1:], score[1:], strict=True):
+        torch.add(before[:, :-2], skip, out=value)
+        torch.maximum(value, before[:, 1:-1], out=value)
+        torch.maximum(value, before[:, 2:], out=value)
+        torch.add(value, gain, out=here[:, 2:])
 
     every = torch.arange(batch)
+    last = best[lengths - 1, every, 2:]
     last_blank = 2 * target_lengths
     last_token = (last_blank - 1).clamp(min=0)
-    state = torch.where(best[every, last_token] > best[every, last_blank], last_token, last_blank)
+    state = torch.where(last[every, last_token] > last[every, last_blank], last_token, last_blank)
     state = torch.where(target_lengths == 0, 0, state)
-    is_possible = best[every, state] > IMPOSSIBLE / 2
+    is_possible = last[every, state] > IMPOSSIBLE / 2
     counts = torch.empty(batch, frames, dtype=torch.int64)
+    from_states = torch.tensor([2, 1, 0])  # its own, the one before, two before: ties go to the first
     for t in range(frames - 1, -1, -1):
         counts[:, t] = (state + 1) // 2
-        state = torch.where(t < lengths, state - steps[every, t, state], state)
+        if t > 0:
+            values = best[t - 1].gather(1, state[:, None] + from_states)
+            values[:, 2] += skip[every, state]
+            state = torch.where(t < lengths, state - values.argmax(1), state)
     line = (torch.arange(frames) + 1) * target_lengths[:, None] // lengths[:, None]
     return torch.where(is_possible[:, None], counts, line.minimum(target_lengths[:, None]))
 
