@@ -4,16 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml $(shell find runtime/cpp -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 
+PYTEST := $(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+
 .PHONY: demo test test-full check format bench dev stubs wheels clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/demo.py
 
 test: $(VENV)/.dev
-	$(BIN)/pytest -m "not full"
+	$(PYTEST) -m "not full"
 
 test-full: $(VENV)/.dev
-	$(BIN)/pytest
+	$(PYTEST)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -13,6 +13,17 @@ LISTED_NOT_FAILED = ("this machine", "this system")
 """How the reason of a skip begins when no install can mend it: hardware, kernel, what no package has."""
 
 
+SHARED = ("same_bits", "packaging", "native", "fuzz")
+"""Folders whose tests share what takes long to build: one process runs each of them, and they begin first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in SHARED)
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder in SHARED else str(item.path)))
+
+
 def fail_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turns the skip of a missing tool into a failure where `CI` is set: there everything is installed."""
     if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get("CI"):
