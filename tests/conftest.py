@@ -17,6 +17,7 @@ SHARED = ("same_bits", "packaging", "native", "fuzz")
 """Folders whose tests share what takes long to build: one process runs each of them, and they begin first."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in SHARED)
     for item in items:
