@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from streamed_rows import Row, difference, rate, recognise
+from streamed_rows import Row, minus, recognise, signed
 
 from whit.models.recipe import Recipe, read_recipe
 from whit.models.speech_data import tuning_half
 from whit.models.train import CHECKPOINT, train_recipe
+from whit.runtime.error_rates import score
 from whit.runtime.manifest import Recording, read_manifest
 
 ROOT = Path(__file__).parent.parent
@@ -58,10 +59,10 @@ def table(recordings: Sequence[Recording], rows: Sequence[Row]) -> str:
     """Returns the rows in Markdown, each compared with the first."""
     lines = ["| variant | CER % | minus the first | WER % |", "|---|---|---|---|"]
     for row in rows:
-        cer, wer = rate(recordings, row, "character"), rate(recordings, row, "word")
-        change = difference(recordings, row, rows[0], "character")
-        shown = "" if row is rows[0] else f"{change.estimate:+.2f} ({change.low:+.2f} to {change.high:+.2f})"
-        lines.append(f"| {row.name} | {cer.estimate:.2f} | {shown} | {wer.estimate:.2f} |")
+        rates = score(recordings, row.transcripts)
+        change = None if row is rows[0] else minus(recordings, row, rows[0])
+        wer = rates.wer["utterance"].estimate
+        lines.append(f"| {row.name} | {rates.cer.estimate:.2f} | {signed(change)} | {wer:.2f} |")
     return "\n".join(lines)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
+from streamed_rows import plain, signed
 
 from whit.exporter.export import run_export
 from whit.exporter.request import ExportRequest
@@ -136,12 +137,12 @@ def table(recordings: Sequence[Recording], rows: Sequence[Row]) -> str:
     for row in rows:
         result = score(recordings, row.transcripts)
         wer, cer = result.wer["utterance"], result.cer
-        difference = compare(recordings, row.transcripts, first.transcripts)["utterance"]
-        change = f"{difference.estimate:+.2f} ({difference.low:+.2f} to {difference.high:+.2f})"
+        difference = None
+        if row is not first:
+            difference = compare(recordings, row.transcripts, first.transcripts)["utterance"]
         speed = statistics.median(f / s for f, s in zip(first.elapsed_s, row.elapsed_s, strict=True))
-        interval = f"{wer.estimate:.2f} ({wer.low:.2f} to {wer.high:.2f})"
         lines.append(
-            f"| {row.name} | {row.num_bytes / 1e6:.2f} | {interval} | {'' if row is first else change} "
+            f"| {row.name} | {row.num_bytes / 1e6:.2f} | {plain(wer, 2)} | {signed(difference)} "
             f"| {cer.estimate:.2f} | {speed:.2f}x |"
         )
     words = sum(len(recording.text.split()) for recording in recordings)

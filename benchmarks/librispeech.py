@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from streamed_rows import Row, difference, rate, recognise, relative_change
+from streamed_rows import Row, plain, recognise, relative_change, signed
 
 from whit.models.speech_data import reporting_half
 from whit.runtime.bootstrap import Interval
+from whit.runtime.error_rates import compare, score
 from whit.runtime.manifest import Recording, read_manifest
 
 OUT = Path(__file__).parent.parent / "out" / "librispeech"
@@ -28,50 +28,39 @@ def measured(
     recordings: Sequence[Recording], row: Row, float_row: Row, baseline: Row
 ) -> dict[str, Interval | None]:
     """Returns the rates of a row and its changes; None where it is itself what it is compared with."""
-
-    def unless_same(change: Any, other: Row, unit: str) -> Interval | None:
-        return None if row is other else change(recordings, row, other, unit)
-
-    return {
-        "wer": rate(recordings, row, "word"),
-        "wer_by_speaker": rate(recordings, row, "word", by_speaker=True),
-        "cer": rate(recordings, row, "character"),
-        "wer_minus_float": unless_same(difference, float_row, "word"),
-        "wer_minus_8bit": unless_same(difference, baseline, "word"),
-        "cer_over_float_percent": unless_same(relative_change, float_row, "character"),
-        "cer_over_8bit_percent": unless_same(relative_change, baseline, "character"),
-    }
+    result: dict[str, Interval | None] = {}
+    rates = score(recordings, row.transcripts)
+    result["wer"], result["cer"] = rates.wer["utterance"], rates.cer
+    result["wer_by_speaker"] = rates.wer.get("speaker")
+    for name, other in (("float", float_row), ("8bit", baseline)):
+        words = compare(recordings, row.transcripts, other.transcripts)["utterance"]
+        result[f"wer_minus_{name}"] = None if row is other else words
+        result[f"cer_over_{name}_percent"] = None if row is other else relative_change(row, other)
+    return result
 
 
-def table(recordings: Sequence[Recording], rows: Sequence[Row], float_row: Row, baseline: Row) -> str:
+def table(
+    recordings: Sequence[Recording], rows: Sequence[Row], rates: Sequence[dict[str, Interval | None]]
+) -> str:
     """Returns the rows in Markdown."""
     lines = [
-        "| model | file, MB | WER % (by utterance; by speaker) | minus float | minus 8-bit QAT "
+        "| model | file, MB | WER % (by utterance) | by speaker | minus float | minus 8-bit QAT "
         "| CER % | over float, relative % | over 8-bit QAT, relative % |",
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        m = measured(recordings, row, float_row, baseline)
-        speakers = m["wer_by_speaker"]
-        assert speakers is not None
+    for row, m in zip(rows, rates, strict=True):
+        wer, speakers, cer = (
+            plain(interval) if (interval := m[name]) else "" for name in ("wer", "wer_by_speaker", "cer")
+        )
         lines.append(
-            f"| {row.name} | {row.num_bytes / 1e6:.2f} "
-            f"| {_plain(m['wer'])}; {speakers.low:.1f} to {speakers.high:.1f} "
-            f"| {_signed(m['wer_minus_float'])} | {_signed(m['wer_minus_8bit'])} | {_plain(m['cer'])} "
-            f"| {_signed(m['cer_over_float_percent'])} | {_signed(m['cer_over_8bit_percent'])} |"
+            f"| {row.name} | {row.num_bytes / 1e6:.2f} | {wer} | {speakers} "
+            f"| {signed(m['wer_minus_float'])} | {signed(m['wer_minus_8bit'])} | {cer} "
+            f"| {signed(m['cer_over_float_percent'])} | {signed(m['cer_over_8bit_percent'])} |"
         )
     words = sum(len(r.text.split()) for r in recordings)
     speakers_count = len({r.speaker for r in recordings})
     summary = f"{len(recordings)} recordings, {words} words, {speakers_count} speakers; 95 % intervals."
     return "\n".join([*lines, "", summary])
-
-
-def _plain(interval: Interval | None) -> str:
-    return f"{interval.estimate:.1f} ({interval.low:.1f} to {interval.high:.1f})" if interval else ""
-
-
-def _signed(interval: Interval | None) -> str:
-    return f"{interval.estimate:+.2f} ({interval.low:+.2f} to {interval.high:+.2f})" if interval else ""
 
 
 def main() -> None:
@@ -92,17 +81,12 @@ def main() -> None:
     for name, _, checkpoint in (row.partition("=") for row in arguments.rows):
         is_float = name.startswith("float")
         rows.append(recognise(name, Path(checkpoint), recordings, out=OUT, is_float=is_float))
-    print(table(recordings, rows, float_row, baseline))
+    rates = [measured(recordings, row, float_row, baseline) for row in rows]
+    print(table(recordings, rows, rates))
     if arguments.json:
         report = [
-            {
-                **asdict(row),
-                **{
-                    key: interval and asdict(interval)
-                    for key, interval in measured(recordings, row, float_row, baseline).items()
-                },
-            }
-            for row in rows
+            asdict(row) | {name: interval and asdict(interval) for name, interval in m.items()}
+            for row, m in zip(rows, rates, strict=True)
         ]
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
         print(f"texts and rates: {arguments.json}", file=sys.stderr)

@@ -1,9 +1,8 @@
-"""Rows of an accuracy table: what the exported file of a checkpoint hears, and rates with intervals."""
+"""Rows of an accuracy table: what the exported file of a checkpoint hears, and how rows differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from rich.progress import track
 
@@ -13,8 +12,6 @@ from whit.runtime.bootstrap import Interval, error_rate
 from whit.runtime.manifest import Recording
 from whit.runtime.transcriber import open_transcriber
 
-Unit = Literal["word", "character"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -23,6 +20,7 @@ class Row:
     name: str
     num_bytes: int
     transcripts: list[str]
+    character_errors: list[int]  # of each recording
 
 
 def recognise(
@@ -53,39 +51,38 @@ def recognise(
         for recording in track(recordings, description=name, transient=True)
     ]
     files = [model] if model.is_file() else [path for path in model.rglob("*") if path.is_file()]
-    return Row(name=name, num_bytes=sum(path.stat().st_size for path in files), transcripts=texts)
-
-
-def rate(recordings: Sequence[Recording], row: Row, unit: Unit, *, by_speaker: bool = False) -> Interval:
-    """Returns an error rate, percent, with its 95 % interval over utterances or speakers."""
-    return error_rate(
-        _errors(recordings, row, unit), _lengths(recordings, unit), _clusters(recordings, by_speaker)
+    return Row(
+        name=name,
+        num_bytes=sum(path.stat().st_size for path in files),
+        transcripts=texts,
+        character_errors=[
+            align(recording.text, text).num_errors for recording, text in zip(recordings, texts, strict=True)
+        ],
     )
 
 
-def difference(recordings: Sequence[Recording], row: Row, other: Row, unit: Unit) -> Interval:
-    """Returns the rate of a row minus that of another, in points: the same utterances are drawn for both."""
-    counts = _errors(recordings, row, unit)
-    lengths, clusters = _lengths(recordings, unit), _clusters(recordings, False)
-    return error_rate(counts, lengths, clusters, against=_errors(recordings, other, unit))
+def minus(recordings: Sequence[Recording], row: Row, other: Row) -> Interval:
+    """Returns the character error rate of a row minus that of another, points: drawn in pairs."""
+    lengths = [len(recording.text) for recording in recordings]
+    return _change(row, other, lengths)
 
 
-def relative_change(recordings: Sequence[Recording], row: Row, other: Row, unit: Unit) -> Interval:
-    """Returns how many errors more than another a row makes, percent of the other's, drawn in pairs."""
-    counts, others = _errors(recordings, row, unit), _errors(recordings, other, unit)
-    return error_rate(counts, others, _clusters(recordings, False), against=others)
+def relative_change(row: Row, other: Row) -> Interval:
+    """Returns how many more characters than another a row gets wrong, percent of the other's: in pairs."""
+    return _change(row, other, other.character_errors)
 
 
-def _errors(recordings: Sequence[Recording], row: Row, unit: Unit) -> list[int]:
-    pairs = zip(recordings, row.transcripts, strict=True)
-    if unit == "word":
-        return [align(recording.text.split(), text.split()).num_errors for recording, text in pairs]
-    return [align(recording.text, text).num_errors for recording, text in pairs]
+def _change(row: Row, other: Row, units: Sequence[int]) -> Interval:
+    clusters = range(len(units))
+    return error_rate(row.character_errors, units, clusters, against=other.character_errors)
 
 
-def _lengths(recordings: Sequence[Recording], unit: Unit) -> list[int]:
-    return [len(r.text.split() if unit == "word" else r.text) for r in recordings]
+def plain(interval: Interval, digits: int = 1) -> str:
+    """Returns a rate with its 95 % interval."""
+    low, high = f"{interval.low:.{digits}f}", f"{interval.high:.{digits}f}"
+    return f"{interval.estimate:.{digits}f} ({low} to {high})"
 
 
-def _clusters(recordings: Sequence[Recording], by_speaker: bool) -> list[str]:
-    return [(r.speaker or "") if by_speaker else str(i) for i, r in enumerate(recordings)]
+def signed(interval: Interval | None) -> str:
+    """Returns a difference with its 95 % interval; of none, nothing."""
+    return f"{interval.estimate:+.2f} ({interval.low:+.2f} to {interval.high:+.2f})" if interval else ""
