@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml $(shell find runtime/cpp -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 
-PYTEST := $(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n auto
 
 .PHONY: demo test test-full check format bench dev stubs wheels clean
 

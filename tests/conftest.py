@@ -6,6 +6,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parent / "parity"))
 
@@ -13,16 +15,26 @@ LISTED_NOT_FAILED = ("this machine", "this system")
 """How the reason of a skip begins when no install can mend it: hardware, kernel, what no package has."""
 
 
-SHARED = ("same_bits", "packaging", "native", "fuzz")
-"""Folders whose tests share what takes long to build: one process runs each of them, and they begin first."""
+BUILDERS = ("same_bits", "packaging", "native", "fuzz")
+"""Folders whose tests share what takes long to build, in one place under build/."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class OneBuilderEach(LoadScopeScheduling):
+    """With pytest-xdist, one process runs all tests of a builders' folder, or of a file elsewhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.split("::")[0])
+        return file.parent.name if file.parent.name in BUILDERS else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneBuilderEach:
+    config.option.loadscopereorder = False  # as collected
+    return OneBuilderEach(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.parent.name not in SHARED)
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in SHARED else str(item.path)))
+    """Lets builders begin, so that no process is left alone with them at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in BUILDERS)
 
 
 def fail_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
