@@ -1,5 +1,7 @@
 """Rows of an accuracy table: what the exported file of a checkpoint hears, and how rows differ."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,12 +47,8 @@ def recognise(
     )
     run_export(request, progress=lambda _: None)
     model = output / "stock-float" if is_float else output / "model.tflite"
-    transcriber = open_transcriber(model, engine="onnxruntime" if is_float else "native")
-    texts = [
-        transcriber.transcribe(recording.audio)
-        for recording in track(recordings, description=name, transient=True)
-    ]
-    files = [model] if model.is_file() else [path for path in model.rglob("*") if path.is_file()]
+    files = [model] if model.is_file() else sorted(path for path in model.rglob("*") if path.is_file())
+    texts = _texts(model, files, recordings, name)
     return Row(
         name=name,
         num_bytes=sum(path.stat().st_size for path in files),
@@ -59,6 +57,26 @@ def recognise(
             align(recording.text, text).num_errors for recording, text in zip(recordings, texts, strict=True)
         ],
     )
+
+
+def _texts(model: Path, files: Sequence[Path], recordings: Sequence[Recording], name: str) -> list[str]:
+    """Returns what a model hears; what the same files heard of them before is not done again."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files))
+    digest.update("\n".join(str(recording.audio) for recording in recordings).encode())
+    known = model.parent.parent / "heard" / f"{digest.hexdigest()[:16]}.json"
+    if known.is_file():
+        heard: list[str] = json.loads(known.read_text())
+        return heard
+    transcriber = open_transcriber(model, engine="native" if model.is_file() else "onnxruntime")
+    texts = [
+        transcriber.transcribe(recording.audio)
+        for recording in track(recordings, description=name, transient=True)
+    ]
+    known.parent.mkdir(exist_ok=True)
+    unfinished = known.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(texts))
+    unfinished.replace(known)
+    return texts
 
 
 def minus(recordings: Sequence[Recording], row: Row, other: Row) -> Interval:
