@@ -83,7 +83,7 @@ def test_commands_in_documents_exist(document: str) -> None:
 
 
 def test_no_file_is_large() -> None:
-    large = {path.name: path.stat().st_size for path in tracked() if path.stat().st_size > 7 << 20}
+    large = {path.name: path.stat().st_size for path in tracked() if path.stat().st_size > 5 << 20}
     assert not large
 
 

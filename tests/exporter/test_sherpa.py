@@ -96,7 +96,7 @@ def test_random_weights_give_the_same_tokens(tmp_path, model):
     assert sherpa_tokens(tmp_path / "out" / "stock-int8", samples)[0]
 
 
-@pytest.mark.parametrize("folder", sorted(CHECKPOINTS.glob("rnnt-digits-*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", sorted(CHECKPOINTS.glob("rnnt-*")), ids=lambda path: path.name)
 def test_bundled_checkpoints_give_our_words_in_sherpa(tmp_path, folder):
     run_export(ExportRequest(checkpoint=folder, output=tmp_path / "out", dialect="stock"))
     soundfile = pytest.importorskip("soundfile")
