@@ -61,7 +61,7 @@ class Scheme:
 
 @dataclass
 class CheckpointData:
-    """A checkpoint before it is written; tests damage it."""
+    """A checkpoint before it is written, its indices in their tensors' shapes; tests damage it."""
 
     config: dict[str, Any]
     tensors: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -69,10 +69,17 @@ class CheckpointData:
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(self.config), encoding="utf-8")
-        save_file(
-            {name: np.ascontiguousarray(t) for name, t in self.tensors.items()}, folder / "model.safetensors"
-        )
+        tensors = {name: np.ascontiguousarray(self._stored(name)) for name in self.tensors}
+        save_file(tensors, folder / "model.safetensors")
         return folder
+
+    def _stored(self, name: str) -> NDArray[Any]:
+        tensor = self.tensors[name]
+        entry = self.config["quantization"].get(name.removesuffix(".index"))
+        if not name.endswith(".index") or entry is None:
+            return tensor
+        each = tensor.reshape(-1, 1) >> np.arange(entry["bits"]) & 1
+        return np.packbits(each, bitorder="little").view(tensor.dtype)
 
 
 def shapes_of(model: Mapping[str, Any], num_tokens: int) -> dict[str, tuple[int, ...]]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, TOKENS, Scheme, random_checkpoint, shapes_of
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from whit.exporter.checkpoint import read_checkpoint, tensor_shapes
 from whit.exporter.config import ModelConfig
@@ -86,12 +86,24 @@ def test_deviation_must_be_positive(tmp_path, value):
         read_checkpoint(data.write(tmp_path))
 
 
-@pytest.mark.parametrize(("bits", "value"), [(3, 8), (5, 255), (7, 128), (7, 0), (8, 0)])
-def test_index_must_fit_its_width(tmp_path, bits, value):
+@pytest.mark.parametrize("bits", [7, 8])
+def test_linear_codes_leave_index_0_unused(tmp_path, bits):
     data = random_checkpoint(schemes=Scheme("linear", bits))
-    data.tensors[f"{HH}.index"][2, 1] = value
-    with pytest.raises(IndexRangeError, match=rf"received {value} at \[2, 1\]"):
+    data.tensors[f"{HH}.index"][2, 1] = 0
+    with pytest.raises(IndexRangeError, match=r"received 0 at \[2, 1\]"):
         read_checkpoint(data.write(tmp_path))
+
+
+@pytest.mark.parametrize("bits", [4, 6])
+def test_an_index_of_another_width_is_named(tmp_path, bits):
+    """52 x 13 codes of 5 bits take 423 bytes; 4 bits are 338 and 6 bits are 507."""
+    data = random_checkpoint(schemes=Scheme("codebook", 5))
+    folder = data.write(tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    tensors[f"{HH}.index"] = np.zeros(-(-52 * 13 * bits // 8), np.uint8)
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(TensorSetError, match=r"weight_hh.index as uint8 \(\d+,\) instead of uint8 \(423,\)"):
+        read_checkpoint(folder)
 
 
 @pytest.mark.parametrize(

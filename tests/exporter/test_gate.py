@@ -43,7 +43,9 @@ def test_a_file_that_hears_worse_is_refused_and_nothing_is_left(
     worse = tmp_path / "worse"
     shutil.copytree(CHECKPOINT, worse)
     tensors = load_file(worse / "model.safetensors")
-    tensors["joint.output.weight.index"] = np.roll(tensors["joint.output.weight.index"], 1, axis=0)
+    tensors["joint.output.weight.index"] = np.roll(
+        tensors["joint.output.weight.index"], 128 * 5 // 8
+    )  # by a row
     save_file(tensors, worse / "model.safetensors")
     good = read_checkpoint(CHECKPOINT)
     check = export_module.GateCheck

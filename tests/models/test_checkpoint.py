@@ -59,10 +59,12 @@ def test_the_folder_is_the_formats(tmp_path: Path) -> None:
     name = "encoder.lstm.0.weight_ih"
     index, scale, codebook = (tensors[f"{name}.{part}"] for part in ("index", "scale", "codebook"))
     assert (index.dtype, scale.dtype, codebook.dtype) == (np.uint8, np.float32, np.int8)
-    assert (index.shape, scale.shape, codebook.shape) == ((36, 15), (36,), (1, 8))
-    weight = scale[:, None] * codebook[0][index].astype(np.float32)
+    assert (index.shape, scale.shape, codebook.shape) == ((203,), (36,), (1, 8))  # 36 * 15 * 3 / 8 = 202.5
+    number = int.from_bytes(index.tobytes(), "little")
+    codes = np.array([number >> 3 * at & 7 for at in range(36 * 15)]).reshape(36, 15)
+    weight = scale[:, None] * codebook[0][codes].astype(np.float32)
     np.testing.assert_array_equal(weight, model.encoder.lstm[0].weight_ih.detach().numpy())
-    eight = tensors["joint.encoder.weight.index"].astype(np.float32) - 128
+    eight = tensors["joint.encoder.weight.index"].reshape(11, 9).astype(np.float32) - 128
     np.testing.assert_array_equal(
         tensors["joint.encoder.weight.scale"][:, None] * eight, model.joint.encoder.weight.detach().numpy()
     )
@@ -127,7 +129,7 @@ def test_a_wrong_config_is_an_error(stored: Path, change: dict[str, object], mes
         ({"joint.output.bias": None}, "tensors and shapes"),
         ({"joint.output.bias": np.zeros(9, np.float16)}, "tensors and shapes"),
         ({"extra": np.zeros(1, np.float16)}, "tensors and shapes"),
-        ({"encoder.lstm.0.weight_ih.index": np.full((36, 15), 8, np.uint8)}, "3-bit"),
+        ({"encoder.lstm.0.weight_ih.index": np.zeros(204, np.uint8)}, "3 bits"),
         ({"encoder.lstm.0.weight_ih.codebook": None}, "codebook below 7 bits"),
         ({"encoder.lstm.0.weight_ih.scale": np.zeros(35, np.float32)}, "index and scale of"),
     ],

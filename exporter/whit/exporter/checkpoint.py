@@ -73,7 +73,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     matrices: dict[str, Matrix] = {}
     for name, shape in shapes.items():
         if name in config.quantization:
-            matrices[name] = join_parts(name, config.quantization[name], tensors)
+            matrices[name] = join_parts(name, shape, config.quantization[name], tensors)
         elif is_matrix(name, shape):
             matrices[name] = tensors[name].astype(np.float32).reshape(shape[0], -1)
     if isinstance(config.model, ConformerConfig):

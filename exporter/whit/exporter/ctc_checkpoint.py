@@ -68,7 +68,7 @@ def read_ctc_checkpoint(folder: Path) -> CtcCheckpoint:
         if not is_ctc_matrix(name, shape):
             continue
         if name in config.quantization:
-            matrix: Matrix = join_parts(name, config.quantization[name], tensors)
+            matrix: Matrix = join_parts(name, shape, config.quantization[name], tensors)
             if config.integer:
                 _check_integer_matrix(name, matrix)
         else:

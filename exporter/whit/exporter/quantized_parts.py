@@ -1,5 +1,6 @@
 """Index, scale and codebook of a quantized tensor, put together and checked."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -13,16 +14,20 @@ from whit.exporter.quantized_matrix import (
     group_of_rows,
     is_lstm_matrix,
 )
+from whit.runtime.dense_codes import unpack_dense
 
 
 def join_parts(
-    name: str, entry: QuantizationEntry, tensors: Mapping[str, NDArray[np.generic]]
+    name: str,
+    shape: tuple[int, ...],
+    entry: QuantizationEntry,
+    tensors: Mapping[str, NDArray[np.generic]],
 ) -> QuantizedMatrix:
-    """Joins the parts of a quantized tensor and checks their values."""
-    index = tensors[f"{name}.index"].astype(np.uint8)
-    index = index.reshape(len(index), -1)
+    """Joins the parts of a quantized tensor of this shape and checks their values."""
+    rows_cols = shape[0], math.prod(shape[1:])
+    index = unpack_dense(tensors[f"{name}.index"].astype(np.uint8), shape=rows_cols, bits=entry.bits)
     lowest = 1 if entry.bits > WIDEST_CODEBOOK_BITS else 0  # linear codes leave index 0 unused
-    outside = np.argwhere((index.astype(np.int16) >= 1 << entry.bits) | (index < lowest))
+    outside = np.argwhere(index < lowest)
     if len(outside):
         at = tuple(int(i) for i in outside[0])
         raise IndexRangeError(

@@ -1,5 +1,6 @@
 """model.safetensors: which tensors it must hold, and reading exactly those."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from whit.exporter.config_fields import QuantizationEntry
 from whit.exporter.errors import CheckpointFileError, TensorSetError, TensorValueError
 from whit.exporter.quantized_matrix import WIDEST_CODEBOOK_BITS, is_lstm_matrix, num_tiles
+from whit.runtime.dense_codes import dense_bytes
 
 FLOATS = ("float16", "float32")
 
@@ -29,14 +31,15 @@ class StoredTensor:
 def stored_tensors(
     shapes: Mapping[str, tuple[int, ...]], quantization: Mapping[str, QuantizationEntry]
 ) -> dict[str, StoredTensor]:
-    """Returns what the file must hold: a quantized tensor is its index, scale and codebook."""
+    """Returns what the file must hold: a quantized tensor is its packed index, scale and codebook."""
     stored = {}
     for name, shape in shapes.items():
         if name not in quantization:
             stored[name] = StoredTensor((shape,), FLOATS)
             continue
         bits = quantization[name].bits
-        stored[f"{name}.index"] = StoredTensor((shape,), ("uint8",))
+        index_bytes = dense_bytes(math.prod(shape), bits=bits)
+        stored[f"{name}.index"] = StoredTensor(((index_bytes,),), ("uint8",))
         stored[f"{name}.scale"] = StoredTensor((shape[:1],), ("float32",))
         if bits <= WIDEST_CODEBOOK_BITS:
             tiles = num_tiles(shape[0], lstm=is_lstm_matrix(name))

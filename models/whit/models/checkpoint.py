@@ -1,6 +1,7 @@
 """Checkpoint folders: `model.safetensors` and `config.json`, as docs/format.md, section 5 describes them."""
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ from whit.models.quantizers import QuantizedTensor, WeightQuantizer, quantizers_
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
 from whit.models.transducer_config import TransducerConfig
+from whit.runtime.dense_codes import dense_bytes, pack_dense, unpack_dense
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT, VERSION = "whit-checkpoint", 1
@@ -108,7 +110,8 @@ def collect(model: nn.Module, dtype: torch.dtype = torch.float16) -> tuple[dict[
     for place in quantizers_of(model):
         hard = place.quantizer.harden(place.weight.detach())
         quantization[place.name] = {"scheme": hard.scheme, "bits": hard.bits}
-        tensors[place.name + ".index"] = hard.index.view(place.shape)
+        codes = pack_dense(hard.index.cpu().numpy(), bits=hard.bits)
+        tensors[place.name + ".index"] = torch.from_numpy(codes)
         tensors[place.name + ".scale"] = hard.scale
         if hard.codebook is not None:
             tensors[place.name + ".codebook"] = hard.codebook
@@ -228,13 +231,15 @@ def _stored(
         raise CheckpointError(
             f"[{name}] expected a known tensor with bits, index and scale, received {dict(entry)}"
         )
-    if tuple(index.shape) != shape or tuple(scale.shape) != shape[:1] or (codebook is None) != (bits >= 7):
+    codes = dense_bytes(math.prod(shape), bits=bits)
+    if tuple(index.shape) != (codes,) or tuple(scale.shape) != shape[:1] or (codebook is None) != (bits >= 7):
         raise CheckpointError(
-            f"[{name}] expected index and scale of {shape} and a codebook below 7 bits only"
+            f"[{name}] expected index and scale of {shape} at {bits} bits and a codebook below 7 bits only, "
+            f"received {tuple(index.shape)} and {tuple(scale.shape)}"
         )
-    if int(index.max()) >= 2**bits or (codebook is not None and codebook.shape[1:] != (2**bits,)):
-        raise CheckpointError(
-            f"[{name}] expected {bits}-bit codes, received an index or codebook of another width"
-        )
+    if codebook is not None and codebook.shape[1:] != (2**bits,):
+        raise CheckpointError(f"[{name}] expected {bits}-bit codes, received a codebook of another width")
+    rows_cols = shape[0], math.prod(shape[1:])
+    unpacked = torch.from_numpy(unpack_dense(index.numpy(), shape=rows_cols, bits=bits))
     order = "lstm" if name.endswith(("weight_ih", "weight_hh")) else "plain"
-    return QuantizedTensor(index.flatten(1), scale, codebook, bits, entry["scheme"], order)  # type: ignore[arg-type]
+    return QuantizedTensor(unpacked, scale, codebook, bits, entry["scheme"], order)  # type: ignore[arg-type]

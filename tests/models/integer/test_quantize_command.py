@@ -82,9 +82,9 @@ def test_a_checkpoint_is_what_section_10_says(
     rest = {name for name in model.state_dict() if name not in names}
     assert set(tensors) == (parts - {"decoder.weight.codebook"}) | rest
     for name in names:
-        axes = model.get_parameter(name).shape
-        assert tensors[f"{name}.index"].shape == axes
-        assert tensors[f"{name}.scale"].shape == axes[:1]
+        weight, bits = model.get_parameter(name), config["quantization"][name]["bits"]
+        assert tensors[f"{name}.index"].shape == (-(-weight.numel() * bits // 8),)
+        assert tensors[f"{name}.scale"].shape == weight.shape[:1]
     for name in rest:
         torch.testing.assert_close(tensors[name], model.state_dict()[name], rtol=0, atol=0)
 
