@@ -37,10 +37,10 @@ def unpack_dense(data: NDArray[np.uint8], *, shape: tuple[int, ...], bits: int) 
         PackingError: `data` has another size.
     """
     count = int(np.prod(shape))
-    if data.shape != (dense_bytes(count, bits=bits),):
+    size = dense_bytes(count, bits=bits)
+    if data.shape != (size,):
         raise PackingError(
-            f"[unpack_dense] expected {dense_bytes(count, bits=bits)} bytes for {count} codes of {bits} bits, "
-            f"received {data.shape}"
+            f"[unpack_dense] expected {size} bytes for {count} codes of {bits} bits, received {data.shape}"
         )
     each = np.unpackbits(data, count=count * bits, bitorder="little").reshape(count, bits)
     return np.packbits(each, axis=1, bitorder="little").reshape(shape)
