@@ -97,7 +97,7 @@ def test_random_weights_give_the_same_tokens(tmp_path, model):
 
 
 @pytest.mark.parametrize("folder", sorted(CHECKPOINTS.glob("rnnt-*")), ids=lambda path: path.name)
-def test_bundled_checkpoints_give_our_words_in_sherpa(tmp_path, folder):
+def test_bundled_checkpoints_give_our_tokens_in_sherpa(tmp_path, folder):
     run_export(ExportRequest(checkpoint=folder, output=tmp_path / "out", dialect="stock"))
     soundfile = pytest.importorskip("soundfile")
     checkpoint = read_checkpoint(folder)
@@ -109,5 +109,6 @@ def test_bundled_checkpoints_give_our_words_in_sherpa(tmp_path, folder):
         )  # sherpa-onnx flushes nothing
         expected, _ = checkpoint_tokens(checkpoint, features_of(samples))
         received, _ = sherpa_tokens(tmp_path / "out" / "stock-float", samples)
-        assert received == expected
-        assert "".join(received).strip() == recording.text
+        assert received == expected != []
+        if folder.name.startswith("rnnt-digits"):  # what it hears is right where the words are the model's own
+            assert "".join(received).strip() == recording.text

@@ -1,12 +1,16 @@
 """Allocation on the bundled digit recogniser and the demo's recordings."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from whit.models import sensitivity
 from whit.models.allocate import Allocator, recipe_text
+from whit.models.allocation import Choice
 from whit.models.errors import RecipeError
 from whit.models.quantizers.rules import matrices
 from whit.models.recipe import read_recipe
@@ -19,15 +23,15 @@ DEMO = ROOT / "demo" / "digits.jsonl"
 
 @pytest.fixture(scope="module")
 def allocator() -> Allocator:
-    calls: list[tuple[int, int]] = []
+    calls: list[str] = []
     made = Allocator(
         ROOT / "checkpoints" / "rnnt-digits-float",
         DEMO,
         utterances=3,
-        progress=lambda *a: calls.append(a),
+        progress=lambda name, choice: calls.append(name),
         widths=WIDTHS,
     )
-    assert calls[-1][0] == calls[-1][1] == len(calls) == len(matrices(made.model)) * len(WIDTHS)
+    assert calls == [name for name in matrices(made.model) for _ in WIDTHS]
     return made
 
 
@@ -76,3 +80,34 @@ def test_the_recipe_can_be_read(allocator: Allocator, tmp_path: Path) -> None:
     recipe = read_recipe(tmp_path / "mixed.toml")
     assert {entry.tensors: entry.bits for entry in recipe.quantization} == dict(found.bits)
     assert recipe.optimization.steps == 800
+
+
+def test_kept_harms_are_not_measured_again(
+    allocator: Allocator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the middle, the second start measures only what is left, and a third nothing."""
+    checkpoint, path = ROOT / "checkpoints" / "rnnt-digits-float", tmp_path / "harms.json"
+    losses: list[float] = []
+
+    def counted(*arguments: Any) -> float:
+        losses.append(token_loss(*arguments))
+        return losses[-1]
+
+    def stop_in_the_middle(name: str, choice: Choice) -> None:
+        if len(losses) == 7:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sensitivity, "token_loss", counted)
+    start = partial(Allocator, checkpoint, DEMO, utterances=3, widths=WIDTHS, harms=path)
+    with pytest.raises(KeyboardInterrupt):
+        start(progress=stop_in_the_middle)
+    kept = start(progress=lambda *_: None)
+    assert len(losses) == len(matrices(allocator.model)) * len(WIDTHS) + 2  # and the float loss of each start
+    assert kept.frontier == allocator.frontier
+    assert start(progress=lambda *_: None).frontier == allocator.frontier
+    assert len(losses) == len(matrices(allocator.model)) * len(WIDTHS) + 2
+    with pytest.raises(RecipeError, match="received others: utterances"):
+        Allocator(checkpoint, DEMO, utterances=2, progress=lambda *_: None, widths=WIDTHS, harms=path)
+    path.write_text("{}")
+    with pytest.raises(RecipeError, match="expected a file of measured harms"):
+        start(progress=lambda *_: None)

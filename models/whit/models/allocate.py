@@ -13,6 +13,7 @@ from whit.models.checkpoint import load_checkpoint
 from whit.models.clip import read_audio
 from whit.models.errors import RecipeError
 from whit.models.evaluate import evaluate
+from whit.models.harm_file import HarmFile
 from whit.models.quantizers import quantizers_of
 from whit.models.quantizers.rules import matrices
 from whit.models.sensitivity import Progress, fitted, replaced, scheme_of, sensitivities
@@ -30,11 +31,12 @@ class Allocator:
         checkpoint: float checkpoint folder.
         manifest: development recordings; never those of the final report.
         utterances: how many of them, evenly spread.
-        progress: told after every measurement.
+        progress: told of every measurement.
         widths: bits to try.
+        harms: file that keeps the measurements, for other budgets and interrupted runs.
 
     Raises:
-        RecipeError: the checkpoint is quantized already.
+        RecipeError: the checkpoint is quantized already, or `harms` is of another measurement.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Allocator:
         utterances: int,
         progress: Progress,
         widths: Sequence[int] = WIDTHS,
+        harms: Path | None = None,
     ) -> None:
         self.model, config = load_checkpoint(checkpoint)
         if any(True for _ in quantizers_of(self.model)):
@@ -61,7 +64,8 @@ class Allocator:
             )
             for recording in recordings
         ]
-        self.frontier = frontier(sensitivities(self.model, self._batches(), widths, progress))
+        kept = HarmFile(harms, checkpoint=checkpoint, manifest=manifest, utterances=utterances)
+        self.frontier = frontier(sensitivities(self.model, self._batches(), widths, kept, progress))
 
     def under_size(self, num_bytes: float) -> Allocation:
         """Returns the allocation with the least predicted harm whose packed matrices fit.

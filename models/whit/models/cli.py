@@ -148,26 +148,29 @@ def allocate(
         str, typer.Option(help="Recipe beside the new one that it extends.")
     ] = "rnnt-librispeech-further.toml",
     utterances: Annotated[int, typer.Option(min=1, help="Recordings to measure on.")] = 40,
+    harms: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file that keeps the measurements: another budget, or a second start, reads it."
+        ),
+    ] = None,
 ) -> None:
     """Finds the bits of each layer that lose least under a budget; writes them as a recipe to train."""
     from whit.models.allocate import Allocator, recipe_text
+    from whit.models.allocation import Choice
     from whit.models.errors import RecipeError
 
     if (size_mb is None) == (wer_budget is None):
         raise RecipeError("[allocate] expected either --size-mb or --wer-budget, received both or none")
-    console = Console()
-    with console.status("measuring") as status:
-        allocator = Allocator(
-            checkpoint,
-            data,
-            utterances=utterances,
-            progress=lambda done, count: status.update(f"measured {done} of {count} widths of matrices"),
-        )
-        found = (
-            allocator.under_size(size_mb * 1e6)
-            if size_mb is not None
-            else allocator.under_wer(wer_budget or 0.0)
-        )
+    console = Console(highlight=False)
+
+    def show(name: str, choice: Choice) -> None:
+        console.print(f"{choice.harm:+.4f} nats per token  {choice.bits} bits  {name}")
+
+    allocator = Allocator(checkpoint, data, utterances=utterances, progress=show, harms=harms)
+    found = (
+        allocator.under_size(size_mb * 1e6) if size_mb is not None else allocator.under_wer(wer_budget or 0.0)
+    )
     text = recipe_text(found, name=out.stem, extends=extends, init_from=str(checkpoint))
     out.write_text(text, encoding="utf-8")
     for name, bits in found.bits.items():

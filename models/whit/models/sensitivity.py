@@ -8,13 +8,14 @@ from torch import Tensor
 
 from whit.models.allocation import Choice
 from whit.models.batch import Batch
+from whit.models.harm_file import HarmFile
 from whit.models.quantizers import QuantizedTensor, WeightQuantizer, build
 from whit.models.quantizers.row_groups import RowOrder
 from whit.models.quantizers.rules import LSTM_ATTRIBUTES, matrices
 from whit.models.rnnt import Rnnt
 from whit.models.transducer_loss import transducer_loss
 
-Progress = Callable[[int, int], None]  # measurements done, of how many
+Progress = Callable[[str, Choice], None]  # a matrix and what one width of it costs
 
 
 def scheme_of(bits: int) -> str:
@@ -38,7 +39,7 @@ def token_loss(model: Rnnt, batches: Sequence[Batch]) -> float:
 
 @torch.no_grad()
 def sensitivities(
-    model: Rnnt, batches: Sequence[Batch], widths: Sequence[int], progress: Progress
+    model: Rnnt, batches: Sequence[Batch], widths: Sequence[int], kept: HarmFile, progress: Progress
 ) -> dict[str, list[Choice]]:
     """Returns what each width of each matrix costs, in bytes and in loss.
 
@@ -46,21 +47,25 @@ def sensitivities(
         model: float weights, in evaluation mode.
         batches: of development speech.
         widths: bits to try.
-        progress: told after every measurement.
+        kept: what is measured already; takes in the rest.
+        progress: told of every measurement.
     """
-    candidates = matrices(model)
-    base = token_loss(model, batches)
-    choices: dict[str, list[Choice]] = {name: [] for name in candidates}
-    done, count = 0, len(candidates) * len(widths)
-    for name, (module, attribute) in candidates.items():
+    base: float | None = None
+    choices: dict[str, list[Choice]] = {}
+    for name, (module, attribute) in matrices(model).items():
         weight = module.get_parameter(attribute)
+        choices[name] = []
         for bits in widths:
-            hard = fitted(weight, attribute, bits)
-            with replaced({weight: hard.dequantize()}):
-                harm = token_loss(model, batches) - base
-            choices[name].append(Choice(bits=bits, num_bytes=packed_bytes(hard), harm=harm))
-            done += 1
-            progress(done, count)
+            choice = kept.measured(name, bits)
+            if choice is None:
+                base = token_loss(model, batches) if base is None else base
+                hard = fitted(weight, attribute, bits)
+                with replaced({weight: hard.dequantize()}):
+                    harm = token_loss(model, batches) - base
+                choice = Choice(bits=bits, num_bytes=packed_bytes(hard), harm=harm)
+                kept.add(name, choice)
+            choices[name].append(choice)
+            progress(name, choice)
     return choices
 
 
@@ -89,5 +94,5 @@ def replaced(values: Mapping[Tensor, Tensor]) -> Iterator[None]:
 def packed_bytes(hard: QuantizedTensor) -> int:
     """Returns what a matrix takes in a file in layout E: codes, row scales, codebooks (docs/format.md)."""
     rows, cols = (-(-n // 32) * 32 for n in hard.index.shape)
-    codebook = 0 if hard.codebook is None else rows // 16 * max(16, 1 << hard.bits)
+    codebook = 0 if hard.codebook is None else len(hard.codebook) * max(16, 1 << hard.bits)
     return rows * cols * hard.bits // 8 + 4 * rows + codebook
