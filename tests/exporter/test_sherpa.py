@@ -110,5 +110,5 @@ def test_bundled_checkpoints_give_our_tokens_in_sherpa(tmp_path, folder):
         expected, _ = checkpoint_tokens(checkpoint, features_of(samples))
         received, _ = sherpa_tokens(tmp_path / "out" / "stock-float", samples)
         assert received == expected != []
-        if folder.name.startswith("rnnt-digits"):  # what it hears is right where the words are the model's own
+        if folder.name.startswith("rnnt-digits"):  # its own words
             assert "".join(received).strip() == recording.text
