@@ -62,6 +62,22 @@ def test_gain_moves_every_value_alike() -> None:
     np.testing.assert_allclose(out - x, -6 * np.log(10) / 10, atol=2e-6)
 
 
+def test_a_channel_is_one_smooth_curve_for_all_frames() -> None:
+    x = features(40)
+    config = SpeechAugmentConfig(**{**vars(NOTHING), "channel_db": 4.0})
+    curves = []
+    for seed in range(400):
+        change = augment_speech(x, np.random.default_rng(seed), config, FILL) - x
+        np.testing.assert_allclose(change, np.tile(change[:1], (40, 1)), rtol=0, atol=2e-6)
+        curves.append(change[0] * 10 / np.log(10))
+    at_knots = np.array(curves)[:, [0, -1]]  # the first and last mel lie on knots
+    # The deviation of 400 normal draws is within 5 / sqrt(800) of its own: 18 %.
+    np.testing.assert_allclose(at_knots.std(0), 4.0, rtol=0.18)
+    steps = np.diff(np.array(curves), axis=1)
+    bends = np.abs(np.diff(steps, axis=1)) > 1e-3
+    assert (bends.sum(1) <= 2 * 3).all()  # straight but at three inner knots, each between two mels
+
+
 def test_masks_take_the_fill_of_their_mel_and_leave_the_rest() -> None:
     x = features(320)
     fill = np.arange(20, dtype=np.float32) + 50

@@ -1,4 +1,4 @@
-"""Augmentation of read speech on its log-mels: tempo, vocal tract, level, noise, masks (needs no torch)."""
+"""Augmentation of read speech on its log-mels: tempo, vocal tract, noise, channel, masks (needs no torch)."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whit.models.augment_features import Features, Normalize, warp_mels
+
+KNOTS = 5  # of a random spectrum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +17,7 @@ class SpeechAugmentConfig:
     tempo: tuple[float, float] = (0.88, 1.14)  # frames of the result per frame
     mel_warp: tuple[float, float] = (0.9, 1.1)
     gain_db: tuple[float, float] = (-8.0, 6.0)
+    channel_db: float = 0.0  # standard deviation of a smooth equaliser's gain at each of its knots
     noise: float = 0.3  # chance of a steady noise floor
     noise_snr_db: tuple[float, float] = (8.0, 40.0)
     frequency_masks: int = 2
@@ -45,6 +48,8 @@ def augment_speech(
     if rng.random() < config.noise:
         x = add_noise_floor(x, rng, snr_db=rng.uniform(*config.noise_snr_db))
     x = x + np.float32(rng.uniform(*config.gain_db) * np.log(10) / 10)
+    if config.channel_db > 0:
+        x = x + smooth_curve(rng.standard_normal(KNOTS) * config.channel_db, x.shape[1])
     if normalize is not None:
         x = normalize(x)
     frames, mels = x.shape
@@ -58,6 +63,13 @@ def augment_speech(
         first = int(rng.integers(frames - width + 1))
         x[first : first + width] = fill
     return x
+
+
+def smooth_curve(knots_db: NDArray[np.float64], mels: int) -> NDArray[np.float32]:
+    """Returns straight lines between evenly spaced knots in decibels, as (mels,) natural logarithms."""
+    at = np.linspace(0, len(knots_db) - 1, mels)
+    decibels = np.interp(at, np.arange(len(knots_db)), knots_db)
+    return np.asarray(decibels * np.log(10) / 10, dtype=np.float32)
 
 
 def stretch(features: Features, factor: float) -> Features:
@@ -76,9 +88,10 @@ def add_noise_floor(features: Features, rng: np.random.Generator, *, snr_db: flo
     Energies of independent signals add; the ratio is that of the mean energies over all mels and frames.
     """
     frames, mels = features.shape
-    knots_db = rng.standard_normal(5) * 6.0 - np.linspace(0, rng.uniform(0.0, 20.0), 5)
-    shape = np.interp(np.linspace(0, 4, mels), np.arange(5), knots_db) * np.log(10) / 10
+    shape = smooth_curve(
+        rng.standard_normal(KNOTS) * 6.0 - np.linspace(0, rng.uniform(0.0, 20.0), KNOTS), mels
+    )
     speech = np.log(np.exp(features.astype(np.float64)).mean())
     level = speech - np.log(np.exp(shape).mean()) - snr_db * np.log(10) / 10
     flutter = rng.standard_normal((frames, mels), dtype=np.float32) * np.float32(0.5)
-    return np.asarray(np.logaddexp(features, (shape + level).astype(np.float32) + flutter), dtype=np.float32)
+    return np.asarray(np.logaddexp(features, (shape + np.float32(level)) + flutter), dtype=np.float32)
