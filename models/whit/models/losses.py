@@ -1,4 +1,4 @@
-"""The loss of a batch: transducer, CTC, or both."""
+"""The loss of a batch: transducer, CTC, or both; and what a float model teaches."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from whit.models.batch import Batch
 from whit.models.ctc_alignment import lattice_band, tokens_by_frame
+from whit.models.distillation import lattice_divergence, nodes_present
 from whit.models.rnnt import Rnnt
 from whit.models.transducer_loss import transducer_loss
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 FORBIDDEN = -1e4  # a logit of no probability, yet finite: infinite ones would give no gradient
 
 
-def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tensor:
+def batch_loss(
+    model: Rnnt, batch: Batch, config: "OptimizationConfig", teacher: Rnnt | None = None
+) -> Tensor:
     """Returns the mean loss of a batch, nats per utterance.
 
     CTC (Graves et al., 2006) is taken of the joint with nothing from the prediction network, so it trains the
@@ -26,7 +29,8 @@ def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tenso
     Args:
         model: in training mode; its output (encoded frames, joint logits) may be bfloat16 under autocast.
         batch: features and targets.
-        config: `loss`, `ctc_weight`, `fastemit`.
+        config: `loss`, `ctc_weight`, `fastemit`, `distill_weight`.
+        teacher: in evaluation mode; what `distill_weight` of the transducer's loss is learnt from.
     """
     encoded, _ = model.encode(batch.features)
     factor = model.config.subsampling_factor
@@ -41,8 +45,9 @@ def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tenso
         band = None
         if ctc_logits is not None and has_band:
             band = band_around_ctc(ctc_logits.detach(), batch, lengths, config, blank=model.blank)
+        logits = model.lattice(encoded, batch.targets, band).float()
         losses = transducer_loss(
-            model.lattice(encoded, batch.targets, band).float(),
+            logits,
             batch.targets,
             lengths,
             batch.num_targets,
@@ -52,6 +57,11 @@ def batch_loss(model: Rnnt, batch: Batch, config: "OptimizationConfig") -> Tenso
             fastemit=config.fastemit,
         )
         loss = loss + losses.mean()
+        if teacher is not None:
+            with torch.no_grad():
+                known = teacher.lattice(teacher.encode(batch.features)[0], batch.targets, band)
+            present = nodes_present(batch, lengths, logits.shape, band[0] if band else None)
+            loss = loss + config.distill_weight * lattice_divergence(known, logits, present)
     return loss
 
 

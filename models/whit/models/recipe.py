@@ -35,6 +35,7 @@ class OptimizationConfig:
     ctc_weight: float = 0.0  # of that loss beside the transducer's
     band_behind: int = 0  # tokens a path may be late of the model's own CTC alignment, and
     band_ahead: int = 0  # early; both 0: the whole lattice
+    distill_weight: float = 0.0  # of the divergence from the float model that the run starts from
     precision: str = "float32"  # or "bfloat16": of matrix products; weights and losses stay float32
     log_every: int = 20
     evaluate_every: int = 500
@@ -51,6 +52,11 @@ class OptimizationConfig:
         if self.precision not in ("float32", "bfloat16"):
             raise RecipeError(
                 f"[optimization.precision] expected float32 or bfloat16, received {self.precision!r}"
+            )
+        if self.distill_weight < 0 or (self.distill_weight > 0 and self.loss != "transducer"):
+            raise RecipeError(
+                f"[optimization.distill_weight] expected 0, or more beside the transducer's loss, "
+                f"received {self.distill_weight} with {self.loss}"
             )
         for name in ("warmup_fraction", "final_fraction", "ema_decay", "dropout"):
             if not 0.0 <= getattr(self, name) < 1.0:
@@ -85,6 +91,8 @@ class Recipe:
     quantization: tuple[QuantizationEntry, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.optimization.distill_weight > 0 and not self.init_from:
+            raise RecipeError("[optimization.distill_weight] expected init_from, the teacher, received none")
         if (self.data is None) == (self.speech is None):
             raise RecipeError("[recipe] expected either data or speech, received both or none")
 

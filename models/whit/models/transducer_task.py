@@ -22,7 +22,10 @@ from whit.models.training_frontend import StreamingFrontend
 
 
 class TransducerTask:
-    """A `TrainingTask`; its loss is the transducer's, or CTC of the joint."""
+    """A `TrainingTask`; its loss is the transducer's, or CTC of the joint.
+
+    With `distill_weight` the float model that the run starts from teaches too.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -38,6 +41,10 @@ class TransducerTask:
             frame_multiple=shape.model.frame_multiple,
         )
 
+        self.teacher: Rnnt | None = None
+        if recipe.optimization.distill_weight > 0:
+            self.teacher = load_checkpoint(Path(recipe.init_from))[0].requires_grad_(False)
+
     def initial_model(self, data: TrainingData) -> Rnnt:
         """Returns the float model a run starts from; its feature mean is what masks fill with."""
         model = self._initial_model(data)
@@ -46,7 +53,7 @@ class TransducerTask:
 
     def loss(self, model: Rnnt, batch: Batch) -> Tensor:
         """Returns the mean loss of a batch, nats per utterance."""
-        return batch_loss(model, batch, self.recipe.optimization)
+        return batch_loss(model, batch, self.recipe.optimization, self.teacher)
 
     def evaluate(self, model: Rnnt, dev: DevSet) -> Score:
         """Returns the score of greedy search by the rule of the recipe's loss."""
