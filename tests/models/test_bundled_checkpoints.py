@@ -1,4 +1,4 @@
-"""The bundled digit checkpoints: their widths and sizes, and that they recognise the bundled recordings."""
+"""The bundled transducers: their widths and sizes, and that they recognise the bundled recordings."""
 
 from pathlib import Path
 
@@ -46,3 +46,20 @@ def test_widths() -> None:
     assert gq.keys() == matrices
     assert max(gq.values()) <= 5
     assert max(gq["encoder.lstm.1.weight_ih"], gq["encoder.lstm.1.weight_hh"]) <= 2
+
+
+@pytest.mark.parametrize(("name", "bits", "most_bytes"), [("float", None, 12_700_000), ("gq", 5, 4_100_000)])
+def test_models_of_read_english(name: str, bits: int | None, most_bytes: int) -> None:
+    """They never heard synthetic voices say digits, but make most letters of them out."""
+    folder = ROOT / "checkpoints" / f"rnnt-librispeech-{name}"
+    model, config = load_checkpoint(folder)
+    assert (config.name, config.model) == (folder.name, preset("rnnt-6m").model)
+    assert (folder / "model.safetensors").stat().st_size < most_bytes
+    _, quantization = read_config(folder)
+    assert {entry["bits"] for entry in quantization.values()} == ({bits} if bits else set())
+    reported = config.metrics["test"]
+    assert reported["recordings"] == 248
+    assert reported["cer_percent"] < 32.0
+    manifest = ROOT / "demo" / "digits.jsonl"
+    score = evaluate_manifest(model, manifest, Tokenizer(config.tokens), tail_ms=config.streaming.tail_ms)
+    assert score.cer < 60.0, score.hypotheses

@@ -1,6 +1,7 @@
 """Two processes that share a batch: the same loss and the same weights as one process with all of it."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from whit.models.batch import collate
-from whit.models.data_parallel import share_of
+from whit.models.data_parallel import end_with_parent, share_of
 from whit.models.train import METRICS, STATE
 from whit.runtime.manifest import Recording, write_manifest
 
@@ -101,3 +102,17 @@ def test_shares_are_disjoint_and_their_weighted_means_are_the_batchs() -> None:
             assert torch.equal(share.num_targets, first + 1)
             assert torch.equal(share.windows[:, 0, 0], first)
             assert share.targets.shape[1] == 5
+
+
+def test_a_process_ends_with_the_one_that_launched_it() -> None:
+    """One that was killed cannot end those it launched; they would go on training, beside a second start."""
+    there, gone = multiprocessing.Process(), multiprocessing.Process()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gone, "is_alive", lambda: False)
+        patch.setattr(there, "is_alive", lambda: True)
+        for parent in (None, there):
+            patch.setattr(multiprocessing, "parent_process", lambda parent=parent: parent)
+            end_with_parent()
+        patch.setattr(multiprocessing, "parent_process", lambda: gone)
+        with pytest.raises(SystemExit, match="it was killed"):
+            end_with_parent()

@@ -4,6 +4,8 @@ The result is that of the joint batch: each process weighs its mean loss by the 
 are the exception, since every process normalises over its own share.
 """
 
+import multiprocessing
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +68,13 @@ def share_of(batch: Batch, *, rank: int, processes: int) -> tuple[Batch, float]:
         num_targets=batch.num_targets[chosen],
         windows=None if batch.windows is None else batch.windows[chosen],
     ), weight
+
+
+def end_with_parent() -> None:
+    """Ends this process if the one that launched it was killed, which leaves no one else to end it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        sys.exit("[training] expected the process that launched this one, received none: it was killed")
 
 
 def seed_step(seed: int, *, step: int, rank: int) -> None:

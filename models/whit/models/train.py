@@ -15,7 +15,7 @@ from torch import distributed
 
 from whit.models.averaged_weights import AveragedWeights
 from whit.models.data import TrainingData
-from whit.models.data_parallel import BatchLoss, make_fabric, seed_step, share_of
+from whit.models.data_parallel import BatchLoss, end_with_parent, make_fabric, seed_step, share_of
 from whit.models.digit_data import DigitData
 from whit.models.errors import RecipeError
 from whit.models.quantizers import apply_quantization, set_progress
@@ -133,6 +133,7 @@ class Training:
         with Progress(*columns, *times, transient=True, disable=not leads) as progress:
             bar = progress.add_task(self.recipe.name, total=last, completed=self.step)
             while self.step < last:
+                end_with_parent()
                 loss = self._one_step(model, optimizer)
                 progress.update(bar, completed=self.step, description=f"{self.recipe.name} loss {loss:.3f}")
                 ends = self.step == last
