@@ -130,6 +130,7 @@ def test_a_wrong_config_is_an_error(stored: Path, change: dict[str, object], mes
         ({"joint.output.bias": np.zeros(9, np.float16)}, "tensors and shapes"),
         ({"extra": np.zeros(1, np.float16)}, "tensors and shapes"),
         ({"encoder.lstm.0.weight_ih.index": np.zeros(204, np.uint8)}, "3 bits"),
+        ({"encoder.lstm.0.weight_ih.index": np.zeros(203, np.int8)}, "received torch.int8"),
         ({"encoder.lstm.0.weight_ih.codebook": None}, "codebook below 7 bits"),
         ({"encoder.lstm.0.weight_ih.scale": np.zeros(35, np.float32)}, "index and scale of"),
     ],

@@ -231,11 +231,11 @@ def _stored(
         raise CheckpointError(
             f"[{name}] expected a known tensor with bits, index and scale, received {dict(entry)}"
         )
-    codes = dense_bytes(math.prod(shape), bits=bits)
-    if tuple(index.shape) != (codes,) or tuple(scale.shape) != shape[:1] or (codebook is None) != (bits >= 7):
+    is_index = (index.dtype, *index.shape) == (torch.uint8, dense_bytes(math.prod(shape), bits=bits))
+    if not is_index or tuple(scale.shape) != shape[:1] or (codebook is None) != (bits >= 7):
         raise CheckpointError(
             f"[{name}] expected index and scale of {shape} at {bits} bits and a codebook below 7 bits only, "
-            f"received {tuple(index.shape)} and {tuple(scale.shape)}"
+            f"received {index.dtype} {tuple(index.shape)} and {tuple(scale.shape)}"
         )
     if codebook is not None and codebook.shape[1:] != (2**bits,):
         raise CheckpointError(f"[{name}] expected {bits}-bit codes, received a codebook of another width")
