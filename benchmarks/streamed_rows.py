@@ -13,6 +13,7 @@ from whit.runtime.alignment import align
 from whit.runtime.bootstrap import Interval, error_rate
 from whit.runtime.manifest import Recording
 from whit.runtime.transcriber import open_transcriber
+from whit.runtime.whole_file import whole_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +74,8 @@ def _texts(model: Path, files: Sequence[Path], recordings: Sequence[Recording], 
         for recording in track(recordings, description=name, transient=True)
     ]
     known.parent.mkdir(exist_ok=True)
-    unfinished = known.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(texts))
-    unfinished.replace(known)
+    with whole_file(known) as unfinished:
+        unfinished.write_text(json.dumps(texts))
     return texts
 
 

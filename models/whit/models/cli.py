@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from whit.models.quantize_command import quantize as quantize
+from whit.runtime.whole_file import whole_file
 
 
 def train(
@@ -172,7 +173,8 @@ def allocate(
         allocator.under_size(size_mb * 1e6) if size_mb is not None else allocator.under_wer(wer_budget or 0.0)
     )
     text = recipe_text(found, name=out.stem, extends=extends, init_from=str(checkpoint))
-    out.write_text(text, encoding="utf-8")
+    with whole_file(out) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
     for name, bits in found.bits.items():
         console.print(f"{bits} bits  {name}")
     console.print(f"{found.num_bytes} bytes, predicted harm {found.harm:.4f} nats per token; recipe: {out}")

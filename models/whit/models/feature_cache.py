@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from whit.models.clip import read_audio
 from whit.models.training_frontend import TrainingFrontend
 from whit.runtime.manifest import Recording
+from whit.runtime.whole_file import whole_file
 
 HalfFeatures = NDArray[np.float16]
 
@@ -41,7 +41,7 @@ def _compute(
     for recording in recordings:
         parts.append(frontend.log_mels(read_audio(recording.audio)[0]).astype(np.float16))
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp.npy")
-    np.save(ends_path, np.cumsum([len(part) for part in parts]))
-    np.save(unfinished, np.concatenate(parts))
-    os.replace(unfinished, path)
+    with whole_file(ends_path) as unfinished:
+        np.save(unfinished, np.cumsum([len(part) for part in parts]))
+    with whole_file(path) as unfinished:
+        np.save(unfinished, np.concatenate(parts))

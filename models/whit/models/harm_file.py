@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from whit.models.allocation import Choice
 from whit.models.checkpoint import WEIGHTS
 from whit.models.errors import RecipeError
+from whit.runtime.whole_file import whole_file
 
 
 class HarmFile:
@@ -46,9 +46,8 @@ class HarmFile:
         if self.path is None:
             return
         matrices = {name: [asdict(choice) for choice in choices] for name, choices in self.choices.items()}
-        unfinished = self.path.with_name(self.path.name + ".part")
-        unfinished.write_text(json.dumps({**self.measured_on, "matrices": matrices}, indent=1) + "\n")
-        os.replace(unfinished, self.path)
+        with whole_file(self.path) as unfinished:
+            unfinished.write_text(json.dumps({**self.measured_on, "matrices": matrices}, indent=1) + "\n")
 
     def _read(self, path: Path) -> dict[str, list[Choice]]:
         try:

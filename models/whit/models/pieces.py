@@ -7,6 +7,7 @@ from pathlib import Path
 from whit.models.errors import RecipeError
 from whit.models.presets import WORD_START
 from whit.runtime.manifest import read_manifest
+from whit.runtime.whole_file import whole_file
 
 
 def learn_pieces(manifests: Sequence[Path], size: int) -> tuple[str, ...]:
@@ -42,7 +43,8 @@ def learn_pieces(manifests: Sequence[Path], size: int) -> tuple[str, ...]:
 
 def write_pieces(path: Path, pieces: Sequence[str]) -> None:
     """Writes one piece a line."""
-    path.write_text("".join(piece + "\n" for piece in pieces), encoding="utf-8")
+    with whole_file(path) as unfinished:
+        unfinished.write_text("".join(piece + "\n" for piece in pieces), encoding="utf-8")
 
 
 def read_pieces(path: Path) -> tuple[str, ...]:

@@ -71,9 +71,7 @@ def synthesize(folder: Path, config: SyntheticVoicesConfig) -> Path:
             )
     manifest.parent.mkdir(parents=True, exist_ok=True)
     recordings = [_speak(manifest.parent, number, config) for number in range(config.utterances)]
-    unfinished = manifest.with_suffix(".tmp")
-    write_manifest(unfinished, recordings)
-    unfinished.replace(manifest)
+    write_manifest(manifest, recordings)
     return manifest
 
 

@@ -24,6 +24,7 @@ from whit.models.recompute_batch_norms import batch_norms, recompute_batch_norms
 from whit.models.speech_data import SpeechData
 from whit.models.training_state import load_state, save_state
 from whit.models.training_task import task_of
+from whit.runtime.whole_file import whole_file
 
 STATE, METRICS, CHECKPOINT = "state.safetensors", "metrics.jsonl", "checkpoint"
 STATISTICS_BATCHES = 16  # that give averaged weights their batch norms' statistics
@@ -224,4 +225,5 @@ class Training:
         path = self.run / METRICS
         if path.exists():
             lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-            path.write_text("".join(line + "\n" for line in lines))
+            with whole_file(path) as unfinished:
+                unfinished.write_text("".join(line + "\n" for line in lines))

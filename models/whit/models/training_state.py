@@ -1,7 +1,6 @@
 """The state of a training run between two steps, in one safetensors file; resuming is exact."""
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from whit.models.averaged_weights import AveragedWeights
 from whit.models.errors import ResumeError
+from whit.runtime.whole_file import whole_file
 
 
 def save_state(
@@ -40,9 +40,10 @@ def save_state(
     tensors["random"] = torch.get_rng_state()
     metadata = {"step": str(step), "average_step": str(average.step), "recipe": recipe}
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    save_file({name: t.detach().clone().contiguous() for name, t in tensors.items()}, unfinished, metadata)
-    os.replace(unfinished, path)
+    with whole_file(path) as unfinished:
+        save_file(
+            {name: t.detach().clone().contiguous() for name, t in tensors.items()}, unfinished, metadata
+        )
 
 
 def load_state(

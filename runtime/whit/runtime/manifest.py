@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from whit.runtime.errors import ManifestError
+from whit.runtime.whole_file import whole_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ def write_manifest(path: Path, recordings: Sequence[Recording]) -> None:
         }
         known = {key: value for key, value in entry.items() if value or key == "text"}
         lines.append(json.dumps(known, ensure_ascii=False) + "\n")
-    path.write_text("".join(lines), encoding="utf-8")
+    with whole_file(path) as unfinished:
+        unfinished.write_text("".join(lines), encoding="utf-8")
 
 
 def _recording(line: str, folder: Path) -> Recording:

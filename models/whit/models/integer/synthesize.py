@@ -7,7 +7,6 @@ rate divided by ten whenever the loss has not fallen for 25 iterations.
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from whit.models.ctc_model import CtcModel
 from whit.models.integer.batch_norm_statistics import Objective, batch_norm_objective
 from whit.models.integer.layer_norm_statistics import layer_norm_objective
 from whit.models.quantizers import QuantizationError
+from whit.runtime.whole_file import whole_file
 
 START = 0.3  # features begin uniform between minus and plus this
 PATIENCE, LOWEST_LEARNING_RATE = 25, 1e-4
@@ -137,9 +137,8 @@ def synthetic_batches(
         else:
             batch = synthesize_batch(model, config, index, progress)
             folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(f".{os.getpid()}.tmp.npz")
-            np.savez(unfinished, features=batch.features, losses=batch.losses)
-            os.replace(unfinished, path)
+            with whole_file(path) as unfinished:
+                np.savez(unfinished, features=batch.features, losses=batch.losses)
         yield batch
 
 
