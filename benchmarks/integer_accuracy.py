@@ -1,7 +1,8 @@
 """The table of integer-only models: calibrated without data, on speech and on noise, at every width.
 
-    python benchmarks/integer_accuracy.py CHECKPOINT MANIFEST --calibrate MANIFEST [--json FILE]
+    python benchmarks/integer_accuracy.py CHECKPOINT MANIFEST [--calibrate MANIFEST] [--json FILE]
 
+Without `--calibrate`, half of MANIFEST's speakers calibrate and tune, the others are recognised.
 CHECKPOINT is a float one of a model over whole utterances. It is quantized and exported once a row (kept in
 `out/integer-accuracy`), and every row recognises each recording in turn: ours in our own engine, float and
 the stock int8 file in ONNX Runtime. Differences to float are paired, recording by recording; so is speed,
@@ -29,9 +30,11 @@ from whit.models.integer.observers import ObserverConfig
 from whit.models.integer.quantize import IntegerConfig
 from whit.models.integer.synthesize import SynthesisConfig
 from whit.models.integer.weights import WeightConfig
+from whit.models.speech_data import reporting_half, tuning_half
 from whit.runtime.error_rates import compare, score
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.transcriber import open_transcriber
+from whit.runtime.whole_file import whole_file
 
 OUT = Path(__file__).parent.parent / "out" / "integer-accuracy"
 CALIBRATIONS = {ZERO_SHOT: "zero-shot", SPEECH: "calibrated on speech", NOISE: "calibrated on noise"}
@@ -70,6 +73,19 @@ class Row:
     num_bytes: int
     transcripts: list[str]
     elapsed_s: list[float]
+
+
+def tuning_manifest(manifest: Path, recordings: Sequence[Recording]) -> Path:
+    """Writes the manifest of the speakers that tune and returns its path."""
+    path = OUT / f"{manifest.stem}-tuning.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        json.dumps({"audio": str(recording.audio.resolve()), "text": recording.text})
+        for recording in tuning_half(recordings)
+    ]
+    with whole_file(path) as unfinished:
+        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 def export(variant: Variant, arguments: argparse.Namespace) -> Path:
@@ -154,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("checkpoint", type=Path, help="float checkpoint folder")
     parser.add_argument("manifest", type=Path, help="recordings to recognise")
-    parser.add_argument("--calibrate", type=Path, required=True, help="manifest of other recordings")
+    parser.add_argument("--calibrate", type=Path, help="manifest of other recordings")
     parser.add_argument("--batches", type=int, default=20, help="of 8 inputs, to calibrate on")
     parser.add_argument("--iterations", type=int, default=200, help="of Adam, for each synthetic batch")
     parser.add_argument("--statistics", default="batch_norm", help="matched: batch_norm or layer_norm")
@@ -164,7 +180,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write texts and times here")
     arguments = parser.parse_args()
 
-    recordings = read_manifest(arguments.manifest)[:: arguments.every]
+    recordings = read_manifest(arguments.manifest)
+    if arguments.calibrate is None:
+        arguments.calibrate = tuning_manifest(arguments.manifest, recordings)
+        recordings = reporting_half(recordings)
+    recordings = recordings[:: arguments.every]
     exported = {variant.name: export(variant, arguments) for variant in VARIANTS}
     zero_shot = exported[VARIANTS[0].name]
     systems = {
