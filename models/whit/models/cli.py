@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from whit.models.quantize_command import quantize as quantize
 from whit.runtime.whole_file import whole_file
 
 

@@ -11,11 +11,11 @@ from tiny_ctc import SHAPES, TOKENS, tiny_config, tiny_model
 from typer.testing import CliRunner
 
 from whit.models.checkpoint import CheckpointConfig, read_config, save_checkpoint
-from whit.models.cli import quantize
 from whit.models.errors import CheckpointError
 from whit.models.integer.fold_batch_norm import fold_batch_norms
 from whit.models.integer.layers import layers_of
 from whit.models.integer.taps import scale_kinds, taps_of
+from whit.models.quantize_command import quantize
 from whit.models.quantizers import QuantizationError
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
