@@ -60,6 +60,15 @@ def test_recognizer(engine: str, folder) -> None:
     assert sum(len(stream.tokens) for stream in alone) > 3 * NUM_STREAMS
 
 
+def test_states_do_not_keep_each_other_alive(folder) -> None:
+    engine = load_engine(folder, engine="native")
+    chunk = np.zeros((engine.info.chunk_frames, 80), np.float32)
+    encoded = engine.encode_batch([chunk] * 2, [engine.initial_encoder_state()] * 2)
+    predicted = engine.predict_batch([0, 0], [engine.initial_predictor_state()] * 2)
+    for output, state in [*encoded, *predicted]:
+        assert all(array.flags.owndata for array in (output, *state))
+
+
 def test_a_stream_twice_is_refused(folder) -> None:
     recognizer = Recognizer.from_file(folder, engine="native")
     stream = recognizer.create_stream()

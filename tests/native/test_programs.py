@@ -1,8 +1,13 @@
 """The programs around the engine: whit-cli, the C API, and what a stream allocates."""
 
+import fcntl
 import json
+import os
+import signal
 import struct
 import subprocess
+import termios
+import time
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +81,52 @@ def test_paced_input_takes_its_time(cli, model_file, samples) -> None:
     assert report["tokens"] == plain["tokens"]
 
 
+def waits_for_more(process: subprocess.Popen[bytes]) -> bool:
+    """Returns whether a program has read all of its input and sleeps."""
+    unread = struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))[0]
+    state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return not unread and state == "S"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_audio_and_keeps_the_transcript(number: int, cli, model_file, samples) -> None:
+    expected = run(cli, model_file, "--raw", "16000", stdin=samples.tobytes())
+    command = [cli, model_file, "--raw", "16000"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdin.write(samples.tobytes())
+        process.stdin.flush()
+        while process.poll() is None and not waits_for_more(process):
+            time.sleep(0.01)
+        process.send_signal(number)
+        text = process.stdout.read()  # the pipe of the audio is still open
+    assert process.returncode == 0
+    assert text == expected.stdout
+    assert len(text) > 3
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--help"]])
+def test_output_that_cannot_be_written_is_an_error(arguments: list[str], cli, model_file, samples) -> None:
+    command = [cli, model_file, "--raw", "16000", *arguments]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, input=samples.tobytes(), stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert done.stderr.decode() == (
+        "whit-cli: [standard output] expected room for what is printed, received No space left on device\n"
+    )
+
+
+def test_audio_that_cannot_be_read_is_an_error(cli, model_file, tmp_path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    done = subprocess.run([cli, model_file, "--raw", "16000"], stdin=folder, capture_output=True)
+    os.close(folder)
+    assert done.returncode == 2
+    assert done.stderr.decode() == (
+        "whit-cli: [audio] expected audio that can be read to its end, received Is a directory\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -108,10 +159,15 @@ def test_cli_refuses(arguments: list[str], message: str, cli, model_file, tmp_pa
     assert not completed.stdout
 
 
-def wav(format_chunk: bytes, data: bytes = bytes(3200), size: int | None = None) -> bytes:
+METADATA = b"LIST" + struct.pack("<I", 9000) + bytes(9000)
+
+
+def wav(
+    format_chunk: bytes, data: bytes = bytes(3200), size: int | None = None, *, riff_size: int = 0
+) -> bytes:
     chunk = b"fmt " + struct.pack("<I", len(format_chunk)) + format_chunk
-    data_size = len(data) if size is None else size
-    return b"RIFF" + struct.pack("<I", 0) + b"WAVE" + chunk + b"data" + struct.pack("<I", data_size) + data
+    data_chunk = b"data" + struct.pack("<I", len(data) if size is None else size) + data
+    return b"RIFF" + struct.pack("<I", riff_size) + b"WAVE" + METADATA + chunk + data_chunk
 
 
 def pcm(channels: int = 1, rate: int = 16000, bits: int = 16, code: int = 1) -> bytes:
@@ -136,8 +192,14 @@ def pcm(channels: int = 1, rate: int = 16000, bits: int = 16, code: int = 1) -> 
         (wav(pcm(rate=2**31 - 1)), "expected a sample rate from 1000 to 384000 Hz, received 2147483647"),
         (wav(pcm(bits=32, code=3), np.array([np.nan] * 99, "<f4").tobytes()), "received nan at sample 0"),
         (wav(pcm(), b""), "expected at least 1 sample"),
+        (wav(pcm(bits=32, code=3), np.array([0] * 999 + [np.inf], "<f4").tobytes()), "inf at sample 999"),
+        (wav(pcm(rate=44101)), "[Resampler] expected rates whose ratio needs at most 1048576 filter"),
+        (
+            wav(pcm(), METADATA, size=0, riff_size=20000),
+            "audio.wav] expected at least 1 sample, received none",
+        ),
     ],
-    ids=range(15),
+    ids=range(18),
 )
 def test_cli_refuses_recordings(content: bytes, message: str, cli, model_file, tmp_path) -> None:
     path = tmp_path / "audio.wav"
@@ -153,6 +215,14 @@ def test_recordings_of_unknown_size_are_read_to_their_end(cli, model_file, sampl
         (tmp_path / "audio.wav").write_bytes(wav(pcm(), samples.tobytes(), size))
         texts.append(run(cli, model_file, tmp_path / "audio.wav").stdout)
     assert len(set(texts)) == 1
+
+
+def test_a_recording_may_come_through_a_pipe(cli, model_file, samples, tmp_path) -> None:
+    content = wav(pcm(), samples.tobytes())
+    (tmp_path / "audio.wav").write_bytes(content)
+    piped = run(cli, model_file, "/dev/stdin", stdin=content)
+    assert piped.returncode == 0, piped.stderr
+    assert piped.stdout == run(cli, model_file, tmp_path / "audio.wav").stdout
 
 
 def test_cli_is_small_static_and_aligned_to_large_pages(cli) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edit_tflite import edit, metadata_buffer, operator, schema
+from typer.testing import CliRunner
 
+from whit.runtime import cli
 from whit.runtime.engines import load_engine
 from whit.runtime.errors import ModelFileError
 
@@ -353,6 +355,18 @@ def test_refuses_json(text: str, message: str, model_file, tmp_path) -> None:
     with pytest.raises(ModelFileError) as error:
         load(path)
     assert message in str(error.value)
+
+
+def test_commands_refuse_a_nested_configuration(model_file, tmp_path) -> None:
+    def change(model) -> None:
+        metadata_buffer(model, "whit.config").data = np.frombuffer(b"[" * 20000, np.uint8)
+
+    path = edit(model_file, tmp_path / "model.tflite", change)
+    for command in (["transcribe", path, "speech.wav"], ["inspect", path]):
+        result = CliRunner().invoke(cli.app, [*map(str, command)])
+        assert result.exit_code == 2, result.exception
+        assert f"[{path}" in result.stderr
+        assert result.stderr.count("\n") == 1
 
 
 def test_refuses_what_is_no_file(tmp_path) -> None:

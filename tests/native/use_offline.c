@@ -54,7 +54,9 @@ int main(int argc, char** argv) {
   if (result.num_tokens != num_tokens) return 8;
   whit_offline_stream_reset(offline);
   if (whit_offline_stream_accept_waveform(offline, 8000, samples, 15900)) return 9; /* 2 s are too many */
-  if (!refused(whit_offline_stream_accept_waveform(offline, 8000, samples, 1000))) return 9;
+  for (int k = 0; k < 2; ++k) {
+    if (!refused(whit_offline_stream_accept_waveform(offline, 8000, samples, 1000))) return 9;
+  }
   if (!refused(whit_offline_stream_decode(offline))) return 9;
   whit_model_free(whole); /* what was made from it stays valid */
   whit_offline_stream_reset(offline);

@@ -48,6 +48,15 @@ def edit_config(folder, change):
     (folder / "encoder.onnx").write_bytes(model.SerializeToString())
 
 
+def nest_config(folder):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(folder / "encoder.onnx", load_external_data=False)
+    for entry in model.metadata_props:
+        if entry.key == "whit.config":
+            entry.value = "[" * 20000
+    (folder / "encoder.onnx").write_bytes(model.SerializeToString())
+
+
 def remove_metadata(folder, key):
     onnx = pytest.importorskip("onnx")
     model = onnx.load(folder / "encoder.onnx", load_external_data=False)
@@ -92,6 +101,7 @@ DEFECTS = {
     "another format version": (lambda f: edit_metadata(f, b"format_version", b"1", b"2"), "received '2'"),
     "no format version": (lambda f: remove_metadata(f, "whit.format_version"), "whit.format_version"),
     "no configuration": (lambda f: remove_metadata(f, "whit.config"), "whit.config"),
+    "a nested configuration": (nest_config, "expected JSON in whit.config"),
     "another dialect": (lambda f: edit_metadata(f, b"dialect", b"whit", b"whip"), "'whip'"),
     "another architecture": (lambda f: edit_config(f, lambda c: c.update(architecture="ctc")), "'ctc'"),
     "a chunk that does not fit": (lambda f: edit_config(f, lambda c: c["streaming"].update(chunk_ms=70)),
@@ -180,6 +190,16 @@ def test_bad_recordings(exported, tmp_path, name):
     assert_one_sentence(result, expected)
 
 
+@pytest.mark.parametrize("rate_hz", [100, 44101])
+def test_a_bad_rate_in_a_manifest_names_the_recording(exported, tmp_path, rate_hz):
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, np.zeros(100), rate_hz)
+    (tmp_path / "set.jsonl").write_text('{"audio": "speech.wav", "text": "a"}\n')
+    for arguments in (["eval", exported, tmp_path / "set.jsonl"], ["transcribe", exported, path]):
+        result = CliRunner().invoke(cli.app, list(map(str, arguments)))
+        assert_one_sentence(result, f"[{path}] [")
+
+
 @pytest.mark.parametrize(("rate_hz", "num_samples"), [(16000, 1), (192000, 1), (192000, 96001), (1000, 333)])
 def test_odd_recordings_are_fine(exported, tmp_path, rate_hz, num_samples):
     samples = np.random.default_rng(0).normal(0, 0.1, num_samples)
@@ -210,6 +230,15 @@ MANIFESTS = {
     "times reversed": ('{"audio": "a.wav", "text": "a", "words": [["a", 2, 1]]}\n', "start_s <= end_s"),
     "a time that is none": (
         '{"audio": "a.wav", "text": "a", "words": [["a", 0, NaN]]}\n',
+        "start_s <= end_s",
+    ),
+    "nested lists": ("[" * 20000 + "\n", "expected JSON"),
+    "words of another type": (
+        '{"audio": "a.wav", "text": "a", "words": 5}\n',
+        "a list in 'words', received 5",
+    ),
+    "a time beyond floats": (
+        '{"audio": "a.wav", "text": "a", "words": [["a", 0, 1' + "0" * 400 + "]]}\n",
         "start_s <= end_s",
     ),
     "too few clips": ('{"audio": "a.wav", "text": "a b", "clips": ["x"]}\n', "'clips'"),

@@ -5,13 +5,16 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from fake_engine import FakeEngine
 from typer.testing import CliRunner
 
 from whit.runtime import cli
-from whit.runtime.benchmark import BenchSettings
+from whit.runtime.benchmark import BenchSettings, play_all
 from whit.runtime.engines import choose_engine
 from whit.runtime.environment import hash_file
-from whit.runtime.errors import ConfigError
+from whit.runtime.errors import AudioError, ConfigError
+from whit.runtime.manifest import Recording
+from whit.runtime.recognizer import Recognizer
 
 PARTS = ("buffering", "lookahead", "emission", "queueing", "compute")
 
@@ -91,6 +94,13 @@ def test_forced_emission_needs_word_times(exported, manifest, tmp_path):
     assert run(exported, path, "--json").exit_code == 0
 
 
+def test_a_rate_that_no_stream_takes_names_the_recording(tmp_path):
+    soundfile.write(tmp_path / "odd.wav", np.zeros(100), 44101)
+    odd = Recording(audio=tmp_path / "odd.wav", text="")
+    with pytest.raises(AudioError, match=r"^\[.*odd\.wav\] \[Resampler\] expected"):
+        play_all([Recognizer(FakeEngine())], [odd], BenchSettings())
+
+
 @pytest.mark.parametrize("feed_ms", [0, -1, 5000])
 def test_settings_are_checked(feed_ms):
     with pytest.raises(ConfigError):
@@ -104,6 +114,22 @@ def test_a_stock_tflite_file_runs_in_litert(exported, manifest):
     assert choose_engine(exported / "stock-int8") == "onnxruntime"
     assert choose_engine(exported / "model.tflite") == "native"
     assert choose_engine(manifest.with_suffix(".tflite")) == "native"  # whose error tells what is wrong
+
+
+def test_whit_cli_runs_with_the_threads_of_the_others(exported, manifest, tmp_path):
+    program, commands = tmp_path / "whit-cli", tmp_path / "commands"
+    kinds = ("private_dirty_after_load", "private_dirty", "resident", "proportional", "peak_resident")
+    memory = {f"{kind}_kb": 9 for kind in kinds} | {"file_bytes": 1, "state_bytes": 1, "arena_bytes": 1}
+    report = json.dumps({"audio_s": 1, "first_result_ms": 5, "memory": memory})
+    script = f"""#!/bin/sh\necho "$@" >> {commands}\necho '{report}'\n"""
+    program.write_text(script)
+    program.chmod(0o755)
+    result = run(exported, manifest, "--cli", program, "--threads", "2", "--limit", "1", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["models"][0]["memory_bytes"]["whit_cli"]["first_result_ms"] == 5
+    lines = commands.read_text().splitlines()
+    assert len(lines) == 2
+    assert all("--threads 2" in line for line in lines)
 
 
 def test_whit_cli_must_be_a_program(exported, manifest):

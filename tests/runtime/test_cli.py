@@ -1,13 +1,19 @@
 """The command line: lazy commands, exit codes, one sentence."""
 
+import io
 import json
 import subprocess
 import sys
 
 import pytest
+import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from whit.runtime import cli, command_group
+from whit.runtime.audio import AudioFile
+from whit.runtime.commands import transcribe
+from whit.runtime.recognizer import Recognizer
 
 
 def run(*arguments):
@@ -33,6 +39,13 @@ def test_help_imports_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_every_command_says_in_help_what_it_does():
+    context = typer.Context(typer.main.get_command(cli.app))
+    group = context.command
+    for name in group.list_commands(context):
+        assert group.get_command(context, name).help, name
 
 
 @pytest.mark.parametrize("name", [*cli.COMMANDS, "export", "train"])
@@ -112,6 +125,26 @@ def test_transcribe_prints_text(exported, recording):
     text = json.loads(run("transcribe", exported, recording, "--json").stdout)["text"]
     result = run("transcribe", exported, recording)
     assert result.stdout == f"{recording}: {text}\n"
+
+
+def test_a_redraw_asks_for_no_more_than_it_shows(exported, recording, monkeypatch):
+    asked = []
+
+    class Watched(Recognizer):
+        def get_result(self, stream, **limits):
+            asked.append(super().get_result(stream, **limits))
+            return asked[-1]
+
+    monkeypatch.setattr(transcribe, "MAX_SHOWN", 3)
+    monkeypatch.setattr(transcribe, "REDRAW_S", 1e-6)
+    recognizer = Watched.from_file(exported)
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with AudioFile(recording) as audio:
+        rate_hz, blocks = audio.sample_rate_hz, list(audio.blocks())
+    final = transcribe.show_stream(recognizer, rate_hz, blocks, console=console, name="x")
+    assert final is asked.pop()
+    assert len(final.tokens) > 4
+    assert max(len(result.tokens) for result in asked) == 3
 
 
 def test_transcribe_paced_takes_the_time_of_the_audio(exported, recording):

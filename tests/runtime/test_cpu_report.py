@@ -46,6 +46,12 @@ def test_a_model_or_the_processor(arguments: tuple[str, ...]) -> None:
     assert "[inspect] expected a model or --cpu, received " in result.stderr
 
 
+def test_the_processor_has_nothing_to_verify() -> None:
+    result = run("--cpu", "--verify")
+    assert result.exit_code == 2
+    assert result.stderr == "[inspect] expected a model for --verify, received --cpu\n"
+
+
 def inspect_with(isa: str) -> subprocess.CompletedProcess[str]:
     script = "from whit.runtime.cli import main; main()"
     command = [sys.executable, "-c", script, "inspect", "--cpu", "--json"]

@@ -35,6 +35,10 @@ def test_what_is_written_is_read(tmp_path):
         json.dumps({**GOOD, "words": [["one", 0.1]]}),
         json.dumps({**GOOD, "words": [["one", "early", 1]]}),
         json.dumps({**GOOD, "words": [["one", 2, 1]]}),
+        json.dumps({**GOOD, "words": {"one": [1, 2]}}),
+        json.dumps({**GOOD, "words": [[1, 1, 2]]}),
+        json.dumps({**GOOD, "words": [["one", "1", 2]]}),
+        json.dumps({**GOOD, "words": ["one"]}),
         json.dumps({**GOOD, "clips": ["x"]}),
     ],
 )
@@ -42,4 +46,11 @@ def test_a_bad_line_is_named(tmp_path, line):
     path = tmp_path / "m.jsonl"
     path.write_text(json.dumps(GOOD) + "\n" + line + "\n")
     with pytest.raises(ManifestError, match=r"m\.jsonl\] line 2: expected .* received"):
+        read_manifest(path)
+
+
+def test_blank_lines_are_counted(tmp_path):
+    path = tmp_path / "m.jsonl"
+    path.write_text("\n\n{\n")
+    with pytest.raises(ManifestError, match=r"\] line 3: expected JSON"):
         read_manifest(path)

@@ -117,6 +117,8 @@ def test_the_longest_utterance_is_taken_and_the_next_sample_is_not():
     message = r"^\[accept_waveform\] expected an utterance of at most 1010 ms, .* received more$"
     with pytest.raises(AudioError, match=message):
         stream.accept_waveform(16000, speech(1))
+    with pytest.raises(AudioError, match=message):
+        stream.accept_waveform(16000, speech(1))
     with pytest.raises(AudioError, match=message):  # and not the half of it
         recognizer.decode_stream(stream)
 

@@ -147,6 +147,20 @@ def test_words_and_times():
     assert times == [("zeroty", 0.0, 0.12), ("one", 0.09, 0.12), ("über", 0.21, 0.24)]
 
 
+def test_a_result_of_the_last_tokens():
+    recognizer = Recognizer(FakeEngine(), RecognizerSettings(commit_after_ms=600))
+    stream = forced_stream(recognizer, [("▁zero", 0), ("ty", 3), ("▁one", 3), ("▁über", 7)])
+    decode_frames(recognizer, stream, 8)
+    parts = []
+    for max_tokens in (9, 3, 2, 1):
+        result = recognizer.get_result(stream, max_tokens=max_tokens)
+        assert result.text == result.committed + result.tentative
+        assert len(result.words) == len(result.text.split())
+        parts.append((result.committed, result.tentative))
+    assert parts == [("zeroty one", " über"), ("ty one", " über"), ("one", " über"), ("", "über")]
+    assert recognizer.get_result(stream, max_tokens=9) == recognizer.get_result(stream)
+
+
 def test_the_tail_completes_the_last_chunk():
     engine = FakeEngine(tail_ms=130)
     recognize(Recognizer(engine), 16000, noise(1000))
@@ -189,7 +203,15 @@ def test_a_bad_sample_is_named_and_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    "samples", [np.zeros((2, 2, 2)), np.zeros((3, 0)), np.array(["a"]), np.zeros(4, int)]
+    "samples",
+    [
+        np.zeros((2, 2, 2)),
+        np.zeros((3, 0)),
+        np.zeros((1, 65)),
+        [[0.1, 0.2], [0.3]],
+        np.array(["a"]),
+        np.zeros(4, int),
+    ],
 )
 def test_other_shapes_and_types_are_refused(samples):
     recognizer = Recognizer(FakeEngine())
@@ -201,6 +223,28 @@ def test_other_shapes_and_types_are_refused(samples):
 def test_impossible_rates_are_refused(rate_hz):
     recognizer = Recognizer(FakeEngine())
     with pytest.raises(AudioError, match="Hz"):
+        recognizer.create_stream().accept_waveform(rate_hz, noise(10))
+
+
+@pytest.mark.parametrize("rate_hz", [44100.5, float("nan"), float("inf"), "44100", None])
+def test_rates_that_are_no_whole_numbers_are_refused(rate_hz):
+    recognizer = Recognizer(FakeEngine())
+    with pytest.raises(AudioError, match="a whole sample rate from 1000 to 384000 Hz"):
+        recognizer.create_stream().accept_waveform(rate_hz, noise(10))
+
+
+def test_whole_rates_of_any_type_are_taken():
+    recognizer = Recognizer(FakeEngine(blank_bias=0.5))
+    result = recognize(recognizer, 44100, noise(9000))
+    assert result.tokens
+    for rate_hz in (44100.0, np.int64(44100), np.float32(44100)):
+        assert recognize(recognizer, rate_hz, noise(9000), cuts=[5000]) == result
+
+
+@pytest.mark.parametrize("rate_hz", [1001, 44101, 96001])
+def test_rates_without_a_short_filter_are_refused_as_such(rate_hz):
+    recognizer = Recognizer(FakeEngine())
+    with pytest.raises(AudioError, match=rf"at most 1048576 filter coefficients, received {rate_hz} and"):
         recognizer.create_stream().accept_waveform(rate_hz, noise(10))
 
 

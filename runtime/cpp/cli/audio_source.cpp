@@ -38,10 +38,19 @@ bool read_header(std::FILE* file, ChunkHeader& header) {
   return true;
 }
 
-// Chunks are padded to even sizes.
+// Reads, as a pipe cannot seek. Chunks are padded to even sizes.
 bool skip(std::FILE* file, uint64_t num_bytes) {
-  return std::fseek(file, long(num_bytes + num_bytes % 2), SEEK_CUR) == 0;
+  std::byte dropped[4096];
+  for (uint64_t left = num_bytes + num_bytes % 2; left > 0;) {
+    const size_t count = std::fread(dropped, 1, size_t(std::min<uint64_t>(left, sizeof(dropped))), file);
+    if (count == 0) return false;
+    left -= count;
+  }
+  return true;
 }
+
+// Streaming writers leave a size 0 or at its greatest.
+bool is_unknown(uint32_t num_bytes) { return num_bytes == 0 || num_bytes == UINT32_MAX; }
 
 }  // namespace
 
@@ -50,6 +59,7 @@ Expected<AudioSource> AudioSource::open_wav(const std::string& path) {
     return Error{.place = path, .expected = std::move(expected), .received = std::move(received)};
   };
   AudioSource source;
+  source.place_ = path;
   source.file_.reset(std::fopen(path.c_str(), "rb"));
   std::FILE* file = source.file_.get();
   if (!file) return refuse("a WAV file", std::strerror(errno));
@@ -59,6 +69,7 @@ Expected<AudioSource> AudioSource::open_wav(const std::string& path) {
       std::memcmp(wave, "WAVE", 4) != 0) {
     return refuse("a WAV file", "another file");
   }
+  const uint32_t riff_bytes = header.num_bytes;
   while (true) {
     if (!read_header(file, header)) return refuse("chunks fmt and data", "the end of the file");
     if (header.is("data")) break;
@@ -93,24 +104,30 @@ Expected<AudioSource> AudioSource::open_wav(const std::string& path) {
     source.sample_rate_hz_ = int(rate);
   }
   if (source.sample_rate_hz_ == 0) return refuse("the chunk fmt before data", "data");
-  // Streaming writers leave the size 0 or at its greatest: then the file's end counts.
-  const bool unknown = header.num_bytes == 0 || header.num_bytes == UINT32_MAX;
+  // Of an unknown size, the file's end counts. A data size of 0 in a file of known size is no audio.
+  const bool unknown = header.num_bytes == 0 ? is_unknown(riff_bytes) : is_unknown(header.num_bytes);
   source.bytes_left_ = unknown ? UINT64_MAX : header.num_bytes;
   return source;
 }
 
 AudioSource AudioSource::standard_input(int sample_rate_hz) {
   AudioSource source;
+  source.place_ = "audio";
   source.file_.reset(stdin);
   source.sample_rate_hz_ = sample_rate_hz;
   return source;
 }
 
-size_t AudioSource::read(std::span<float> samples) {
+Expected<size_t> AudioSource::read(std::span<float> samples) {
   const size_t frame_bytes = sample_bytes(type_) * num_channels_;
   const uint64_t wanted = std::min<uint64_t>(samples.size(), bytes_left_ / frame_bytes);
   block_.resize(size_t(wanted) * frame_bytes);
   const size_t num_frames = std::fread(block_.data(), frame_bytes, size_t(wanted), file_.get());
+  // A signal that interrupts a read ends the audio.
+  if (num_frames < wanted && std::ferror(file_.get()) && errno != EINTR) {
+    return Error{
+        .place = place_, .expected = "audio that can be read to its end", .received = std::strerror(errno)};
+  }
   bytes_left_ -= num_frames * frame_bytes;
   for (size_t i = 0; i < num_frames; ++i) {
     const std::byte* frame = block_.data() + i * frame_bytes;

@@ -23,11 +23,13 @@ class AudioSource {
   static AudioSource standard_input(int sample_rate_hz);
 
   int sample_rate_hz() const { return sample_rate_hz_; }
+  /// The file's path, or "audio": for errors.
+  const std::string& place() const { return place_; }
 
   /// Reads the next samples; channels are averaged.
   /// @param[out] samples  in [-1, 1]
-  /// @return how many came; fewer than asked for only at the end.
-  size_t read(std::span<float> samples);
+  /// @return how many came; fewer than asked for only at the end, or where a signal interrupts a read.
+  Expected<size_t> read(std::span<float> samples);
 
  private:
   struct CloseFile {
@@ -36,6 +38,7 @@ class AudioSource {
     }
   };
 
+  std::string place_;
   std::unique_ptr<std::FILE, CloseFile> file_;
   int sample_rate_hz_ = 0;
   size_t num_channels_ = 1;

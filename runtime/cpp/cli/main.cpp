@@ -1,13 +1,16 @@
 // whit-cli: transcribes a recording or a pipe with the native engine, through its C API alone.
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "audio_source.h"
+#include "end_signal.h"
 #include "latency.h"
 #include "options.h"
 #include "process_memory.h"
@@ -37,6 +40,15 @@ int refuse(const char* message) {
   return kUserError;
 }
 
+int refuse(const Error& error) { return refuse(error.text().c_str()); }
+
+// What was printed is on its way, or the error is told.
+int finish_output() {
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return 0;
+  return refuse(
+      {.place = "standard output", .expected = "room for what is printed", .received = std::strerror(errno)});
+}
+
 // Feeds a recording to a session of the model's kind and prints what it found out.
 template <typename Session>
 int transcribe(const Options& options, AudioSource& audio, const whit_model* model,
@@ -62,7 +74,12 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     if (is_first) first_result_ms += ms_since(work_start);
     return error;
   };
-  while (const size_t count = audio.read(block)) {
+  catch_end_signals();
+  while (!end_signalled()) {
+    Expected<size_t> read = audio.read(block);
+    if (!read) return refuse(read.error());
+    const size_t count = *read;
+    if (count == 0) break;
     num_samples += count;
     // A block exists only once its last sample was spoken.
     if (options.paced) {
@@ -73,7 +90,9 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
       return refuse(whit_error_text());
     }
   }
-  if (num_samples == 0) return refuse("[audio] expected at least 1 sample, received none");
+  if (num_samples == 0) {
+    return refuse({.place = audio.place(), .expected = "at least 1 sample", .received = "none"});
+  }
   if (timed([&] { return session.finish(latency); })) return refuse(whit_error_text());
 
   whit_result result;
@@ -92,9 +111,11 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
   session.report(&report.memory);
   if (options.json) {
     print_json(model, result, report);
-  } else {
-    print_text(result, report);
+    return finish_output();
   }
+  std::puts(result.text);
+  if (const int error = finish_output()) return error;
+  print_report(report);
   return 0;
 }
 
@@ -102,7 +123,7 @@ int run(const Options& options) {
   Expected<AudioSource> opened = options.raw_rate_hz
                                      ? Expected<AudioSource>(AudioSource::standard_input(options.raw_rate_hz))
                                      : AudioSource::open_wav(options.audio);
-  if (!opened) return refuse(opened.error().text().c_str());
+  if (!opened) return refuse(opened.error());
 
   const auto load_start = Clock::now();
   whit_model* loaded;
@@ -121,10 +142,10 @@ int run(const Options& options) {
 
 int main(int num_arguments, char** arguments) {
   auto options = whit::cli::parse_options(num_arguments, arguments);
-  if (!options) return whit::cli::refuse(options.error().text().c_str());
+  if (!options) return whit::cli::refuse(options.error());
   if ((*options).help) {
     std::fputs(whit::cli::kUsage, stdout);
-    return 0;
+    return whit::cli::finish_output();
   }
   return whit::cli::run(*options);
 }

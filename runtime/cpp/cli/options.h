@@ -29,6 +29,8 @@ inline constexpr const char* kUsage =
     "  --no-self-test   do not compute the file's golden vectors at load\n"
     "  --help           print this\n"
     "\n"
+    "Ctrl-C ends the audio: the result of what was heard is printed. A second one ends the program.\n"
+    "\n"
     "Private dirty memory includes pages of a model that was written moments ago, until they are on the "
     "disk:\n"
     "run sync first, or take the reported unwritten part away.\n";

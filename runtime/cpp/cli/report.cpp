@@ -26,9 +26,7 @@ void print_string(std::string_view text) {
 
 }  // namespace
 
-void print_text(const whit_result& result, const Report& r) {
-  std::puts(result.text);
-  std::fflush(stdout);
+void print_report(const Report& r) {
   std::fprintf(stderr, "model    %s, %.1f kB, loaded in %.1f ms, first result after %.1f ms\n",
                r.model_name.c_str(), double(r.memory.file_bytes) / 1000, r.load_ms, r.first_result_ms);
   std::fprintf(stderr, "audio    %.2f s%s, real-time factor %.4f\n", r.audio_s, r.paced ? ", paced" : "",

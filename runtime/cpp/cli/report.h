@@ -21,10 +21,10 @@ struct Report {
   ProcessMemory process;  ///< at the end
 };
 
-/// Prints the transcript, and the report to standard error.
-void print_text(const whit_result& result, const Report& report);
+/// Prints the report to standard error.
+void print_report(const Report& report);
 
-/// Prints one JSON object.
+/// Prints the transcript and the report as one JSON object.
 void print_json(const whit_model* model, const whit_result& result, const Report& report);
 
 }  // namespace whit::cli

@@ -85,7 +85,8 @@ int whit_stream_create(const whit_model* model, whit_stream** stream);
 void whit_stream_free(whit_stream* stream);
 
 /* Takes the next samples of one channel.
- * sample_rate_hz  1000 to 384000, the same in every call
+ * sample_rate_hz  1000 to 384000, the same in every call; one whose ratio to 16000 needs more than
+ *                 2^20 filter coefficients, such as 44101, is refused
  * samples         (num_samples,), in [-1, 1]; may be null where num_samples is 0
  * Fails for another rate, a sample that is not finite or beyond 1e5, and after input_finished; the stream
  * stays as it was. */

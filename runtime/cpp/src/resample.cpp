@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "whit/fail.h"
 #include "whit/tables.h"
 
 namespace whit {
@@ -22,9 +23,8 @@ constexpr int kLanes = 16;  // partial sums; fixed, as it decides the rounding
 
 void check_rate(const char* name, int rate_hz) {
   if (rate_hz >= Resampler::kMinRateHz && rate_hz <= Resampler::kMaxRateHz) return;
-  throw std::invalid_argument(
-      "[Resampler] expected " + std::string(name) + " from " + std::to_string(Resampler::kMinRateHz) +
-      " to " + std::to_string(Resampler::kMaxRateHz) + ", received " + std::to_string(rate_hz));
+  fail("Resampler", text(name, " from ", Resampler::kMinRateHz, " to ", Resampler::kMaxRateHz),
+       text(rate_hz));
 }
 
 float dot(const float* taps, const float* samples, int64_t num_taps) {
@@ -54,10 +54,8 @@ Resampler::Resampler(int in_rate_hz, int out_rate_hz) {
   half_taps_ = (radius + kLanes / 2 - 1) / (kLanes / 2) * (kLanes / 2);
   num_taps_ = 2 * half_taps_;
   if (up_ * num_taps_ > kMaxTable) {
-    throw std::invalid_argument("[Resampler] expected rates whose ratio needs at most " +
-                                std::to_string(kMaxTable) + " filter coefficients, received " +
-                                std::to_string(in_rate_hz) + " and " + std::to_string(out_rate_hz) +
-                                " Hz, which need " + std::to_string(up_ * num_taps_));
+    fail("Resampler", text("rates whose ratio needs at most ", kMaxTable, " filter coefficients"),
+         text(in_rate_hz, " and ", out_rate_hz, " Hz, which need ", up_ * num_taps_));
   }
 
   const double nyquist = double(up_) / double(slower);  // the lower one, in parts of the input's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,17 @@ from whit.runtime.errors import AudioError
 from whit.runtime.samples import to_mono
 
 BLOCK_MS = 100
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Puts a recording's name before the message of every AudioError that does not begin with it."""
+    try:
+        yield
+    except AudioError as error:
+        if str(error).startswith((f"[{path}]", f"[{path},")):
+            raise
+        raise AudioError(f"[{path}] {error}") from error
 
 
 class AudioFile:

@@ -9,6 +9,8 @@ from whit.runtime.errors import AudioError
 from whit.runtime.model_info import SAMPLE_RATE_HZ
 from whit.runtime.samples import to_mono
 
+MIN_RATE_HZ, MAX_RATE_HZ = 1000, 384000
+
 
 class AudioIntake:
     """Brings the samples of one stream to 16 kHz, block by block.
@@ -28,20 +30,22 @@ class AudioIntake:
         """Returns the length of the audio accepted so far."""
         return self.num_samples / (self.sample_rate_hz or 1)
 
-    def accept(self, sample_rate_hz: int, samples: ArrayLike) -> Floats:
+    def accept(self, sample_rate_hz: float, samples: ArrayLike) -> Floats:
         """Returns the next samples at 16 kHz, float32 (n,); they may be the caller's own memory.
 
         Args:
-            sample_rate_hz: any rate from 1000 to 384000; the same in every call.
-            samples: (n,), or (n, channels) to be averaged; float in [-1, 1] or int16.
+            sample_rate_hz: a whole rate from 1000 to 384000, the same in every call. One whose ratio to 16000
+                needs more than 2^20 filter coefficients, such as 44101, is refused.
+            samples: (n,), or (n, channels) of at most 64 channels to be averaged; float in [-1, 1] or int16.
 
         Raises:
             AudioError: the rate is impossible or changed, or a sample is not finite; nothing is accepted.
         """
         mono = to_mono(samples, first_sample=self.num_samples)
         if self.sample_rate_hz is None:
-            self._resampler = _make_resampler(sample_rate_hz)
-            self.sample_rate_hz = sample_rate_hz
+            rate_hz = _whole_rate(sample_rate_hz)
+            self._resampler = _make_resampler(rate_hz)
+            self.sample_rate_hz = rate_hz
         elif sample_rate_hz != self.sample_rate_hz:
             raise AudioError(
                 f"[accept_waveform] expected {self.sample_rate_hz} Hz again, received {sample_rate_hz} Hz"
@@ -59,7 +63,18 @@ def _make_resampler(sample_rate_hz: int) -> Resampler | None:
         return None
     try:
         return Resampler(sample_rate_hz, SAMPLE_RATE_HZ)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
+        raise AudioError(str(error)) from error
+
+
+def _whole_rate(sample_rate_hz: float) -> int:
+    try:
+        rate_hz = int(sample_rate_hz)
+    except (TypeError, ValueError, OverflowError):
+        rate_hz = 0
+    if rate_hz != sample_rate_hz or not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise AudioError(
-            f"[accept_waveform] expected a sample rate from 1000 to 384000 Hz, received {sample_rate_hz}"
-        ) from error
+            f"[accept_waveform] expected a whole sample rate from {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, "
+            f"received {sample_rate_hz}"
+        )
+    return rate_hz

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whit.runtime.audio import AudioFile
+from whit.runtime.audio import AudioFile, named_errors
 from whit.runtime.clock import Clock, PacedClock, VirtualClock
 from whit.runtime.engine import Floats
 from whit.runtime.errors import ConfigError, ManifestError
@@ -16,6 +16,8 @@ from whit.runtime.manifest import Recording
 from whit.runtime.play_recording import play_recording
 from whit.runtime.recognizer import Recognizer
 
+FEED_MS = 10.0  # audio of one block, as a sound card gives it
+
 
 @dataclass(frozen=True, kw_only=True)
 class BenchSettings:
@@ -23,7 +25,7 @@ class BenchSettings:
 
     paced: bool = False
     forced: bool = False
-    feed_ms: float = 10.0  # audio of one block, as a sound card gives it
+    feed_ms: float = FEED_MS
 
     def __post_init__(self) -> None:
         if not 0 < self.feed_ms <= 1000:
@@ -116,4 +118,5 @@ def _play(
     if settings.forced:
         most = recognizer.settings.max_symbols_per_frame
         forced = forced_emissions(recording.words, recognizer.info, max_symbols_per_frame=most)
-    return play_recording(recognizer, sample_rate_hz, blocks, clock, forced=forced)
+    with named_errors(recording.audio):
+        return play_recording(recognizer, sample_rate_hz, blocks, clock, forced=forced)

@@ -78,7 +78,7 @@ def read_config(metadata: Mapping[str, str], *, place: str) -> tuple[str, Config
         raise ModelFileError(f"[{place}] expected a dialect of {', '.join(DIALECTS)}, received {dialect!r}")
     try:
         config = json.loads(_property(metadata, "whit.config", place))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"[{place}] expected JSON in whit.config, received {error}") from error
     if not isinstance(config, dict):
         raise ModelFileError(f"[{place}] expected an object in whit.config, received {type(config).__name__}")

@@ -48,19 +48,20 @@ def find_program(path: Path | None = None) -> Path | None:
     return Path(found) if found else None
 
 
-def measure_program(program: Path, model: Path, speech: Path) -> DeviceReport:
+def measure_program(program: Path, model: Path, speech: Path, *, num_threads: int = 1) -> DeviceReport:
     """Returns the memory of whit-cli that streams a recording.
 
     Args:
         program: whit-cli.
         model: a model.tflite of ours.
         speech: a 16-bit WAV file.
+        num_threads: of one decode.
 
     Raises:
         MeasurementError: the program failed; its sentence is passed on.
     """
     os.sync()  # pages of a file written moments ago count as dirty until they are on the disk
-    report = _run(program, model, speech)
+    report = _run(program, model, speech, num_threads)
     memory = report["memory"]
     return DeviceReport(
         file_size=memory["file_bytes"],
@@ -75,17 +76,17 @@ def measure_program(program: Path, model: Path, speech: Path) -> DeviceReport:
     )
 
 
-def program_first_result_ms(program: Path, model: Path, speech: Path) -> float:
+def program_first_result_ms(program: Path, model: Path, speech: Path, *, num_threads: int = 1) -> float:
     """Returns the milliseconds from opening the model to the text after the first chunk.
 
     Raises:
         MeasurementError: the program failed; its sentence is passed on.
     """
-    return float(_run(program, model, speech)["first_result_ms"])
+    return float(_run(program, model, speech, num_threads)["first_result_ms"])
 
 
-def _run(program: Path, model: Path, speech: Path) -> dict[str, Any]:
-    command = [str(program), str(model), str(speech), "--json"]
+def _run(program: Path, model: Path, speech: Path, num_threads: int) -> dict[str, Any]:
+    command = [str(program), str(model), str(speech), "--threads", str(num_threads), "--json"]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
         lines = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]

@@ -1,7 +1,7 @@
 """Manifests: JSON lines, one recording each (docs/latency.md says what the measurements need)."""
 
 import json
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,8 @@ from typing import Any
 
 from whit.runtime.errors import ManifestError
 from whit.runtime.whole_file import whole_file
+
+LONGEST_S = sys.float_info.max  # JSON also has infinities and integers that no float holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +49,12 @@ def read_manifest(path: Path, *, limit: int | None = None) -> list[Recording]:
     if not path.is_file():
         raise ManifestError(f"[{path}] expected a manifest of JSON lines, received no file")
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise ManifestError(f"[{path}] expected UTF-8, received {error}") from error
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     recordings, problems = [], []
-    for number, line in enumerate(lines[:limit], start=1):
+    for number, line in numbered[:limit]:
         try:
             recordings.append(_recording(line, path.parent))
         except ManifestError as error:
@@ -85,7 +88,7 @@ def write_manifest(path: Path, recordings: Sequence[Recording]) -> None:
 def _recording(line: str, folder: Path) -> Recording:
     try:
         entry = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f"expected JSON, received {error}") from error
     if not isinstance(entry, dict):
         raise ManifestError(f"expected an object, received {type(entry).__name__}")
@@ -97,24 +100,30 @@ def _recording(line: str, folder: Path) -> Recording:
     if not isinstance(clips, list) or (clips and len(clips) != len(text.split())):
         raise ManifestError(f"expected one entry in 'clips' for each word, received {clips!r:.40}")
     speaker, duration_s = entry.get("speaker"), entry.get("duration_s")
-    if duration_s is not None and not (isinstance(duration_s, int | float) and 0 <= duration_s < math.inf):
+    if duration_s is not None and not (_is_number(duration_s) and 0 <= duration_s <= LONGEST_S):
         raise ManifestError(f"expected seconds in 'duration_s', received {duration_s!r:.40}")
+    words = [] if entry.get("words") is None else entry["words"]
+    if not isinstance(words, list):
+        raise ManifestError(f"expected a list in 'words', received {words!r:.40}")
     return Recording(
         audio=folder / entry["audio"],
         text=text,
         speaker=None if speaker is None else str(speaker),
         duration_s=None if duration_s is None else float(duration_s),
-        words=tuple(_word(word) for word in entry.get("words") or []),
+        words=tuple(_word(word) for word in words),
         clips=tuple(str(clip) for clip in clips),
     )
 
 
 def _word(entry: Any) -> SpokenWord:
-    try:
-        text, start_s, end_s = entry
-        word = SpokenWord(text=str(text), start_s=float(start_s), end_s=float(end_s))
-    except (TypeError, ValueError) as error:
-        raise ManifestError(f"expected [word, start_s, end_s] in 'words', received {entry!r:.40}") from error
-    if not (0 <= word.start_s <= word.end_s < math.inf):
+    parts = entry if isinstance(entry, list) else []
+    if not (len(parts) == 3 and isinstance(parts[0], str) and all(map(_is_number, parts[1:]))):
+        raise ManifestError(f"expected [word, start_s, end_s] in 'words', received {entry!r:.40}")
+    text, start_s, end_s = parts
+    if not (0 <= start_s <= end_s <= LONGEST_S):
         raise ManifestError(f"expected times 0 <= start_s <= end_s, received {entry!r:.60}")
-    return word
+    return SpokenWord(text=text, start_s=float(start_s), end_s=float(end_s))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import signal
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -16,10 +18,15 @@ BLOCK_S = 0.02
 
 
 class Microphone:
-    """An open input device; a context manager."""
+    """An open input device; a context manager, within which Ctrl-C ends the recording.
+
+    A second Ctrl-C ends the program.
+    """
 
     def __init__(self, device: Any, errors: tuple[type[Exception], ...]) -> None:
-        self._queue: queue.SimpleQueue[NDArray[np.float32]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[NDArray[np.float32] | None] = queue.SimpleQueue()  # None: the end
+        self._errors = errors
+        self._former_handler: Any = None
         try:
             self.sample_rate_hz = round(device.query_devices(kind="input")["default_samplerate"])
             self._stream = device.InputStream(
@@ -30,27 +37,40 @@ class Microphone:
                 callback=self._take,
             )
         except errors as error:
-            raise AudioError(f"[--mic] expected an input device, received {error}") from error
+            raise _no_device(error) from error
 
     def _take(self, samples: NDArray[np.float32], *_: Any) -> None:
         self._queue.put(samples[:, 0].copy())
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yields blocks (n,) until Ctrl-C, which ends the recording, not the program."""
-        try:
-            while True:
-                yield self._queue.get()
-        except KeyboardInterrupt:
-            return
+        """Yields blocks (n,) until Ctrl-C."""
+        while (block := self._queue.get()) is not None:
+            yield block
+
+    def _end(self, *_: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._queue.put(None)
 
     def __enter__(self) -> Microphone:
-        self._stream.start()
+        try:
+            self._stream.start()
+        except self._errors as error:
+            self._stream.close()
+            raise _no_device(error) from error
+        if threading.current_thread() is threading.main_thread():  # elsewhere Python forbids handlers
+            self._former_handler = signal.signal(signal.SIGINT, self._end)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._former_handler is not None:
+            signal.signal(signal.SIGINT, self._former_handler)
         self._stream.close()
+
+
+def _no_device(error: Exception) -> AudioError:
+    return AudioError(f"[--mic] expected an input device, received {error}")
 
 
 def open_microphone() -> Microphone:
@@ -58,7 +78,7 @@ def open_microphone() -> Microphone:
 
     Raises:
         MissingDependency: sounddevice or the library under it is not installed.
-        AudioError: there is no input device.
+        AudioError: there is no input device; also when the microphone is entered.
     """
     try:
         import sounddevice

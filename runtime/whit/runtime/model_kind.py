@@ -24,6 +24,6 @@ def takes_whole_utterances(path: Path) -> bool:
 def _architecture(file: Path) -> object:
     try:
         config = json.loads(read_metadata(file).get("whit.config", b"{}"))
-    except (ModelFileError, ValueError):
+    except (ModelFileError, ValueError, RecursionError):
         return None
     return config.get("architecture") if isinstance(config, dict) else None

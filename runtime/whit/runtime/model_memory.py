@@ -92,7 +92,9 @@ def measure_models(
             threads = settings.num_threads
             python.append(measure_memory(path, engine=engine, speech=speech, num_threads=threads))
             device = settings.program if engine == "native" else None
-            program.append(measure_program(device, find_tflite(path), speech) if device else None)
+            program.append(
+                measure_program(device, find_tflite(path), speech, num_threads=threads) if device else None
+            )
             progress()
         opening = Path(folder) / "opening.wav"
         write_speech_sample(recordings, opening, seconds=1.0)
@@ -119,4 +121,5 @@ def _loads(
     python = partial(first_result_ms, path, engine=engine, speech=speech, num_threads=settings.num_threads)
     if not settings.program or engine != "native":
         return python, None
-    return python, partial(program_first_result_ms, settings.program, find_tflite(path), speech)
+    file, threads = find_tflite(path), settings.num_threads
+    return python, partial(program_first_result_ms, settings.program, file, speech, num_threads=threads)

@@ -55,12 +55,13 @@ class OfflineStream:
             raise AudioError("[result] expected a stream after decode_stream, received one before it")
         return self.decoded
 
-    def accept_waveform(self, sample_rate_hz: int, samples: ArrayLike) -> None:
+    def accept_waveform(self, sample_rate_hz: float, samples: ArrayLike) -> None:
         """Takes the next samples.
 
         Args:
-            sample_rate_hz: any rate from 1000 to 384000; the same in every call.
-            samples: (n,), or (n, channels) to be averaged; float in [-1, 1] or int16.
+            sample_rate_hz: a whole rate from 1000 to 384000, the same in every call. One whose ratio to 16000
+                needs more than 2^20 filter coefficients, such as 44101, is refused.
+            samples: (n,), or (n, channels) of at most 64 channels to be averaged; float in [-1, 1] or int16.
 
         Raises:
             AudioError: the utterance was decoded, the rate is impossible or changed, or a sample is not
@@ -68,6 +69,8 @@ class OfflineStream:
         """
         if self.finished:
             raise AudioError("[accept_waveform] expected no samples after decode_stream, received some")
+        if self.too_long is not None:
+            raise self.too_long
         self._keep(np.array(self.intake.accept(sample_rate_hz, samples)))
 
     def take_utterance(self) -> Floats:
@@ -78,7 +81,8 @@ class OfflineStream:
         """
         if not self.finished:
             self.finished = True
-            self._keep(self.intake.flush())
+            if self.too_long is None:
+                self._keep(self.intake.flush())
         if self.too_long is not None:
             raise self.too_long
         if self.num_kept < MIN_SAMPLES:
@@ -91,7 +95,6 @@ class OfflineStream:
     def _keep(self, samples: Floats) -> None:
         most = self.max_frames * FRAME_SHIFT_MS * SAMPLE_RATE_HZ // 1000 - 1
         if self.num_kept + len(samples) > most:
-            self.finished = True
             self.too_long = AudioError(
                 f"[accept_waveform] expected an utterance of at most {self.max_frames * FRAME_SHIFT_MS} ms, "
                 "which this model takes as a whole, received more"

@@ -148,13 +148,19 @@ class Recognizer:
         while self.is_ready(stream):
             self.decode_stream(stream)
 
-    def get_result(self, stream: Stream) -> Result:
-        """Returns what was recognised so far."""
-        tokens = tuple(self.info.tokens[token] for token in stream.tokens)
-        frames = stream.token_frames
+    def get_result(self, stream: Stream, *, max_tokens: int | None = None) -> Result:
+        """Returns what was recognised so far.
+
+        Args:
+            stream: in any state.
+            max_tokens: only of so many tokens at the end, so that a long stream costs no more; else of all.
+        """
+        first = 0 if max_tokens is None else max(0, len(stream.tokens) - max_tokens)
+        tokens = tuple(self.info.tokens[token] for token in stream.tokens[first:])
+        frames = stream.token_frames[first:]
         text = join_tokens(tokens)
         is_done = self._is_done(stream)
-        committed = text if is_done else join_tokens(tokens[: stream.num_committed])
+        committed = text if is_done else join_tokens(tokens[: max(0, stream.num_committed - first)])
         frame_s = self.info.encoder_frame_s
         return Result(
             text=text,

@@ -30,12 +30,13 @@ class Stream:
     num_committed: int = 0  # tokens that belong to committed text
     finished: bool = False
 
-    def accept_waveform(self, sample_rate_hz: int, samples: ArrayLike) -> None:
+    def accept_waveform(self, sample_rate_hz: float, samples: ArrayLike) -> None:
         """Takes the next samples.
 
         Args:
-            sample_rate_hz: any rate from 1000 to 384000; the same in every call.
-            samples: (n,), or (n, channels) to be averaged; float in [-1, 1] or int16.
+            sample_rate_hz: a whole rate from 1000 to 384000, the same in every call. One whose ratio to 16000
+                needs more than 2^20 filter coefficients, such as 44101, is refused.
+            samples: (n,), or (n, channels) of at most 64 channels to be averaged; float in [-1, 1] or int16.
 
         Raises:
             AudioError: the stream is finished, the rate is impossible or changed, or a sample is not finite;

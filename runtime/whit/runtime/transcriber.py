@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from whit.runtime.audio import AudioFile
+from whit.runtime.audio import AudioFile, named_errors
 from whit.runtime.engines import AUTO
-from whit.runtime.errors import AudioError
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.offline_recognizer import OfflineRecognizer
 from whit.runtime.offline_stream import OfflineStream
@@ -39,9 +38,13 @@ def open_transcriber(
 
 
 def transcribe_stream(recognizer: Recognizer, path: Path) -> str:
-    """Returns the text of a recording, streamed in blocks of 100 ms."""
+    """Returns the text of a recording, streamed in blocks of 100 ms.
+
+    Raises:
+        AudioError: it cannot be read, or its rate is impossible; the message begins with its name.
+    """
     stream = recognizer.create_stream()
-    with AudioFile(path) as audio:
+    with named_errors(path), AudioFile(path) as audio:
         for block in audio.blocks():
             stream.accept_waveform(audio.sample_rate_hz, block)
             recognizer.decode(stream)
@@ -57,12 +60,8 @@ def recognize_utterance(recognizer: OfflineRecognizer, path: Path) -> OfflineStr
         AudioError: it cannot be read, or is too short or too long; the message begins with its name.
     """
     stream = recognizer.create_stream()
-    with AudioFile(path) as audio:
-        try:
-            for block in audio.blocks():
-                stream.accept_waveform(audio.sample_rate_hz, block)
-            recognizer.decode_stream(stream)
-        except AudioError as error:
-            message = str(error)
-            raise AudioError(message if str(path) in message else f"[{path}] {message}") from error
+    with named_errors(path), AudioFile(path) as audio:
+        for block in audio.blocks():
+            stream.accept_waveform(audio.sample_rate_hz, block)
+        recognizer.decode_stream(stream)
     return stream

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whit.runtime.audio import AudioFile
+from whit.runtime.audio import AudioFile, named_errors
 from whit.runtime.engine import Floats
 from whit.runtime.latency_report import Distribution, distribution
 from whit.runtime.load_time import take_turns
@@ -48,7 +48,8 @@ def bench_utterances(
         with AudioFile(recording.audio) as audio:
             rate_hz, samples = audio.sample_rate_hz, np.concatenate(list(audio.blocks()))
         measures = [_decode_s(recognizer, rate_hz, samples) for recognizer in recognizers]
-        rows.append([float(np.median(times)) for times in take_turns(measures, rounds=rounds)])
+        with named_errors(recording.audio):
+            rows.append([float(np.median(times)) for times in take_turns(measures, rounds=rounds)])
         durations_s.append(len(samples) / rate_hz)
         progress()
     return [

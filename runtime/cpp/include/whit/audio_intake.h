@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -16,7 +17,8 @@ class AudioIntake {
   static constexpr float kMaxMagnitude = 1e5f;  ///< a tenth of what a front-end takes: filters may overshoot
 
   /// Takes the next samples, in [-1, 1] by convention.
-  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call.
+  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call; a ratio to 16000 that needs more
+  ///                            than Resampler::kMaxTable filter coefficients is refused.
   /// @return samples at 16 kHz, valid until the next call or as long as `samples`; or an error for another
   ///         rate, and for a sample that is not finite or beyond kMaxMagnitude: then nothing was taken.
   Expected<std::span<const float>> accept(int sample_rate_hz, std::span<const float> samples);
@@ -30,6 +32,7 @@ class AudioIntake {
  private:
   std::optional<Resampler> resampler_;  // none at 16 kHz and before the first samples
   std::vector<float> resampled_;        // (n,): of one call
+  int64_t num_samples_ = 0;             // taken, at sample_rate_hz_
   int sample_rate_hz_ = 0;              // 0 before the first samples
 };
 

@@ -22,7 +22,7 @@ class OfflineStream {
   explicit OfflineStream(std::shared_ptr<const OfflineModel> model);
 
   /// Takes the next samples, in [-1, 1] by convention.
-  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call of a stream.
+  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call of a stream: see AudioIntake.
   /// @return an error for another rate, a sample that is not finite or beyond 1e5, and a stream after
   ///         `decode`: it stays as it was; and for more audio than the model takes, which ends the stream.
   std::optional<Error> accept_waveform(int sample_rate_hz, std::span<const float> samples);
@@ -56,8 +56,8 @@ class OfflineStream {
   std::vector<float> features_;  // (frames, num_mels)
   std::span<const float> logits_;
   std::vector<Emission> emissions_;
-  bool finished_ = false;
-  std::optional<Error> error_;  // of decode
+  bool finished_ = false;       // by decode
+  std::optional<Error> error_;  // of decode, or of more audio than the model takes
 };
 
 }  // namespace whit

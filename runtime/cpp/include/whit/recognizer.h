@@ -30,7 +30,7 @@ class RecognizerStream {
   explicit RecognizerStream(std::shared_ptr<const TransducerModel> model);
 
   /// Takes the next samples, in [-1, 1] by convention.
-  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call of a stream.
+  /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call of a stream: see AudioIntake.
   /// @return an error for another rate, a sample that is not finite or beyond 1e5, and a finished stream; the
   ///         stream stays as it was.
   std::optional<Error> accept_waveform(int sample_rate_hz, std::span<const float> samples);

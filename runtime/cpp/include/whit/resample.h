@@ -36,7 +36,7 @@ class Resampler {
   /// 16000 has no short table and is refused.
   static constexpr int64_t kMaxTable = int64_t{1} << 20;
 
-  /// Throws std::invalid_argument for a rate outside [kMinRateHz, kMaxRateHz] or a ratio beyond kMaxTable.
+  /// Throws Failure (fail.h) for a rate outside [kMinRateHz, kMaxRateHz] or a ratio beyond kMaxTable.
   Resampler(int in_rate_hz, int out_rate_hz);
 
   /// Samples that `process` gives for `num_samples` more, or `flush` for none: the size of their output.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "whit/fail.h"
 
@@ -19,20 +18,26 @@ Expected<std::span<const float>> AudioIntake::accept(int sample_rate_hz, std::sp
   const auto bad = std::ranges::find_if(samples, [](float x) { return !(std::fabs(x) <= kMaxMagnitude); });
   if (bad != samples.end()) {
     return accept_error(text("samples of magnitude up to ", kMaxMagnitude),
-                        text(*bad, " at sample ", bad - samples.begin()));
+                        text(*bad, " at sample ", num_samples_ + (bad - samples.begin())));
   }
   if (sample_rate_hz_ == 0) {
+    if (sample_rate_hz < Resampler::kMinRateHz || sample_rate_hz > Resampler::kMaxRateHz) {
+      return accept_error(
+          text("a sample rate from ", Resampler::kMinRateHz, " to ", Resampler::kMaxRateHz, " Hz"),
+          text(sample_rate_hz));
+    }
     if (sample_rate_hz != kSampleRateHz) {
       try {
         resampler_.emplace(sample_rate_hz, kSampleRateHz);
-      } catch (const std::invalid_argument&) {
-        return accept_error("a sample rate from 1000 to 384000 Hz", text(sample_rate_hz));
+      } catch (const Failure& failure) {
+        return failure.error();
       }
     }
     sample_rate_hz_ = sample_rate_hz;
   } else if (sample_rate_hz != sample_rate_hz_) {
     return accept_error(text(sample_rate_hz_, " Hz again"), text(sample_rate_hz, " Hz"));
   }
+  num_samples_ += int64_t(samples.size());
   if (!resampler_) return samples;
   resampled_.resize(size_t(std::max<int64_t>(0, resampler_->num_samples_ready(int64_t(samples.size())))));
   resampler_->process(samples, resampled_.data());
@@ -49,6 +54,7 @@ std::span<const float> AudioIntake::finish() {
 void AudioIntake::reset() {
   resampler_.reset();
   sample_rate_hz_ = 0;
+  num_samples_ = 0;
 }
 
 }  // namespace whit

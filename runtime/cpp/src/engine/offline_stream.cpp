@@ -19,14 +19,11 @@ std::optional<Error> OfflineStream::accept_waveform(int sample_rate_hz, std::spa
     return Error{
         .place = "accept_waveform", .expected = "a stream before decode", .received = "one after it"};
   }
+  if (error_) return error_;
   Expected<std::span<const float>> taken = intake_.accept(sample_rate_hz, samples);
   if (!taken) return taken.error();
-  auto too_long = take(*taken);
-  if (too_long) {
-    finished_ = true;
-    error_ = too_long;
-  }
-  return too_long;
+  error_ = take(*taken);
+  return error_;
 }
 
 std::optional<Error> OfflineStream::take(std::span<const float> samples) {
@@ -45,7 +42,7 @@ std::optional<Error> OfflineStream::take(std::span<const float> samples) {
 std::optional<Error> OfflineStream::decode() {
   if (!finished_) {
     finished_ = true;
-    error_ = compute();
+    if (!error_) error_ = compute();
   }
   return error_;
 }

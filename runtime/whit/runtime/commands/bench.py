@@ -11,7 +11,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from whit.runtime.bench_table import latency_table, summary
-from whit.runtime.benchmark import BenchSettings, ClockCheck, check_clocks, check_recordings, play_all
+from whit.runtime.benchmark import (
+    FEED_MS,
+    BenchSettings,
+    ClockCheck,
+    check_clocks,
+    check_recordings,
+    play_all,
+)
 from whit.runtime.commands.bench_report import make_console, print_environment, print_memory
 from whit.runtime.commands.bench_utterances import bench_whole_utterances
 from whit.runtime.device_program import find_program
@@ -37,7 +44,9 @@ def bench(
         bool, typer.Option("--forced", help="Emit the reference words: for models of random weights.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many recordings.")] = None,
-    feed_ms: Annotated[float, typer.Option(help="Audio of one block.")] = 10.0,
+    feed_ms: Annotated[
+        float | None, typer.Option(help="Audio of one block.", show_default=str(FEED_MS))
+    ] = None,
     memory_s: Annotated[float, typer.Option(min=0.1, help="Speech streamed to measure memory.")] = 60.0,
     load_runs: Annotated[int, typer.Option(min=1, help="Fresh processes to time loading.")] = 5,
     cli: Annotated[
@@ -49,10 +58,11 @@ def bench(
 ) -> None:
     """Measure memory and user-perceived latency of a model, and of others in the same run."""
     if takes_whole_utterances(model):
-        if paced or forced:
+        options = {"--paced": paced, "--forced": forced, "--feed-ms": feed_ms is not None}
+        if any(options.values()):
             raise ConfigError(
                 "[bench] expected recordings as they are for a model of whole utterances, "
-                f"received {'--paced' if paced else '--forced'}"
+                f"received {', '.join(name for name, is_given in options.items() if is_given)}"
             )
         bench_whole_utterances(
             [model, *(against or [])],
@@ -64,7 +74,7 @@ def bench(
             json=json,
         )
         return
-    settings = BenchSettings(paced=paced, forced=forced, feed_ms=feed_ms)
+    settings = BenchSettings(paced=paced, forced=forced, feed_ms=FEED_MS if feed_ms is None else feed_ms)
     memory_settings = MemorySettings(
         seconds=memory_s, load_runs=load_runs, num_threads=threads, program=find_program(cli)
     )

@@ -33,6 +33,8 @@ def inspect(
     if cpu == (model is not None):
         raise ConfigError(f"[inspect] expected a model or --cpu, received {'both' if cpu else 'neither'}")
     if model is None:
+        if verify:
+            raise ConfigError("[inspect] expected a model for --verify, received --cpu")
         print_cpu(report_cpu(), json=json)
         return
     contents = read_contents(model, hash_weights=verify)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from whit.runtime.audio import BLOCK_MS, AudioFile
+from whit.runtime.audio import BLOCK_MS, AudioFile, named_errors
 from whit.runtime.clock import PacedClock, VirtualClock
 from whit.runtime.commands.utterances import show_utterances
 from whit.runtime.engine import Floats
@@ -27,7 +27,7 @@ from whit.runtime.stream import Stream
 
 PACED_BLOCK_MS = 10  # what a sound card gives at a time
 REDRAW_S = 0.05  # an eye sees no more, and drawing costs time
-MAX_SHOWN = 2000  # characters on screen of a long recording
+MAX_SHOWN = 2000  # characters on screen of a long recording; a token has at least one
 
 
 def transcribe(
@@ -45,6 +45,8 @@ def transcribe(
     if mic == bool(audio):
         received = "both" if mic else "neither"
         raise ConfigError(f"[transcribe] expected recordings or --mic, received {received}")
+    if mic and paced:
+        raise ConfigError("[transcribe] expected recordings for --paced, received --mic")
     console = Console(highlight=False)
     if takes_whole_utterances(model):
         if mic or paced:
@@ -64,7 +66,7 @@ def transcribe(
             show_stream(recognizer, rate_hz, source.blocks(), console=console, name="microphone", json=json)
         return
     for path in audio or []:
-        with AudioFile(path) as recording:
+        with named_errors(path), AudioFile(path) as recording:
             show_stream(
                 recognizer,
                 recording.sample_rate_hz,
@@ -99,7 +101,7 @@ def show_stream(
         for _ in play(recognizer, stream, sample_rate_hz, blocks, clock):
             if live is not None and time.perf_counter() - drawn_s >= REDRAW_S:
                 drawn_s = time.perf_counter()
-                live.update(partial_text(recognizer.get_result(stream)))
+                live.update(partial_text(recognizer.get_result(stream, max_tokens=MAX_SHOWN)))
     result = recognizer.get_result(stream)
     _print(result, stream, console, name=name, json=json, elapsed_s=time.perf_counter() - started_s)
     return result

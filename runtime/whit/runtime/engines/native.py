@@ -90,13 +90,13 @@ class NativeEngine:
         """See `BatchEngine.encode_batch`."""
         state = [np.stack(arrays) for arrays in zip(*states, strict=True)]
         encoded, state = self._model.encode_batch(np.stack(features), state)
-        return [(encoded[i], tuple(array[i] for array in state)) for i in range(len(features))]
+        return [(encoded[i].copy(), tuple(array[i].copy() for array in state)) for i in range(len(features))]
 
     def predict_batch(self, tokens: Sequence[int], states: Sequence[State]) -> list[tuple[Floats, State]]:
         """See `BatchEngine.predict_batch`."""
         h, c = (np.stack(arrays) for arrays in zip(*states, strict=True))
         predicted, h, c = self._model.predict_batch(np.array(tokens, np.int32), h, c)
-        return [(predicted[i], (h[i], c[i])) for i in range(len(tokens))]
+        return [(predicted[i].copy(), (h[i].copy(), c[i].copy())) for i in range(len(tokens))]
 
     def join_batch(
         self, encoder_outputs: Sequence[Floats], predictor_outputs: Sequence[Floats]
