@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from whit.models.conv_config import ConvBlockConfig, ConvConfig
-from whit.models.conv_encoder import MaskedConv1d
+from whit.models.conv_encoder import ConvUnit, MaskedConv1d
 from whit.models.ctc_model import CtcModel
 from whit.models.ctc_presets import CTC_PRESETS
 from whit.models.errors import ModelConfigError
@@ -35,6 +35,12 @@ PLAIN = ConvConfig(
         ConvBlockConfig(filters=5, kernel_size=3, dilation=2, repeat=2, residual=True, separable=True),
     ),
 )
+
+
+def test_a_depthwise_convolution_begins_near_the_identity() -> None:
+    unit = ConvUnit(64, ConvBlockConfig(filters=64, kernel_size=29, separable=True))
+    taps = unit.depthwise.weight.detach().squeeze(1)
+    assert (taps[:, 14].square() > 0.9 * taps.square().sum(1)).all()
 
 
 def random_model(config: ConvConfig, outputs: int = 3) -> CtcModel:

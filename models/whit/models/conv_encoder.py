@@ -32,6 +32,10 @@ class MaskedConv1d(nn.Conv1d):
         super().__init__(inputs, outputs, kernel_size, stride, padding, dilation, groups=groups, bias=False)
         self.masked = True
         nn.init.xavier_uniform_(self.weight)
+        if groups > 1:
+            # Near the identity: random taps of all layers together would mix the frames of a whole utterance.
+            with torch.no_grad():
+                self.weight[:, :, kernel_size // 2] += 1.0
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]  # masked
         """Returns (batch, outputs, frames') and the lengths that belong to it.
