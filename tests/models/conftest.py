@@ -1,5 +1,7 @@
+import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import cast
 
@@ -24,6 +26,22 @@ def need_module() -> Callable[[str], ModuleType]:
         return cast(ModuleType, pytest.importorskip(name))
 
     return need
+
+
+@pytest.fixture
+def small_files() -> Callable[[int], AbstractContextManager[None]]:
+    """Gives a context inside which larger files cannot be written, as on a full disk."""
+
+    @contextmanager
+    def of_at_most(num_bytes: int) -> Iterator[None]:
+        own = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, own[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, own)
+
+    return of_at_most
 
 
 @pytest.fixture(autouse=True)

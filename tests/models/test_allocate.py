@@ -7,14 +7,22 @@ from typing import Any
 
 import pytest
 import torch
+import typer
+from typer.testing import CliRunner
 
-from whit.models import sensitivity
+from whit.models import cli, sensitivity
 from whit.models.allocate import Allocator, recipe_text
 from whit.models.allocation import Choice
-from whit.models.errors import RecipeError
+from whit.models.checkpoint import CheckpointConfig, StreamingConfig, save_checkpoint
+from whit.models.conformer_config import ConformerConfig
+from whit.models.errors import OutputError, RecipeError
+from whit.models.presets import preset
 from whit.models.quantizers.rules import matrices
 from whit.models.recipe import read_recipe
+from whit.models.rnnt import Rnnt
 from whit.models.sensitivity import fitted, packed_bytes, replaced, token_loss
+from whit.models.speech_data import reporting_half
+from whit.runtime.manifest import read_manifest
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = (1, 2, 4)
@@ -111,3 +119,52 @@ def test_kept_harms_are_not_measured_again(
     path.write_text("{}")
     with pytest.raises(RecipeError, match="expected a file of measured harms"):
         start(progress=lambda *_: None)
+
+
+def test_no_speaker_of_the_report_is_measured_on(allocator: Allocator) -> None:
+    recordings = read_manifest(DEMO)
+    kept = {recording.text for recording in reporting_half(recordings)}
+    assert kept
+    assert set(allocator.texts) == {recording.text for recording in recordings} - kept
+
+
+def test_a_streaming_conformer(tmp_path: Path) -> None:
+    """Its convolutions have four axes, and it runs on whole chunks."""
+    shape = ConformerConfig(
+        num_mels=13, conv_channels=3, time_reduction=2, layers=1, d_model=12, heads=2, kernel_size=5,
+        left_context=7, chunk=3, embedding=7, predictor_hidden=6, joint_hidden=11,
+    )  # fmt: skip
+    tokens = preset("rnnt-digits").tokens
+    streaming = StreamingConfig(chunk_ms=10 * shape.frame_multiple, tail_ms=130)
+    config = CheckpointConfig(name="tiny", model=shape, tokens=tokens, streaming=streaming)
+    save_checkpoint(tmp_path / "c", Rnnt(shape, len(tokens)), config)
+    made = Allocator(tmp_path / "c", DEMO, utterances=2, progress=lambda *_: None, widths=(2, 8))
+    found = made.under_size(made.frontier[-1].num_bytes)
+    assert set(found.bits) == set(matrices(made.model))
+    assert "encoder.pre_encode.conv.2.weight" in found.bits
+    before = made._wer(None)
+    made._wer(found)
+    assert made._wer(None) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--size-mb", "0", "-o", "new.toml"], RecipeError),
+        (["--size-mb", "-1", "-o", "new.toml"], RecipeError),
+        (["--size-mb", "nan", "-o", "new.toml"], RecipeError),
+        (["--wer-budget", "-0.5", "-o", "new.toml"], RecipeError),
+        (["--size-mb", "1", "-o", "nowhere/new.toml"], OutputError),
+        (["--size-mb", "1", "-o", "."], OutputError),
+        (["--size-mb", "1", "-o", "new.toml", "--harms", "nowhere/harms.json"], OutputError),
+    ],
+)
+def test_a_budget_or_place_out_of_reach_is_said_before_the_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], error: type[Exception]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    app.command()(cli.allocate)
+    # Without a checkpoint a measurement would end in another error.
+    result = CliRunner().invoke(app, ["nowhere", "--data", str(DEMO), *options])
+    assert type(result.exception) is error

@@ -87,6 +87,21 @@ def test_digits_then_train_then_score(run: CliRunner, tmp_path: Path) -> None:
     assert f"{config.metrics['test']['wer_percent']:.2f} %" in result.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "recipe.toml", "--data", "x", "--threads", "0"],
+        ["init", "tiny", "-o", "x", "--seed", "-1"],
+        ["digits", "clips.jsonl", "-o", "x", "--seed", "-1"],
+    ],
+)
+def test_a_number_out_of_range_is_an_error(run: CliRunner, arguments: list[str]) -> None:
+    result = run.invoke(app(), arguments)
+    assert result.exit_code == 2
+    assert "Invalid value for" in result.output
+    assert not Path("x").exists()
+
+
 def test_commands_load_without_torch() -> None:
     code = "import sys, whit.models.cli; assert not {'torch', 'jiwer'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -58,6 +58,20 @@ def test_a_band_that_holds_every_node_is_the_whole_lattice() -> None:
     )
 
 
+@pytest.mark.parametrize(("behind", "ahead"), [(0, 1), (0, 3), (1, 0), (2, 1)])
+def test_every_band_holds_a_path(behind: int, ahead: int) -> None:
+    """Also where a token begins in the first frame, one in each, or several in one (a line)."""
+    torch.manual_seed(0)
+    counts = torch.tensor([[1, 2, 3, 4, 5, 6], [1, 1, 2, 2, 2, 2], [2, 4, 6, 6, 6, 6], [0, 0, 0, 0, 0, 0]])
+    tokens, frames = torch.tensor([6, 2, 6, 0]), torch.tensor([6, 5, 3, 6])
+    first, width = lattice_band(counts, behind=behind, ahead=ahead, nodes=7)
+    logits = torch.randn(4, 6, width, 6)
+    loss = transducer_loss(
+        logits, torch.zeros(4, 6, dtype=torch.int64), frames, tokens, blank=5, first_node=first
+    )
+    assert (loss < 100.0).all()  # nats; without a path 1e30
+
+
 def test_a_narrow_band_counts_only_the_paths_inside() -> None:
     torch.manual_seed(1)
     targets, frames, tokens = torch.randint(0, 5, (2, 6)), torch.tensor([9, 8]), torch.tensor([6, 5])

@@ -163,10 +163,11 @@ def test_the_checkpoint_scores_what_was_reported(
 def test_strings_of_digits_train_too(make: Callable[..., Training], data: Path) -> None:
     source = DigitSourceConfig(manifest="tones.jsonl", weight=1.0, hold_out_count=1)
     recipe = replace(
-        make_recipe("quartznet", 2, batch_size=3),
+        make_recipe("quartznet", 2),
         speech=None,
         data=DigitDataConfig(source=(source,), dev_strings=3),
     )
+    recipe = replace(recipe, optimization=replace(recipe.optimization, batch_size=3))
     run = make("run", recipe)
     run.fit()
     batch = run.data.batch(0)
@@ -256,6 +257,10 @@ def test_what_only_transducers_know_is_an_error(make: Callable[..., Training]) -
         make("run", replace(recipe, optimization=OptimizationConfig(steps=1)))
     with pytest.raises(RecipeError, match="fastemit"):
         make("run", replace(recipe, optimization=replace(recipe.optimization, fastemit=0.1)))
+    for name in ("quartznet", "jasper"):
+        with pytest.raises(RecipeError, match=r"optimization\.dropout.* whose blocks have their own"):
+            make("run", make_recipe(name, 1, dropout=0.05))
+    assert make("run", make_recipe("conformer", 1, dropout=0.05)).config.dropout == 0.05
     entry = QuantizationEntry(tensors="*", scheme="linear")
     with pytest.raises(RecipeError, match="neither quantization nor streaming"):
         make("run", replace(recipe, quantization=(entry,)))

@@ -86,6 +86,31 @@ def test_two_processes_equal_one(data: Path, loss: str) -> None:
         torch.testing.assert_close(shared[name], tensor, rtol=0, atol=atol, msg=name)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("words.jsonl", "none.jsonl"), "none.jsonl] expected a manifest"),
+        (("learning_rate = 1e-3", "learning_rate = 1e30"), "at learning rate"),
+    ],
+)
+def test_an_error_in_the_processes_is_one_sentence(data: Path, change: tuple[str, str], message: str) -> None:
+    recipe = data / "recipe.toml"
+    recipe.write_text(RECIPE.format(loss="ctc").replace(*change))
+    options = ["--data", str(data), "--run", str(data / "run"), "--processes", "2"]
+    code = "from whit.runtime.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "train", str(recipe), *options],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=data,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_shares_are_disjoint_and_their_weighted_means_are_the_batchs() -> None:
     features = [np.full((6, 4), i, np.float32) for i in range(5)]
     batch = collate(

@@ -17,7 +17,7 @@ from whit.models.digit_data import (
     split,
 )
 from whit.models.errors import RecipeError
-from whit.models.presets import preset
+from whit.models.presets import LETTERS, preset
 from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import StreamingFrontend
 from whit.runtime.manifest import Recording, write_manifest
@@ -38,14 +38,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(folder: Path, **changes: object) -> DigitData:
+def make(
+    folder: Path, tokens: tuple[str, ...] = preset("rnnt-digits").tokens, **changes: object
+) -> DigitData:
     arguments = {"hold_out": "nothing"} | changes
     source = DigitSourceConfig(manifest="m.jsonl", weight=1.0, **arguments)
     return DigitData(
         DigitDataConfig(source=(source,), dev_strings=4, babble_manifest="m.jsonl", babble_utterances=2),
         data=folder,
         cache=folder / "cache",
-        tokenizer=Tokenizer(preset("rnnt-digits").tokens),
+        tokenizer=Tokenizer(tokens),
         frontend=StreamingFrontend(num_mels=13, tail_ms=480, frame_multiple=6),
         batch_size=3,
         seed=5,
@@ -80,6 +82,27 @@ def test_a_batch_is_what_the_loss_takes(folder: Path) -> None:
             assert (window[1:] >= window[:-1]).all()
 
 
+def test_every_letter_has_the_window_of_its_word(folder: Path) -> None:
+    words, letters = make(folder), make(folder, LETTERS)
+    for step in range(POOL_BATCHES):
+        whole, cut = words.batch(step), letters.batch(step)
+        for i in range(3):
+            spoken = [words.tokenizer.decode([t]) for t in whole.targets[i, : whole.num_targets[i]].tolist()]
+            assert letters.tokenizer.decode(cut.targets[i, : cut.num_targets[i]].tolist()) == " ".join(spoken)
+            expected = [
+                window
+                for word, window in zip(spoken, whole.windows[i].tolist(), strict=False)
+                for _ in range(1 + len(word))
+            ]
+            assert cut.windows[i, : cut.num_targets[i]].tolist() == expected
+
+
+def test_a_token_without_a_window_is_an_error() -> None:
+    features = [np.zeros((7, 2), np.float32)]
+    with pytest.raises(ValueError, match="zip"):
+        collate(features, [[1, 2]], [[(0, 1)]], multiple=6)
+
+
 def test_utterances_end_in_the_tail_of_zeros(folder: Path) -> None:
     for features in make(folder, hold_out="clips", hold_out_count=1).dev_sets()[0].features:
         assert (features[-46:] == np.float32(FLOOR)).all()  # 480 ms, less a window that reaches back
@@ -96,12 +119,13 @@ def test_windows_hold_the_second_half_of_a_word(folder: Path) -> None:
 def test_words_other_than_digits_are_left_out(folder: Path) -> None:
     clips = load_digits(folder / "m.jsonl")
     assert sorted({clip.text for clip in clips}) == ["five", "one", "three nine"]
-    write_manifest(
-        folder / "none.jsonl",
-        [Recording(audio=folder / "0.flac", duration_s=0.3, text="oh well", speaker="anna")],
-    )
-    with pytest.raises(RecipeError, match="digits"):
-        load_digits(folder / "none.jsonl")
+    for text in ("oh well", " "):
+        write_manifest(
+            folder / "none.jsonl",
+            [Recording(audio=folder / "0.flac", duration_s=0.3, text=text, speaker="anna")],
+        )
+        with pytest.raises(RecipeError, match="digits"):
+            load_digits(folder / "none.jsonl")
 
 
 def test_held_out_clips_and_speakers_are_not_trained_on(folder: Path) -> None:

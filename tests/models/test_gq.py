@@ -230,6 +230,11 @@ def test_non_finite_weights_are_refused(scheme):
         ("gq", 4, {"start": 9.0, "end": 3.0}, "start=9.0"),
         ("gq", 4, {"hard_from": 1.5}, "hard_from"),
         ("gq", 4, {"every": 0}, "every >= 1"),
+        ("gq", 4, {"start": "8"}, r"\[gq\] expected start of type float, received '8'"),
+        ("gq", 4, {"end": [64.0]}, "expected end of type float"),
+        ("gq", 4, {"every": True}, "expected every of type int"),
+        ("gq", 4, {"mu": "big"}, r"expected mu of type float \| None"),
+        ("planes", 2, {"scale": 3}, r"expected scale of type Literal\['learned', 'rms', 'max'\]"),
     ],
 )
 def test_bad_knobs_are_refused(scheme, bits, options, message):

@@ -348,6 +348,41 @@ def test_damaged_and_incomplete_archives_are_errors(tmp_path: Path, members: dic
         import_nemo(write_archive(tmp_path / "y.nemo", {**members, "./model_config.yaml": b"{a: ["}))
 
 
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_flipped_bit_is_an_error_or_changes_nothing(
+    tmp_path: Path, members: dict[str, bytes], compressed: bool
+) -> None:
+    """In a plain archive the weights alone, in the zip that torch.save writes, have checksums."""
+    path = write_archive(tmp_path / "m.nemo", members, compressed=compressed)
+    whole = path.read_bytes()
+    model, config = import_nemo(path)
+    weights = members["./model_weights.ckpt"]
+    first, size = (0, len(whole)) if compressed else (whole.index(weights), len(weights))
+    refused = 0
+    for i in range(100):
+        damaged = bytearray(whole)
+        damaged[first + i * size // 100] ^= 1 << i % 8
+        path.write_bytes(damaged)
+        try:
+            found, its_config = import_nemo(path)
+        except ForeignModelError:
+            refused += 1
+        else:
+            assert its_config == config
+            for name, tensor in model.state_dict().items():
+                assert torch.equal(found.state_dict()[name], tensor), (i, name)
+    assert refused > (95 if compressed else 30)  # else: the zip's own padding and dates
+
+
+def test_more_after_the_last_member_is_an_error(tmp_path: Path, members: dict[str, bytes]) -> None:
+    """A damaged header ends an archive as its last zeros do: what comes after it would be overlooked."""
+    path = write_archive(tmp_path / "m.nemo", {**members, "./0_vocab.txt": b"a"}, compressed=False)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"./0_vocab.txt", b"./0_vocab.TXT"))
+    with pytest.raises(ForeignModelError, match="zeros after the last member"):
+        import_nemo(path)
+
+
 def test_a_checkpoint_of_another_kind_is_an_error(tmp_path: Path, members: dict[str, bytes]) -> None:
     import_checkpoint(write_archive(tmp_path / "m.nemo", members), tmp_path / "c")
     config = tmp_path / "c" / "config.json"

@@ -65,6 +65,66 @@ def test_a_wrong_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> 
         read_recipe(write(tmp_path, text))
 
 
+SPEECH = """
+[speech]
+manifests = ["m.jsonl"]
+dev_manifest = "d.jsonl"
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "message"),
+    [
+        *[("optimization", f"learning_rate = {rate}", "learning_rate") for rate in ("-1", "0", "nan", "inf")],
+        ("optimization", "clip_norm = 0", "clip_norm"),
+        ("optimization", "weight_decay = -0.1", "weight_decay"),
+        ("optimization", "fastemit = -0.1", "fastemit"),
+        ("optimization", "ctc_weight = nan", "ctc_weight"),
+        ("optimization", "band_behind = -1", "band_behind"),
+        ("optimization", "band_ahead = -1", "band_ahead"),
+        ("optimization", "distill_weight = nan", "distill_weight"),
+        ("optimization", 'loss = "ctc"\nfastemit = 0.1\nband_ahead = 1', "received fastemit, band_ahead"),
+        (
+            "optimization",
+            'loss = "ctc"\nctc_weight = 0.1\nband_behind = 1',
+            "received ctc_weight, band_behind",
+        ),
+        ("data.join", "words = [3]", r"join, words\] expected 2 values, received \[3\]"),
+        ("data.join", "words = [3, 1]", "words"),
+        ("data.join", "words = [0, 1]", "words"),
+        ("data.join", "pause_s = [-0.1, 0.1]", "pause_s"),
+        ("data.synthetic", "seed = -1", "seed"),
+        ("data.synthetic", "words = [1, 2, 3]", "expected 2 values"),
+        ("data", "dev_strings = 0", "dev_strings"),
+        ("streaming", "tail_ms = -5", "tail_ms"),
+        ("streaming", "lookahead_ms = -1", "lookahead_ms"),
+    ],
+)
+def test_a_value_outside_its_range_is_an_error(tmp_path: Path, table: str, line: str, message: str) -> None:
+    heading = f"[{table}]\n"
+    text = GOOD.replace(heading, heading + line + "\n") if heading in GOOD else GOOD + heading + line + "\n"
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = -1" + GOOD, "seed"),
+        ("seed = 9223372036854775808" + GOOD, "seed"),
+        (GOOD.replace('source = [{ manifest = "m.jsonl", weight = 1 }]', "source = []"), "expected a source"),
+        (GOOD[: GOOD.index("[data]")] + SPEECH + "dev_utterances = 0\n", "dev_utterances"),
+        (
+            GOOD[: GOOD.index("[data]")].replace("steps = 10", "steps = 10\nbatch_size = 16") + SPEECH,
+            "batch_size",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_whole_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(write(tmp_path, text))
+
+
 def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"none\.toml"):
         read_recipe(tmp_path / "none.toml")

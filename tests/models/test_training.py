@@ -16,11 +16,13 @@ from whit.models.augment import AugmentConfig
 from whit.models.checkpoint import load_checkpoint
 from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
 from whit.models.digit_strings import JoinConfig
-from whit.models.errors import RecipeError, ResumeError
+from whit.models.errors import DivergenceError, RecipeError, ResumeError
 from whit.models.presets import DIGITS, Preset
+from whit.models.quantizers import apply_quantization
 from whit.models.recipe import OptimizationConfig, QuantizationEntry, Recipe
+from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
-from whit.models.train import Training, learning_rate
+from whit.models.train import Training, learning_rate, make_optimizer
 from whit.runtime.manifest import Recording, write_manifest
 
 TINY = RnntConfig(
@@ -121,6 +123,59 @@ def test_steps_after_the_saved_state_are_forgotten(make: Callable[..., Training]
     make("run", make_recipe())
     steps = [json.loads(line)["step"] for line in (data / "run" / train.METRICS).read_text().splitlines()]
     assert max(steps) == 3
+
+
+def test_a_line_written_by_half_is_forgotten(make: Callable[..., Training], data: Path) -> None:
+    make("run", make_recipe()).fit(until=3)
+    metrics = data / "run" / train.METRICS
+    whole = metrics.read_text()
+    metrics.write_text(whole + '{"step": 3, "lo')
+    make("run", make_recipe())
+    assert metrics.read_text() == whole
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (lambda loss, weight: loss * torch.nan, "finite loss, received nan"),
+        (lambda loss, weight: loss + torch.inf, "finite loss, received inf"),
+        # Of a finite value, the gradient alone is infinite.
+        (lambda loss, weight: loss + (weight - weight.detach()).sqrt().sum(), "finite gradient, received"),
+    ],
+)
+def test_a_loss_that_is_no_number_ends_the_run_and_its_state_stays(
+    make: Callable[..., Training],
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    message: str,
+) -> None:
+    make("run", make_recipe()).fit(until=3)
+    saved = (data / "run" / train.STATE).read_bytes()
+    run = make("run", make_recipe())
+    own = run.task.loss
+    monkeypatch.setattr(
+        run.task, "loss", lambda model, batch: broken(own(model, batch), model.joint.output.weight)
+    )
+    with pytest.raises(DivergenceError, match=rf"^\[step 4\] expected a {message} .*at learning rate 0\.00"):
+        run.fit()
+    assert (data / "run" / train.STATE).read_bytes() == saved
+    assert make("run", make_recipe()).step == 3
+
+
+@pytest.mark.parametrize("quantization", [(), EIGHT_BIT], ids=["float", "8bit"])
+def test_weights_decay_and_gains_of_norms_do_not(quantization: tuple[QuantizationEntry, ...]) -> None:
+    model = Rnnt(replace(TINY, layer_norm=True, projection=5), 3)
+    recipe = replace(make_recipe(), quantization=quantization)
+    apply_quantization(model, recipe.quantization_spec())
+    groups = make_optimizer(model, replace(recipe.optimization, weight_decay=0.5)).param_groups
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decay = {names[id(p)]: group["weight_decay"] for group in groups for p in group["params"]}
+    assert decay.keys() == {name for name, _ in model.named_parameters()}
+    decayed = {name for name, value in decay.items() if value == 0.5}
+    assert decayed == {name for name, parameter in model.named_parameters() if parameter.ndim == 2}
+    projections = {name for name in decayed if "weight_hr" in name}
+    assert len(projections) == 2
 
 
 def test_training_learns_and_the_checkpoint_scores_what_was_reported(

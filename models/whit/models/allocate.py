@@ -11,12 +11,13 @@ from whit.models.augment_features import Features
 from whit.models.batch import Batch, collate, utterance_features
 from whit.models.checkpoint import load_checkpoint
 from whit.models.clip import read_audio
-from whit.models.errors import RecipeError
+from whit.models.errors import OutputError, RecipeError
 from whit.models.evaluate import evaluate
 from whit.models.harm_file import HarmFile
 from whit.models.quantizers import quantizers_of
 from whit.models.quantizers.rules import matrices
 from whit.models.sensitivity import Progress, fitted, replaced, scheme_of, sensitivities
+from whit.models.speech_data import tuning_half
 from whit.models.tokens import Tokenizer
 from whit.runtime.manifest import read_manifest
 
@@ -29,7 +30,7 @@ class Allocator:
 
     Args:
         checkpoint: float checkpoint folder.
-        manifest: development recordings; never those of the final report.
+        manifest: development recordings; every other speaker of it is left to the final report.
         utterances: how many of them, evenly spread.
         progress: told of every measurement.
         widths: bits to try.
@@ -53,7 +54,7 @@ class Allocator:
         if any(True for _ in quantizers_of(self.model)):
             raise RecipeError(f"[{checkpoint}] expected float weights, received quantized ones")
         self.tokenizer = Tokenizer(config.tokens)
-        recordings = read_manifest(manifest)
+        recordings = tuning_half(read_manifest(manifest))
         recordings = recordings[:: max(len(recordings) // utterances, 1)][:utterances]
         self.texts = [recording.text for recording in recordings]
         self.features: list[Features] = [
@@ -118,10 +119,18 @@ class Allocator:
             collate(
                 [self.features[i] for i in chosen],
                 [self.tokenizer.encode(self.texts[i]) for i in chosen],
-                multiple=self.model.config.subsampling_factor,
+                multiple=self.model.config.frame_multiple,
             )
             for chosen in _cut(order, BATCH_UTTERANCES)
         ]
+
+
+def check_output(path: Path) -> None:
+    """Raises OutputError unless a file may be written to `path`; asked before what takes long."""
+    if not path.parent.is_dir():
+        raise OutputError(f"[{path}] expected a file in a folder that exists, received none: {path.parent}")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"[{path}] expected a file to write, received another thing of that name")
 
 
 def recipe_text(allocation: Allocation, *, name: str, extends: str, init_from: str) -> str:

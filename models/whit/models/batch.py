@@ -42,7 +42,15 @@ def collate(
     multiple: int,
     padding: float = SILENCE,
 ) -> Batch:
-    """Returns a batch; frames are completed with `padding` to a multiple of `multiple`, as a stream's are."""
+    """Returns a batch; frames are completed with `padding` to a multiple of `multiple`, as a stream's are.
+
+    Args:
+        features: (frames, mels) of each utterance.
+        targets: token ids of each.
+        windows: of each token of each utterance, if emissions are bound to them.
+        multiple: of the frames.
+        padding: value of the frames past an utterance's end.
+    """
     longest = max(max(len(f) for f in features), 1)
     frames = -(-longest // multiple) * multiple
     padded = np.full((len(features), frames, features[0].shape[1]), padding, dtype=np.float32)
@@ -54,8 +62,9 @@ def collate(
     spans = None
     if windows is not None:
         spans = torch.zeros(*tokens.shape, 2, dtype=torch.int64)
-        for i, w in enumerate(windows):
-            spans[i, : len(w)] = torch.tensor(w, dtype=torch.int64)
+        for i, (t, w) in enumerate(zip(targets, windows, strict=True)):
+            each = [window for _, window in zip(t, w, strict=True)]
+            spans[i, : len(t)] = torch.tensor(each, dtype=torch.int64).view(-1, 2)
     return Batch(
         features=torch.from_numpy(padded),
         num_frames=torch.tensor([len(f) for f in features]),

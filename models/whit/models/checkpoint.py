@@ -2,9 +2,6 @@
 
 import json
 import math
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +9,19 @@ from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from whit.models.checkpoint_folder import CONFIG, WEIGHTS, whole_folder
 from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import CheckpointError, ModelConfigError
 from whit.models.quantizers import QuantizedTensor, WeightQuantizer, quantizers_of, register_quantizer
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
+from whit.models.tensor_file import write_tensors
 from whit.models.transducer_config import TransducerConfig
 from whit.runtime.dense_codes import dense_bytes, pack_dense, unpack_dense
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT, VERSION = "whit-checkpoint", 1
 ARCHITECTURES: dict[str, type[TransducerConfig]] = {
     config.architecture: config for config in (RnntConfig, ConformerConfig)
@@ -45,6 +43,13 @@ class StreamingConfig:
     chunk_ms: int = 60
     lookahead_ms: int = 0
     tail_ms: int = 480
+
+    def __post_init__(self) -> None:
+        for name in ("lookahead_ms", "tail_ms"):
+            if getattr(self, name) < 0:
+                raise ModelConfigError(
+                    f"[streaming.{name}] expected at least 0, received {getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,25 +135,18 @@ def collect(model: nn.Module, dtype: torch.dtype = torch.float16) -> tuple[dict[
 def save_checkpoint(
     folder: Path, model: nn.Module, config: SavedConfig, *, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Writes a checkpoint folder whole or not at all; an earlier one of the same name is replaced."""
+    """Writes a checkpoint folder whole or not at all; an earlier one of the same name is replaced.
+
+    Raises:
+        CheckpointError: a tensor is not finite.
+        OutputError: the folder holds more than a checkpoint, or cannot be written.
+    """
     tensors, quantization = collect(model, dtype)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        save_file(tensors, building / WEIGHTS)
+    text = json.dumps(config.to_json(quantization), indent=2, ensure_ascii=True)
+    with whole_folder(folder) as building:
+        write_tensors(building / WEIGHTS, tensors, place=folder / WEIGHTS)
         (building / WEIGHTS).chmod(0o644)
-        text = json.dumps(config.to_json(quantization), indent=2, ensure_ascii=True)
         (building / CONFIG).write_text(text + "\n", encoding="utf-8")
-        building.chmod(0o755)
-        if folder.exists():
-            replaced = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            os.replace(folder, replaced)
-            os.replace(building, folder)
-            shutil.rmtree(replaced)
-        else:
-            os.replace(building, folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def read_json(path: Path, architectures: tuple[str, ...]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The commands of the models area. torch is imported only when a command needs it."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def train(
     test: Annotated[
         Path | None, typer.Option(help="Manifest to score the finished checkpoint on; kept in its metrics.")
     ] = None,
-    threads: Annotated[int, typer.Option(help="Threads torch may use in each process.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads torch may use in each process.")] = 1,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share every batch.")] = 1,
     seed: Annotated[
         int | None, typer.Option(min=0, help="In place of the recipe's; -seedSEED is added to NAME.")
@@ -32,7 +33,9 @@ def train(
 
     import torch
 
+    from whit.models.checkpoint_folder import check_folder
     from whit.models.data import manifest_set
+    from whit.models.errors import OutputError
     from whit.models.recipe import read_recipe
     from whit.models.train import CHECKPOINT, train_recipe
     from whit.models.training_task import task_of
@@ -42,6 +45,10 @@ def train(
     if seed is not None:
         parsed = replace(parsed, name=f"{parsed.name}-seed{seed}", seed=seed)
     folder = run or Path("runs") / parsed.name
+    if out is not None:
+        check_folder(out)
+        if out.resolve() in (folder.resolve(), *folder.resolve().parents):
+            raise OutputError(f"[{out}] expected a folder that does not hold the run, received run {folder}")
     train_recipe(
         parsed, run=folder, data=data, cache=Path("runs") / "voices", processes=processes, threads=threads
     )
@@ -73,7 +80,7 @@ def init(
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
     bits: Annotated[int | None, typer.Option(help="Width of every matrix, 1 to 8; float without it.")] = None,
     scheme: Annotated[str, typer.Option(help="Weight quantizer.")] = "linear",
-    seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random weights.")] = 0,
 ) -> None:
     """Makes a checkpoint with seeded random weights: for speed and memory, before any training."""
     from whit.models.ctc_presets import CTC_PRESETS, write_seeded_ctc_checkpoint
@@ -97,7 +104,7 @@ def digits(
     manifest: Annotated[Path, typer.Argument(help="Manifest of spoken clips.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the recordings and strings.jsonl.")],
     strings: Annotated[int, typer.Option(help="Strings to join.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     speaker: Annotated[str | None, typer.Option(help="Only clips of this speaker.")] = None,
 ) -> None:
     """Joins clips of one speaker into strings with known word times."""
@@ -136,7 +143,12 @@ def import_(
 
 def allocate(
     checkpoint: Annotated[Path, typer.Argument(help="Float checkpoint folder.")],
-    data: Annotated[Path, typer.Option(help="Manifest of development recordings.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Manifest of development recordings; every other speaker is left out, for reports."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Recipe to write.")],
     size_mb: Annotated[
         float | None, typer.Option(help="Budget of all packed matrices, in 10^6 bytes.")
@@ -156,12 +168,19 @@ def allocate(
     ] = None,
 ) -> None:
     """Finds the bits of each layer that lose least under a budget; writes them as a recipe to train."""
-    from whit.models.allocate import Allocator, recipe_text
+    from whit.models.allocate import Allocator, check_output, recipe_text
     from whit.models.allocation import Choice
     from whit.models.errors import RecipeError
 
     if (size_mb is None) == (wer_budget is None):
         raise RecipeError("[allocate] expected either --size-mb or --wer-budget, received both or none")
+    if size_mb is not None and not 0 < size_mb < math.inf:
+        raise RecipeError(f"[--size-mb] expected more than 0, received {size_mb}")
+    if wer_budget is not None and not 0 <= wer_budget < math.inf:
+        raise RecipeError(f"[--wer-budget] expected at least 0, received {wer_budget}")
+    for path in (out, harms):
+        if path is not None:
+            check_output(path)
     console = Console(highlight=False)
 
     def show(name: str, choice: Choice) -> None:

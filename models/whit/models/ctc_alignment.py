@@ -62,11 +62,16 @@ def tokens_by_frame(
 def lattice_band(counts: Tensor, *, behind: int, ahead: int, nodes: int) -> tuple[Tensor, int]:
     """Returns each frame's first node (batch, frames) and the width of a band around an alignment.
 
+    A path from the first node to the last is always inside: the band is wide enough for what the alignment
+    begins in one frame, and rises by no more than its width from the frame before, from 0 at the first.
+
     Args:
         counts: int64, (batch, frames), from `tokens_by_frame`.
         behind: tokens a path may be late.
         ahead: tokens a path may be early.
         nodes: of the lattice, tokens + 1.
     """
-    width = min(behind + ahead + 1, nodes)
-    return (counts - behind).clamp(0, nodes - width), width
+    steepest = int(counts.diff(dim=1, prepend=torch.zeros_like(counts[:, :1])).max())
+    width = min(max(behind + ahead, steepest) + 1, nodes)
+    reached = torch.arange(counts.shape[1]) * (width - 1)
+    return (counts - behind).clamp(0, nodes - width).minimum(reached), width

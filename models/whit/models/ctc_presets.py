@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from whit.models.checkpoint import save_checkpoint
+from whit.models.checkpoint_folder import check_folder
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.conv_config import ConvBlockConfig, ConvConfig
 from whit.models.ctc_checkpoint import CtcCheckpointConfig
@@ -57,17 +58,20 @@ def jasper_10x5dr() -> ConvConfig:
     return ConvConfig(blocks=(first, *middle, last, end))
 
 
-def small_quartznet(first: list[tuple[int, int]], groups: list[tuple[int, int]], end: int) -> ConvConfig:
+def small_quartznet(
+    first: list[tuple[int, int]], groups: list[tuple[int, int]], end: int, *, dropout: float = 0.0
+) -> ConvConfig:
     """Returns a QuartzNet for training on a CPU.
 
     Args:
         first: filters and kernel size of each block of stride 2 that the network begins with.
         groups: of each residual block; the last one's are also those of the block of dilation 2 after them.
         end: filters of the last block.
+        dropout: inside residual blocks.
     """
     strided = [ConvBlockConfig(filters=f, kernel_size=k, stride=2, separable=True) for f, k in first]
     middle = [
-        ConvBlockConfig(filters=f, kernel_size=k, repeat=3, separable=True, residual=True, dropout=0.05)
+        ConvBlockConfig(filters=f, kernel_size=k, repeat=3, separable=True, residual=True, dropout=dropout)
         for f, k in groups
     ]
     filters, kernel_size = groups[-1]
@@ -106,7 +110,9 @@ CTC_PRESETS = {
     "conformer-ctc-l": CtcPreset(model=conformer(18, 512, 8), frontend=CONFORMER_FRONTEND, tokens=LETTERS),
     # Connected English digits, one token a word, encoded frames of 40 ms: trained in minutes.
     "quartznet-digits": CtcPreset(
-        model=small_quartznet([(64, 11), (96, 11)], [(96, 9), (96, 11), (128, 13), (128, 15)], 192),
+        model=small_quartznet(
+            [(64, 11), (96, 11)], [(96, 9), (96, 11), (128, 13), (128, 15)], 192, dropout=0.05
+        ),
         frontend=CONV_FRONTEND,
         tokens=DIGIT_TOKENS,
     ),
@@ -157,6 +163,7 @@ def write_seeded_ctc_checkpoint(folder: Path, preset: CtcPreset, *, name: str, s
         name: what config.json calls the model.
         seed: of torch's generator; the caller's random state is left as it was.
     """
+    check_folder(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = CtcModel(preset.model, len(preset.tokens))

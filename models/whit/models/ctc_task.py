@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from whit.models.batch import Batch
 from whit.models.checkpoint import StreamingConfig, save_checkpoint
+from whit.models.conv_config import ConvConfig
 from whit.models.ctc_checkpoint import CtcCheckpointConfig, load_ctc_checkpoint
 from whit.models.ctc_model import CtcModel
 from whit.models.ctc_presets import CtcPreset
@@ -17,7 +18,7 @@ from whit.models.data import DevSet, TrainingData
 from whit.models.errors import RecipeError
 from whit.models.evaluate import Score, evaluate_ctc
 from whit.models.losses import ctc_loss
-from whit.models.recipe import Recipe, recipe_tokens
+from whit.models.recipe import OptimizationConfig, Recipe, recipe_tokens
 from whit.models.rnnt import FIRST_BLANK_BIAS
 from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import WholeUtteranceFrontend
@@ -27,12 +28,15 @@ class CtcTask:
     """A `TrainingTask`; masks fill normalised features with zero, their mean."""
 
     def __init__(self, recipe: Recipe, shape: CtcPreset) -> None:
-        expected = {"loss": "ctc", "ctc_weight": 0.0, "band_behind": 0, "band_ahead": 0, "fastemit": 0.0}
-        received = {name: getattr(recipe.optimization, name) for name in expected}
-        if received != expected:
+        chosen = recipe.optimization
+        if chosen.loss != "ctc":
             raise RecipeError(
-                f"[optimization] expected loss ctc and nothing of a transducer's with {recipe.preset}, "
-                f"received {dict(received.items() - expected.items())}"
+                f"[optimization.loss] expected loss ctc with {recipe.preset}, received {chosen.loss!r}"
+            )
+        if isinstance(shape.model, ConvConfig) and chosen.dropout != OptimizationConfig.dropout:
+            raise RecipeError(
+                f"[optimization.dropout] expected none with {recipe.preset}, whose blocks have their own, "
+                f"received {chosen.dropout}"
             )
         if recipe.quantization or recipe.streaming != StreamingConfig():
             raise RecipeError(

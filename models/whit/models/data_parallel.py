@@ -7,6 +7,8 @@ are the exception, since every process normalises over its own share.
 import multiprocessing
 import sys
 from collections.abc import Callable
+from functools import partial
+from multiprocessing.queues import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,12 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import ProcessException
 
 from whit.models.batch import Batch
+from whit.models.errors import ModelsError
 from whit.models.recipe import OptimizationConfig
+from whit.runtime.errors import WhitError
 
 
 def make_fabric(config: OptimizationConfig, processes: int = 1) -> Fabric:
@@ -29,6 +34,37 @@ def make_fabric(config: OptimizationConfig, processes: int = 1) -> Fabric:
         strategy=ddp if processes > 1 else "auto",
         precision="bf16-mixed" if config.precision == "bfloat16" else "32-true",
     )
+
+
+def launch(fabric: Fabric, function: Callable[[Fabric], None]) -> None:
+    """Runs a function in every process.
+
+    Raises:
+        ModelsError: with the sentence of a process whose error is the user's; torch would give its traceback.
+    """
+    sentences: SimpleQueue[str] = multiprocessing.get_context("spawn").SimpleQueue()
+    # Bound to a call: Fabric looks into arguments for modules, and does not look into frozen dataclasses.
+    run: Callable[..., None] = partial(_with_sentence, function=function, sentences=sentences)
+    try:
+        fabric.launch(run)
+    except ProcessException:
+        if sentences.empty():
+            raise
+        raise ModelsError(sentences.get()) from None
+
+
+def _with_sentence(
+    fabric: Fabric, *, function: Callable[[Fabric], None], sentences: "SimpleQueue[str]"
+) -> None:
+    try:
+        function(fabric)
+    except WhitError as error:
+        sentences.put(str(error))
+        raise
+    except OSError as error:
+        place = error.filename or "training"
+        sentences.put(f"[{place}] expected a file that can be used, received: {error.strerror or error}")
+        raise
 
 
 class BatchLoss(nn.Module):

@@ -69,6 +69,13 @@ class DigitDataConfig:
     dev_strings: int = 100  # of each source
     emission_delay_s: float = 0.36  # a word may be emitted from its middle until so long after its end
 
+    def __post_init__(self) -> None:
+        if not self.source or self.dev_strings < 1:
+            raise RecipeError(
+                f"[data] expected a source and dev_strings of at least 1, "
+                f"received {len(self.source)} and {self.dev_strings}"
+            )
+
 
 class DigitData:
     """Batches of random digit strings, and development sets of clips training never sees.
@@ -130,8 +137,9 @@ class DigitData:
                     f, string_rng, self.config.augment, self.feature_mean, normalize=self.frontend.normalized
                 )
             )
-            targets.append(self.tokenizer.encode(" ".join(word for word, _, _ in words)))
-            windows.append([self._frames(word, len(f)) for word in words])
+            cut = [(self.tokenizer.encode(word[0]), self._frames(word, len(f))) for word in words]
+            targets.append([token for tokens, _ in cut for token in tokens])
+            windows.append([window for tokens, window in cut for _ in tokens])
         return collate(
             features,
             targets,
@@ -248,10 +256,14 @@ def load_digits(manifest: Path) -> list[Clip]:
     Raises:
         RecipeError: there is none.
     """
-    clips = [load_clip(u) for u in read_manifest(manifest) if u.text and set(u.text.split()) <= set(DIGITS)]
+    clips = [load_clip(u) for u in read_manifest(manifest) if _is_digits(u.text.split())]
     if not clips:
         raise RecipeError(f"[{manifest}] expected utterances of digits, received none")
     return clips
+
+
+def _is_digits(words: Sequence[str]) -> bool:
+    return bool(words) and set(words) <= set(DIGITS)
 
 
 def split(clips: Sequence[Clip], source: DigitSourceConfig) -> tuple[list[Clip], list[Clip]]:

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip
-from whit.models.errors import ManifestError
+from whit.models.errors import ManifestError, RecipeError
 from whit.runtime.manifest import Recording, SpokenWord, read_manifest, write_manifest
 
 
@@ -22,6 +22,14 @@ class JoinConfig:
     margin_s: float = 0.03  # kept of a clip around its speech
     untrimmed: float = 0.0  # share of strings whose clips keep all they were recorded with
     tight: float = 0.0  # share of strings spoken without pauses
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("words", 1), ("pause_s", 0), ("edge_s", 0)):
+            low, high = getattr(self, name)
+            if not lowest <= low <= high:
+                raise RecipeError(
+                    f"[join.{name}] expected at least {lowest}, the lower first, received {low} and {high}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

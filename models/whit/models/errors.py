@@ -19,6 +19,10 @@ class CheckpointError(ModelsError, ValueError):
     """A checkpoint folder is missing, incomplete or contradicts itself."""
 
 
+class OutputError(ModelsError):
+    """A file or folder cannot be written: its place is taken, or the disk is full."""
+
+
 class ManifestError(ModelsError, ValueError):
     """A manifest line is not what the manifest format says."""
 
@@ -29,6 +33,10 @@ class RecipeError(ModelsError, ValueError):
 
 class ResumeError(ModelsError, ValueError):
     """A saved training state does not belong to the model or recipe that resumes it."""
+
+
+class DivergenceError(ModelsError, ArithmeticError):
+    """A loss or a gradient of training is infinite or no number."""
 
 
 class SynthesisError(ModelsError, RuntimeError):

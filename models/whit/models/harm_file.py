@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from whit.models.allocation import Choice
-from whit.models.checkpoint import WEIGHTS
+from whit.models.checkpoint_folder import WEIGHTS
 from whit.models.errors import RecipeError
 from whit.runtime.whole_file import whole_file
 
@@ -19,7 +19,7 @@ class HarmFile:
         path: JSON; None keeps nothing beyond this object.
         checkpoint: whose weights are measured.
         manifest: on which recordings.
-        utterances: on how many of them.
+        utterances: on how many of them; of the speakers that tune.
 
     Raises:
         RecipeError: the file holds the measurement of something else, or is no such file.
@@ -31,6 +31,7 @@ class HarmFile:
             "weights_sha256": hashlib.sha256((checkpoint / WEIGHTS).read_bytes()).hexdigest(),
             "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),
             "utterances": utterances,
+            "speakers": "every other",
         }
         self.choices: dict[str, list[Choice]] = {}
         if path is not None and path.exists():

@@ -9,6 +9,7 @@ import io
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,7 +29,18 @@ MAX_BYTES = 8 << 30  # of all members together: NeMo's largest Conformer has 2.6
 MAX_READ_BYTES = 16 << 20  # a tar header that asks for more at once is no header
 MAX_PICKLE_BYTES = 64 << 20  # the part of the weights that is not tensor data
 MAX_TENSORS = 100_000
+MAX_END_BYTES = 1 << 20  # zeros after the last member: tar fills up records of some KB
 COPY_BYTES = 1 << 20
+READERS_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,  # zipfile's of an encrypted part
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    SafetensorError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +75,9 @@ def read_nemo(path: Path) -> NemoSource:
     """
     try:
         return _read_folder(path) if path.is_dir() else _read_archive(path)
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, ValueError, SafetensorError) as error:
-        if isinstance(error, ForeignModelError):
-            raise
+    except ForeignModelError:
+        raise
+    except READERS_ERRORS as error:
         raise ForeignModelError(f"[{path}] expected a readable NeMo archive, received {error}") from error
 
 
@@ -90,7 +102,12 @@ def _read_archive(path: Path) -> NemoSource:
         raw.seek(0)
         plain = cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if compressed else raw
         with tarfile.TarFile(fileobj=cast(BinaryIO, _BoundedReads(plain)), mode="r") as archive:
-            return _read_members(archive)
+            source = _read_members(archive)
+        # The checksum of what was compressed stands at the end.
+        end = plain.read(MAX_END_BYTES + 1)
+        if len(end) > MAX_END_BYTES or any(end):
+            raise ForeignModelError(f"[{path}] expected zeros after the last member, received more")
+        return source
 
 
 def _read_members(archive: tarfile.TarFile) -> NemoSource:
@@ -178,6 +195,9 @@ def _check_zip(file: IO[bytes]) -> None:
         packed = [part.filename for part in entries if part.compress_type != zipfile.ZIP_STORED]
         if packed or sum(part.file_size for part in entries) > size:
             raise ForeignModelError(f"[{WEIGHTS}] expected parts that are stored, received compressed ones")
+        damaged = parts.testzip()
+        if damaged is not None:
+            raise ForeignModelError(f"[{WEIGHTS}] expected parts with their checksums, received {damaged!r}")
         pickles = [part for part in entries if part.filename.endswith(".pkl")]
         if len(pickles) != 1 or pickles[0].file_size > MAX_PICKLE_BYTES:
             raise ForeignModelError(

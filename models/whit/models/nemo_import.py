@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from whit.models.checkpoint import save_checkpoint
+from whit.models.checkpoint_folder import check_folder
 from whit.models.ctc_checkpoint import CtcCheckpointConfig
 from whit.models.ctc_model import CtcModel
 from whit.models.errors import ForeignModelError, ModelConfigError
@@ -46,5 +47,6 @@ def import_nemo(source: Path, *, name: str | None = None) -> tuple[CtcModel, Ctc
 
 def import_checkpoint(source: Path, out: Path) -> None:
     """Writes the model of a NeMo archive or folder as a checkpoint folder, in float32."""
+    check_folder(out)
     model, config = import_nemo(source)
     save_checkpoint(out, model, config, dtype=torch.float32)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from whit.models.checkpoint import load_checkpoint, save_checkpoint
+from whit.models.checkpoint_folder import check_folder
 from whit.models.errors import CheckpointError
 from whit.models.quantizers import QuantizationRule, apply_quantization, quantizers_of
 
@@ -20,8 +21,10 @@ def quantize_checkpoint(checkpoint: Path, out: Path, *, scheme: str, bits: int, 
 
     Raises:
         CheckpointError: the checkpoint is quantized already.
+        OutputError: `out` holds more than a checkpoint.
         QuantizationError: a scheme, width or start that does not exist.
     """
+    check_folder(out)
     model, config = load_checkpoint(checkpoint)
     if any(True for _ in quantizers_of(model)):
         raise CheckpointError(f"[{checkpoint}] expected float weights, received quantized ones")

@@ -6,16 +6,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+OF_A_TRANSDUCER = ("checkpoint", "out", "bits", "scheme", "init", "threads")
 INTEGER = "Integer-only (models without a prediction network)"
 SYNTHETIC = "Synthetic inputs"
 
 
 def quantize(
+    ctx: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="Float checkpoint folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
     bits: Annotated[int, typer.Option(help="Width of every matrix, 1 to 8.")] = 8,
     scheme: Annotated[str, typer.Option(help="Weight quantizer of a transducer.")] = "linear",
-    init: Annotated[str, typer.Option(help="Centroids of gq and planes: lloyd or linspace.")] = "lloyd",
+    init: Annotated[
+        str, typer.Option(help="Centroids of a transducer's gq and planes: lloyd or linspace.")
+    ] = "lloyd",
     zero_shot: Annotated[
         bool, typer.Option("--zero-shot", help="Calibrate on synthetic inputs.", rich_help_panel=INTEGER)
     ] = False,
@@ -63,7 +67,9 @@ def quantize(
         str,
         typer.Option(help="Matched: batch_norm (published) or layer_norm.", rich_help_panel=SYNTHETIC),
     ] = "batch_norm",
-    seed: Annotated[int, typer.Option(help="Of synthetic inputs and noise.", rich_help_panel=SYNTHETIC)] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of synthetic inputs and noise.", rich_help_panel=SYNTHETIC)
+    ] = 0,
     device: Annotated[
         str, typer.Option(help="cpu or cuda, of the synthesis.", rich_help_panel=SYNTHETIC)
     ] = "cpu",
@@ -72,18 +78,21 @@ def quantize(
     """Quantizes a checkpoint after training: the weights of a transducer, or a whole model in integers."""
     import torch
 
-    from whit.models.checkpoint import ARCHITECTURES, CONFIG, read_json
+    from whit.models.checkpoint import ARCHITECTURES, read_json
+    from whit.models.checkpoint_folder import CONFIG
     from whit.models.ctc_checkpoint import CTC_ARCHITECTURES
     from whit.models.errors import CheckpointError
 
     torch.set_num_threads(threads)
-    chosen = [zero_shot, calibrate is not None, noise]
     found = read_json(checkpoint / CONFIG, (*ARCHITECTURES, *CTC_ARCHITECTURES))["architecture"]
-    expected = 0 if found in ARCHITECTURES else 1
-    if sum(chosen) != expected:
+    idle = [
+        option
+        for name, option in _given(ctx).items()
+        if (name == "init" and scheme == "linear") or (found in ARCHITECTURES and name not in OF_A_TRANSDUCER)
+    ]
+    if idle:
         raise CheckpointError(
-            f"[quantize] expected {expected} of --zero-shot, --calibrate and --noise with {found}, "
-            f"received {sum(chosen)}"
+            f"[quantize] expected options of {scheme} codes of {found}, received {', '.join(idle)}"
         )
     if found in ARCHITECTURES:
         from whit.models.post_training import quantize_checkpoint
@@ -91,6 +100,12 @@ def quantize(
         quantize_checkpoint(checkpoint, out, scheme=scheme, bits=bits, init=init)
         Console().print(f"checkpoint: {out}")
         return
+    chosen = [zero_shot, calibrate is not None, noise]
+    if sum(chosen) != 1:
+        raise CheckpointError(
+            f"[quantize] expected 1 of --zero-shot, --calibrate and --noise with {found}, "
+            f"received {sum(chosen)}"
+        )
     if scheme != "linear":
         raise CheckpointError(f"[quantize] expected scheme linear with {found}, received {scheme!r}")
     from whit.models.integer.inputs import NOISE, SPEECH, ZERO_SHOT, InputConfig
@@ -130,3 +145,14 @@ def quantize(
         plot=plot,
     )
     run_job(job, Console())
+
+
+def _given(ctx: typer.Context) -> dict[str, str]:
+    """Returns how each option that the command line holds is written, by the name of its parameter."""
+    given = {}
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            given[name] = parameter.opts[0]
+    return given

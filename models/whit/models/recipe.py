@@ -1,6 +1,7 @@
 """Training recipes: TOML files that become one checked, frozen configuration."""
 
 import json
+import math
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from whit.models.quantizers import QuantizationRule, QuantizationSpec
 from whit.models.speech_data import SpeechDataConfig
 
 T = TypeVar("T")
+LARGEST_SEED = 2**63 - 1  # that torch takes
+OF_A_TRANSDUCER = ("fastemit", "ctc_weight", "band_behind", "band_ahead")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +45,17 @@ class OptimizationConfig:
     save_every: int = 250
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_every", "evaluate_every", "save_every"):
-            if getattr(self, name) < 1:
+        at_least = dict.fromkeys(("steps", "batch_size", "log_every", "evaluate_every", "save_every"), 1)
+        at_least |= dict.fromkeys(("weight_decay", *OF_A_TRANSDUCER), 0)
+        for name, lowest in at_least.items():
+            if not lowest <= getattr(self, name) < math.inf:
                 raise RecipeError(
-                    f"[optimization.{name}] expected at least 1, received {getattr(self, name)}"
+                    f"[optimization.{name}] expected at least {lowest}, received {getattr(self, name)}"
+                )
+        for name in ("learning_rate", "clip_norm"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise RecipeError(
+                    f"[optimization.{name}] expected more than 0, received {getattr(self, name)}"
                 )
         if self.loss not in ("transducer", "ctc"):
             raise RecipeError(f"[optimization.loss] expected transducer or ctc, received {self.loss!r}")
@@ -53,7 +63,13 @@ class OptimizationConfig:
             raise RecipeError(
                 f"[optimization.precision] expected float32 or bfloat16, received {self.precision!r}"
             )
-        if self.distill_weight < 0 or (self.distill_weight > 0 and self.loss != "transducer"):
+        idle = [name for name in OF_A_TRANSDUCER if getattr(self, name) != 0]
+        if self.loss == "ctc" and idle:
+            raise RecipeError(
+                f"[optimization] expected nothing of the transducer's loss with loss ctc, "
+                f"received {', '.join(idle)}"
+            )
+        if not 0 <= self.distill_weight < math.inf or (self.distill_weight > 0 and self.loss != "transducer"):
             raise RecipeError(
                 f"[optimization.distill_weight] expected 0, or more beside the transducer's loss, "
                 f"received {self.distill_weight} with {self.loss}"
@@ -95,6 +111,13 @@ class Recipe:
             raise RecipeError("[optimization.distill_weight] expected init_from, the teacher, received none")
         if (self.data is None) == (self.speech is None):
             raise RecipeError("[recipe] expected either data or speech, received both or none")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise RecipeError(f"[seed] expected a number from 0 to {LARGEST_SEED}, received {self.seed}")
+        if self.speech is not None and self.optimization.batch_size != OptimizationConfig.batch_size:
+            raise RecipeError(
+                f"[optimization.batch_size] expected none with speech, which is cut by its batch_s, "
+                f"received {self.optimization.batch_size}"
+            )
 
     def identity(self) -> str:
         """Returns a text that two recipes share if they train the same model: what differs from defaults."""
@@ -188,8 +211,11 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         if isinstance(value, dict):
             return from_table(hint, value, place)
     elif get_origin(hint) is tuple:
+        kinds = get_args(hint)
         if isinstance(value, list):
-            return tuple(_value(get_args(hint)[0], item, f"{place}[{i}]") for i, item in enumerate(value))
+            if kinds[-1] is not Ellipsis and len(value) != len(kinds):
+                raise RecipeError(f"[{place}] expected {len(kinds)} values, received {value!r}")
+            return tuple(_value(kinds[0], item, f"{place}[{i}]") for i, item in enumerate(value))
     elif get_origin(hint) is dict:
         if isinstance(value, dict):
             return value

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from whit.models.checkpoint import CheckpointConfig, StreamingConfig, save_checkpoint
+from whit.models.checkpoint_folder import check_folder
 from whit.models.presets import Preset
 from whit.models.quantizers import QuantizationRule, apply_quantization
 from whit.models.rnnt import Rnnt
@@ -24,6 +25,7 @@ def write_seeded_checkpoint(
         bits: width of every matrix, 1 to 8; None leaves the weights float.
         scheme: the weight quantizer, fitted after the draw.
     """
+    check_folder(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Rnnt(preset.model, len(preset.tokens))

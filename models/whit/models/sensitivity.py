@@ -71,20 +71,21 @@ def sensitivities(
 
 def fitted(weight: Tensor, attribute: str, bits: int) -> QuantizedTensor:
     """Returns the codes that a quantizer's first fit gives a weight, with no training."""
-    rows, cols = weight.shape
+    matrix = weight.flatten(1)  # a convolution's row is an output channel
+    rows, cols = matrix.shape
     order: RowOrder = "lstm" if attribute in LSTM_ATTRIBUTES else "plain"
     quantizer: WeightQuantizer = build(scheme_of(bits), bits, rows=rows, cols=cols, row_order=order)
-    quantizer.initialize(weight)
-    return quantizer.harden(weight)
+    quantizer.initialize(matrix)
+    return quantizer.harden(matrix)
 
 
 @contextmanager
 def replaced(values: Mapping[Tensor, Tensor]) -> Iterator[None]:
-    """The parameters hold other values inside this context."""
+    """The parameters hold other values inside this context; those of a convolution may come as a matrix."""
     own = {parameter: parameter.detach().clone() for parameter in values}
     try:
         for parameter, value in values.items():
-            parameter.data.copy_(value)
+            parameter.data.copy_(value.view_as(parameter))
         yield
     finally:
         for parameter, value in own.items():

@@ -40,6 +40,8 @@ class SpeechDataConfig:
                 f"[speech] expected manifests and batch_s of at least longest_s, received {self.manifests}, "
                 f"{self.batch_s} and {self.longest_s}"
             )
+        if self.dev_utterances < 1:
+            raise RecipeError(f"[speech.dev_utterances] expected at least 1, received {self.dev_utterances}")
 
 
 class SpeechData:

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from whit.models.clip import SAMPLE_RATE_HZ, read_audio
-from whit.models.errors import SynthesisError
+from whit.models.errors import RecipeError, SynthesisError
 from whit.models.presets import DIGITS
 from whit.runtime.manifest import Recording, write_manifest
 
@@ -51,6 +51,13 @@ class SyntheticVoicesConfig:
     words: tuple[int, int] = (1, 5)
     flite_share: float = 0.4  # flite's voices are cut from real speech; espeak-ng's are formants, but many
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.words[0] <= self.words[1] or self.seed < 0:
+            raise RecipeError(
+                f"[synthetic] expected words of at least 1, the lower first, and a seed of at least 0, "
+                f"received {self.words} and {self.seed}"
+            )
 
 
 def synthesize(folder: Path, config: SyntheticVoicesConfig) -> Path:

@@ -14,10 +14,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import distributed
 
 from whit.models.averaged_weights import AveragedWeights
+from whit.models.checkpoint_folder import check_folder
 from whit.models.data import TrainingData
-from whit.models.data_parallel import BatchLoss, end_with_parent, make_fabric, seed_step, share_of
+from whit.models.data_parallel import BatchLoss, end_with_parent, launch, make_fabric, seed_step, share_of
 from whit.models.digit_data import DigitData
-from whit.models.errors import RecipeError
+from whit.models.errors import DivergenceError, RecipeError
 from whit.models.quantizers import apply_quantization, set_progress
 from whit.models.recipe import OptimizationConfig, Recipe
 from whit.models.recompute_batch_norms import batch_norms, recompute_batch_norms
@@ -27,6 +28,7 @@ from whit.models.training_task import task_of
 from whit.runtime.whole_file import whole_file
 
 STATE, METRICS, CHECKPOINT = "state.safetensors", "metrics.jsonl", "checkpoint"
+WEIGHTS = ("weight", "weight_ih", "weight_hh", "weight_hr")  # how the names of weights end
 STATISTICS_BATCHES = 16  # that give averaged weights their batch norms' statistics
 
 
@@ -41,12 +43,12 @@ def learning_rate(step: int, config: OptimizationConfig) -> float:
 
 
 def make_optimizer(model: torch.nn.Module, config: OptimizationConfig) -> torch.optim.AdamW:
-    """Returns AdamW that decays weight matrices, but neither biases nor what quantizers learn."""
+    """Returns AdamW that decays weights, but neither biases nor norms' gains nor what quantizers learn."""
     decayed: list[torch.nn.Parameter] = []
     others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        is_matrix = name.removesuffix(".original").endswith(("weight", "weight_ih", "weight_hh"))
-        (decayed if is_matrix else others).append(parameter)
+        is_weight = name.removesuffix(".original").endswith(WEIGHTS) and parameter.ndim > 1
+        (decayed if is_weight else others).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -67,13 +69,11 @@ def train_recipe(
         processes: that share every batch.
         threads: of each process.
     """
-    # Bound to a call: Fabric looks into arguments for modules, and does not look into frozen dataclasses.
     training = partial(Training, recipe, run=run, data=data, cache=cache)
-    fit: Callable[..., None] = _fit
-    make_fabric(recipe.optimization, processes).launch(fit, training, threads)
+    launch(make_fabric(recipe.optimization, processes), partial(_fit, training=training, threads=threads))
 
 
-def _fit(fabric: Fabric, training: "Callable[..., Training]", threads: int) -> None:
+def _fit(fabric: Fabric, *, training: "Callable[..., Training]", threads: int) -> None:
     torch.set_num_threads(threads)
     training(fabric=fabric).fit()
     if distributed.is_initialized():
@@ -100,6 +100,7 @@ class Training:
         self.run = run
         self.config = recipe.optimization
         self.fabric = fabric or make_fabric(self.config)
+        check_folder(run / CHECKPOINT)
         torch.manual_seed(recipe.seed)
         self.task = task_of(recipe)
         with self.fabric.rank_zero_first():  # the others find what it caches
@@ -124,6 +125,9 @@ class Training:
         """Trains to the recipe's last step or to `until`; returns the last word error rates (percent).
 
         Only the first process scores and writes files.
+
+        Raises:
+            DivergenceError: a loss or a gradient is infinite or no number; the state saved last stays.
         """
         last = self.config.steps if until is None else min(until, self.config.steps)
         model, optimizer = self.fabric.setup(BatchLoss(self.model, self.task.loss), self.optimizer)
@@ -179,12 +183,16 @@ class Training:
         loaded = time.perf_counter()
         optimizer.zero_grad()
         loss = model(lambda: batch) * weight
+        joint_loss = float(torch.as_tensor(self.fabric.all_reduce(loss.detach().clone(), reduce_op="mean")))
+        self._check_finite("loss", joint_loss)
         self.fabric.backward(loss)
-        norm = self.fabric.clip_gradients(model, optimizer, max_norm=self.config.clip_norm)
+        norm = self.fabric.clip_gradients(
+            model, optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=False
+        )
+        self._check_finite("gradient", math.nan if norm is None else float(norm))
         optimizer.step()
         self.average.update(self.model)
         self.step += 1
-        joint_loss = float(torch.as_tensor(self.fabric.all_reduce(loss.detach(), reduce_op="mean")))
         if self.fabric.is_global_zero and self.step % self.config.log_every == 0:
             self._log(
                 loss=joint_loss,
@@ -194,6 +202,14 @@ class Training:
                 step_s=round(time.perf_counter() - start, 4),
             )
         return joint_loss
+
+    def _check_finite(self, name: str, value: float) -> None:
+        """Raises DivergenceError in every process alike: what it is asked of is joint."""
+        if not math.isfinite(value):
+            raise DivergenceError(
+                f"[step {self.step + 1}] expected a finite {name}, received {value} "
+                f"at learning rate {self.optimizer.param_groups[0]['lr']:.3g}"
+            )
 
     def _make_data(self, data: Path, cache: Path) -> TrainingData:
         if self.recipe.speech is not None:
@@ -224,6 +240,14 @@ class Training:
     def _forget_metrics_after(self, step: int) -> None:
         path = self.run / METRICS
         if path.exists():
-            lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
+            lines = [line for line in path.read_text().splitlines() if _is_until(line, step)]
             with whole_file(path) as unfinished:
                 unfinished.write_text("".join(line + "\n" for line in lines))
+
+
+def _is_until(line: str, step: int) -> bool:
+    """Returns whether a line is of a step up to `step`; one that was written by half is of none."""
+    try:
+        return int(json.loads(line)["step"]) <= step
+    except (ValueError, KeyError, TypeError):
+        return False

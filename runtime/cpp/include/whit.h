@@ -22,8 +22,10 @@
  *
  *     whit_offline_stream* stream;
  *     if (whit_offline_stream_create(model, &stream)) ...
- *     while (read_audio(samples, &num_samples)) whit_offline_stream_accept_waveform(stream, 16000, samples,
- * num_samples); if (whit_offline_stream_decode(stream) || whit_offline_stream_result(stream, &result)) ...
+ *     while (read_audio(samples, &num_samples)) {
+ *       whit_offline_stream_accept_waveform(stream, 16000, samples, num_samples);
+ *     }
+ *     if (whit_offline_stream_decode(stream) || whit_offline_stream_result(stream, &result)) ...
  *
  * Functions that can fail return 0, or 1 with whit_error_text() set; nothing is thrown across this border.
  * A model is immutable and may be shared by threads; a stream, offline stream or batch belongs to one thread

@@ -131,10 +131,41 @@ def test_another_scheme_is_refused(run: CliRunner) -> None:
     assert isinstance(result.exception, CheckpointError)
 
 
-def test_a_transducer_has_its_weights_quantized_only(run: CliRunner) -> None:
+def transducer() -> str:
     shape = RnntConfig(num_mels=5, encoder_hidden=8, embedding=5, predictor_hidden=6, joint_hidden=7)
     config = CheckpointConfig(name="tiny", model=shape, tokens=("a", "b"))
     save_checkpoint(Path("rnnt"), Rnnt(shape, 2), config)
+    return "rnnt"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--rule", "*=4", "--activation-bits", "8", "--plot", "x.png"], "--activation-bits, --rule, --plot"),
+        (["--score", "x.jsonl", "--seed", "0"], "--score, --seed"),
+        (["--init", "lloyd"], "--init"),
+        (["--scheme", "gq", "--init", "lloyd", "--observer", "ema"], "--observer"),
+    ],
+)
+def test_options_that_a_transducer_does_not_heed_are_named(
+    run: CliRunner, options: list[str], named: str
+) -> None:
+    result = run.invoke(app(), [transducer(), "-o", "out", "--bits", "4", *options])
+    assert isinstance(result.exception, CheckpointError)
+    assert str(result.exception).endswith(f", received {named}")
+    assert not Path("out").exists()
+
+
+def test_init_is_of_transducers(run: CliRunner) -> None:
+    checkpoint = str(float_checkpoint("dense"))
+    result = run.invoke(app(), [checkpoint, "-o", "out", "--noise", *FEW, "--init", "lloyd"])
+    assert isinstance(result.exception, CheckpointError)
+    assert str(result.exception).endswith(", received --init")
+    assert run.invoke(app(), [checkpoint, "-o", "out", "--noise", *FEW, "--seed", "-1"]).exit_code == 2
+
+
+def test_a_transducer_has_its_weights_quantized_only(run: CliRunner) -> None:
+    transducer()
     assert run.invoke(app(), ["rnnt", "-o", "out", "--bits", "5"]).exit_code == 0
     assert {entry["bits"] for entry in read_config(Path("out"))[1].values()} == {5}
     result = run.invoke(app(), ["rnnt", "-o", "other", "--zero-shot"])

@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from whit.models.checkpoint_folder import check_folder
 from whit.models.ctc_checkpoint import CtcCheckpointConfig, load_ctc_checkpoint
 from whit.models.ctc_model import CtcModel
 from whit.models.errors import CheckpointError
@@ -48,8 +49,10 @@ def run_job(job: IntegerJob, console: Console) -> None:
 
     Raises:
         CheckpointError: the checkpoint is no float one of a model without a prediction network.
+        OutputError: the folder to write holds more than a checkpoint.
         QuantizationError: settings, weights or activations that cannot be quantized as asked.
     """
+    check_folder(job.out)
     model, config = load_ctc_checkpoint(job.checkpoint)
     if job.score is not None and config.model.head != "ctc":
         raise CheckpointError(f"[score] expected a model with the head ctc, received {config.model.head}")

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, Protocol, TypeVar
+from types import UnionType
+from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from whit.models.quantizers.errors import QuantizationError
 from whit.models.quantizers.quantizer import WeightQuantizer
@@ -79,11 +80,26 @@ def config_from(config: Callable[..., C], scheme: str, options: Mapping[str, Any
     """Returns the scheme's frozen config dataclass filled from a recipe's options.
 
     Raises:
-        QuantizationError: an option the dataclass does not have.
+        QuantizationError: an option the dataclass does not have, or a value of another type.
     """
     known = sorted(field.name for field in fields(config))  # type: ignore[arg-type]
     unknown = sorted(set(options) - set(known))
     if unknown:
         expected = ", ".join(known) or "no options"
         raise QuantizationError(f"[{scheme}] expected {expected}, received option {', '.join(unknown)}")
+    hints = get_type_hints(config)
+    for name, value in options.items():
+        if not _fits(hints[name], value):
+            hint = hints[name]
+            kind = hint.__name__ if isinstance(hint, type) else str(hint).removeprefix("typing.")
+            raise QuantizationError(f"[{scheme}] expected {name} of type {kind}, received {value!r}")
     return config(**options)
+
+
+def _fits(hint: Any, value: object) -> bool:
+    """Returns whether a value is of a field's type; whole numbers are fractional ones too."""
+    if get_origin(hint) is UnionType:
+        return any(_fits(kind, value) for kind in get_args(hint))
+    if get_origin(hint) is Literal:
+        return isinstance(value, str)
+    return type(value) is hint or (hint is float and type(value) is int)
