@@ -13,6 +13,7 @@ from whit.models.checkpoint import load_checkpoint, read_config
 from whit.models.errors import ModelConfigError, ModelsError
 from whit.models.presets import DIGITS, Preset
 from whit.models.rnnt_config import RnntConfig
+from whit.runtime.errors import ManifestError
 from whit.runtime.manifest import Recording, read_manifest, write_manifest
 
 TINY = Preset(
@@ -85,6 +86,17 @@ def test_digits_then_train_then_score(run: CliRunner, tmp_path: Path) -> None:
     assert config.metrics["steps"] == 2
     assert config.metrics["test"]["strings"] == 2
     assert f"{config.metrics['test']['wer_percent']:.2f} %" in result.output
+
+
+def test_a_missing_test_manifest_is_told_before_the_training(run: CliRunner, tmp_path: Path) -> None:
+    clips(tmp_path)
+    Path("recipe.toml").write_text(
+        'name = "t"\npreset = "tiny"\n[optimization]\nsteps = 2\nbatch_size = 2\n'
+        '[data]\ndev_strings = 2\nsource = [{ manifest = "clips.jsonl", weight = 1.0, hold_out_count = 1 }]\n'
+    )
+    result = run.invoke(app(), ["train", "recipe.toml", "--data", str(tmp_path), "--test", "none.jsonl"])
+    assert isinstance(result.exception, ManifestError)
+    assert not Path("runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def train(
     from whit.models.recipe import read_recipe
     from whit.models.train import CHECKPOINT, train_recipe
     from whit.models.training_task import task_of
+    from whit.runtime.manifest import read_manifest
 
     torch.set_num_threads(threads)
     parsed = read_recipe(recipe)
@@ -49,6 +50,8 @@ def train(
         check_folder(out)
         if out.resolve() in (folder.resolve(), *folder.resolve().parents):
             raise OutputError(f"[{out}] expected a folder that does not hold the run, received run {folder}")
+    if test is not None:
+        read_manifest(test)  # refused before the training, not after it
     train_recipe(
         parsed, run=folder, data=data, cache=Path("runs") / "voices", processes=processes, threads=threads
     )
