@@ -164,3 +164,9 @@ def test_seeded_checkpoints_repeat(tmp_path: Path) -> None:
     model, _ = load_checkpoint(tmp_path / "a")
     with torch.no_grad():
         assert model(torch.randn(1, 12, 5), torch.zeros(1, 1, dtype=torch.int64)).isfinite().all()
+
+
+def test_a_nested_configuration_is_an_error(stored: Path) -> None:
+    (stored / "config.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match=r"config\.json\] expected a readable JSON file"):
+        load_checkpoint(stored)

@@ -1,6 +1,5 @@
 """What every config.json has, whatever its architecture (docs/format.md, section 5)."""
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from whit.exporter.errors import CheckpointFileError, CheckpointVersionError, ConfigError
 from whit.exporter.transducer_config import LARGEST
+from whit.runtime.json_text import parse_json
 
 FORMAT, VERSION = "whit-checkpoint", 1
 BLANK = "<blk>"
@@ -42,8 +42,8 @@ def load_object(text: str, architectures: Sequence[str]) -> dict[str, Any]:
         CheckpointVersionError: another format, version or architecture.
     """
     try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        raw = parse_json(text)
+    except ValueError as error:
         raise CheckpointFileError(
             f"[config.json] expected JSON, received text that fails with: {error}"
         ) from error

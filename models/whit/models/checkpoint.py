@@ -21,6 +21,7 @@ from whit.models.rnnt_config import RnntConfig
 from whit.models.tensor_file import write_tensors
 from whit.models.transducer_config import TransducerConfig
 from whit.runtime.dense_codes import dense_bytes, pack_dense, unpack_dense
+from whit.runtime.json_text import parse_json
 
 FORMAT, VERSION = "whit-checkpoint", 1
 ARCHITECTURES: dict[str, type[TransducerConfig]] = {
@@ -152,7 +153,7 @@ def save_checkpoint(
 def read_json(path: Path, architectures: tuple[str, ...]) -> dict[str, Any]:
     """Returns the object in config.json; its architecture is one of those given."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"[{path}] expected a readable JSON file, received {error}") from error
     found = (raw.get("format"), raw.get("version"), raw.get("architecture")) if isinstance(raw, dict) else raw

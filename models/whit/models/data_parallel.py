@@ -21,7 +21,7 @@ from torch.multiprocessing.spawn import ProcessException
 from whit.models.batch import Batch
 from whit.models.errors import ModelsError
 from whit.models.recipe import OptimizationConfig
-from whit.runtime.errors import WhitError
+from whit.runtime.errors import WhitError, file_sentence
 
 
 def make_fabric(config: OptimizationConfig, processes: int = 1) -> Fabric:
@@ -62,8 +62,7 @@ def _with_sentence(
         sentences.put(str(error))
         raise
     except OSError as error:
-        place = error.filename or "training"
-        sentences.put(f"[{place}] expected a file that can be used, received: {error.strerror or error}")
+        sentences.put(file_sentence(error, place="training"))
         raise
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from whit.models.allocation import Choice
 from whit.models.checkpoint_folder import WEIGHTS
 from whit.models.errors import RecipeError
+from whit.runtime.json_text import parse_json
 from whit.runtime.whole_file import whole_file
 
 
@@ -52,7 +53,7 @@ class HarmFile:
 
     def _read(self, path: Path) -> dict[str, list[Choice]]:
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = parse_json(path.read_text(encoding="utf-8"))
             found: Mapping[str, object] = {name: raw[name] for name in self.measured_on}
             choices = {
                 name: [Choice(**choice) for choice in choices] for name, choices in raw["matrices"].items()

@@ -18,7 +18,7 @@ import typer
 import typer.core
 import typer.main
 
-from whit.runtime.errors import WhitError
+from whit.runtime.errors import WhitError, file_sentence
 
 ENTRY_POINT_GROUP = "whit.commands"
 INTERRUPTED = 130  # 128 + SIGINT, what shells report
@@ -58,8 +58,7 @@ class CommandGroup(typer.core.TyperGroup):
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader went away: nobody is left to be told
                 raise
-            place = error.filename or ctx.invoked_subcommand
-            _fail(f"[{place}] expected a file that can be used, received: {error.strerror or error}")
+            _fail(file_sentence(error, place=str(ctx.invoked_subcommand)))
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
 

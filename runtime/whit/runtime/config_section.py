@@ -1,11 +1,11 @@
 """The JSON configuration in a model's metadata, read with checks."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from whit.runtime.errors import ModelFileError
+from whit.runtime.json_text import parse_json
 
 FORMAT_VERSION = "1"
 DIALECTS = ("whit", "stock-float", "stock-int8", "stock-int4")
@@ -77,8 +77,8 @@ def read_config(metadata: Mapping[str, str], *, place: str) -> tuple[str, Config
     if dialect not in DIALECTS:
         raise ModelFileError(f"[{place}] expected a dialect of {', '.join(DIALECTS)}, received {dialect!r}")
     try:
-        config = json.loads(_property(metadata, "whit.config", place))
-    except (ValueError, RecursionError) as error:
+        config = parse_json(_property(metadata, "whit.config", place))
+    except ValueError as error:
         raise ModelFileError(f"[{place}] expected JSON in whit.config, received {error}") from error
     if not isinstance(config, dict):
         raise ModelFileError(f"[{place}] expected an object in whit.config, received {type(config).__name__}")

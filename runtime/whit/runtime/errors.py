@@ -5,6 +5,13 @@ class WhitError(Exception):
     """Base of every error that ends a command with exit code 2 and one sentence."""
 
 
+def file_sentence(error: OSError, *, place: str) -> str:
+    """Returns what a user is told of a file that the system refused; `place` where the error names none."""
+    return (
+        f"[{error.filename or place}] expected a file that can be used, received: {error.strerror or error}"
+    )
+
+
 class PackingError(WhitError, ValueError):
     """A matrix or codebook that the packed layouts cannot hold."""
 

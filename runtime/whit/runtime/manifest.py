@@ -1,6 +1,7 @@
 """Manifests: JSON lines, one recording each (docs/latency.md says what the measurements need)."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from whit.runtime.errors import ManifestError
+from whit.runtime.json_text import parse_json
 from whit.runtime.whole_file import whole_file
 
 LONGEST_S = sys.float_info.max  # JSON also has infinities and integers that no float holds
@@ -72,7 +74,7 @@ def write_manifest(path: Path, recordings: Sequence[Recording]) -> None:
     lines = []
     for recording in recordings:
         entry = {
-            "audio": recording.audio.relative_to(path.parent).as_posix(),
+            "audio": Path(os.path.relpath(recording.audio, path.parent)).as_posix(),
             "duration_s": None if recording.duration_s is None else round(recording.duration_s, 4),
             "text": recording.text,
             "speaker": recording.speaker,
@@ -87,8 +89,8 @@ def write_manifest(path: Path, recordings: Sequence[Recording]) -> None:
 
 def _recording(line: str, folder: Path) -> Recording:
     try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        entry = parse_json(line)
+    except ValueError as error:
         raise ManifestError(f"expected JSON, received {error}") from error
     if not isinstance(entry, dict):
         raise ManifestError(f"expected an object, received {type(entry).__name__}")

@@ -1,9 +1,9 @@
 """Whether a file holds a streaming transducer or a model that takes whole utterances."""
 
-import json
 from pathlib import Path
 
 from whit.runtime.errors import ModelFileError
+from whit.runtime.json_text import parse_json
 from whit.runtime.model_folder import GRAPHS, OFFLINE_GRAPH, find_onnx
 from whit.runtime.offline_info import HEADS
 from whit.runtime.tflite_metadata import FILE, read_metadata
@@ -23,7 +23,7 @@ def takes_whole_utterances(path: Path) -> bool:
 
 def _architecture(file: Path) -> object:
     try:
-        config = json.loads(read_metadata(file).get("whit.config", b"{}"))
-    except (ModelFileError, ValueError, RecursionError):
+        config = parse_json(read_metadata(file).get("whit.config", b"{}"))
+    except (ModelFileError, ValueError):
         return None
     return config.get("architecture") if isinstance(config, dict) else None
