@@ -32,9 +32,8 @@ from whit.models.integer.synthesize import SynthesisConfig
 from whit.models.integer.weights import WeightConfig
 from whit.models.speech_data import reporting_half, tuning_half
 from whit.runtime.error_rates import compare, score
-from whit.runtime.manifest import Recording, read_manifest
+from whit.runtime.manifest import Recording, read_manifest, write_manifest
 from whit.runtime.transcriber import open_transcriber
-from whit.runtime.whole_file import whole_file
 
 OUT = Path(__file__).parent.parent / "out" / "integer-accuracy"
 CALIBRATIONS = {ZERO_SHOT: "zero-shot", SPEECH: "calibrated on speech", NOISE: "calibrated on noise"}
@@ -79,12 +78,7 @@ def tuning_manifest(manifest: Path, recordings: Sequence[Recording]) -> Path:
     """Writes the manifest of the speakers that tune and returns its path."""
     path = OUT / f"{manifest.stem}-tuning.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        json.dumps({"audio": str(recording.audio.resolve()), "text": recording.text})
-        for recording in tuning_half(recordings)
-    ]
-    with whole_file(path) as unfinished:
-        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_manifest(path, tuning_half(recordings))
     return path
 
 

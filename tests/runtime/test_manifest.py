@@ -54,3 +54,11 @@ def test_blank_lines_are_counted(tmp_path):
     path.write_text("\n\n{\n")
     with pytest.raises(ManifestError, match=r"\] line 3: expected JSON"):
         read_manifest(path)
+
+
+def test_recordings_may_lie_outside_the_manifests_folder(tmp_path):
+    (tmp_path / "lists").mkdir()
+    recording = Recording(audio=tmp_path / "audio" / "a.wav", text="one")
+    write_manifest(tmp_path / "lists" / "m.jsonl", [recording])
+    (found,) = read_manifest(tmp_path / "lists" / "m.jsonl")
+    assert found.audio.resolve() == recording.audio.resolve()
