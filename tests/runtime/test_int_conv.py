@@ -98,6 +98,25 @@ def test_blocks_of_frames_and_many_rows(frames: int) -> None:
     check_conv(conv, frames, x_zero=-128, **RELU, **window((1, 1, 1, 0)))
 
 
+@pytest.mark.parametrize("num_threads", [2, 3, 5])
+@pytest.mark.parametrize(
+    ("channels", "taps", "rows", "output"), [(256, 1, 512, RELU), (256, 1, 331, WIDE), (192, 3, 300, SIGNED)]
+)
+def test_threads_share_channels_of_few_frames(
+    channels: int, taps: int, rows: int, output: dict[str, int], num_threads: int
+) -> None:
+    """51 frames of an utterance, where there is room for several copies of them."""
+    conv = random_conv(rows, frames=550, channels=channels, rows=rows, cols=taps * channels, bits=8)
+    attributes = {"x_zero": 3, **window((taps, 1, 1, taps // 2)), **output}
+    addend = np.random.default_rng(0).integers(-32768, 32768, (550, rows)).astype(np.int16)
+    pool = _core.ThreadPool(num_threads)
+    for length in (51, 128, 51):
+        expected, _ = oracle.int_conv1d(conv.x, length, conv.codes, *conv.vectors, addend, **attributes)
+        inputs = (conv.x, length, *conv.packed, addend)
+        actual, _ = _core.int_conv1d(*inputs, **conv.attributes, **attributes, threads=pool)
+        np.testing.assert_array_equal(actual, expected)
+
+
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("shape", TAPS)
 def test_depthwise_taps_and_widths(shape: tuple[int, int, int, int], bits: int) -> None:

@@ -24,6 +24,9 @@ constexpr size_t kUnitRows = 16;
 constexpr size_t kFinishRows = 32;
 // To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
 constexpr size_t kLeastWork = size_t{1} << 18;  // multiply-adds of a part
+// Copies of the frames, each for one part, where threads share the super-tiles: no more are made than need
+// be.
+constexpr size_t kCopiesPerThread = 2;
 
 void add_wrapping(const int32_t* more, size_t count, int32_t* sums) {
   for (size_t i = 0; i < count; ++i) sums[i] = int32_t(uint32_t(sums[i]) + uint32_t(more[i]));
@@ -45,6 +48,13 @@ PackedMatrix view_strip(const PackedMatrix& w, size_t super_tile, size_t strip) 
   return view;
 }
 
+/// Frames that follow each other.
+struct FrameBlock {
+  size_t frame;  ///< the first one
+  size_t place;  ///< where its prepared row is
+  size_t count;
+};
+
 /// The rows of windows of some frames, prepared strip by strip.
 class PreparedRows {
  public:
@@ -62,21 +72,21 @@ class PreparedRows {
   }
   size_t max_rows() const { return max_rows_; }
 
-  /// Prepares the frames `first + m`, m in [begin, end); several threads may prepare others.
-  void prepare(const int8_t* x, size_t length, size_t first, size_t begin, size_t end) const {
-    for (size_t m = begin; m < end; ++m) {
+  /// Several threads may prepare blocks in other places.
+  void prepare(const int8_t* x, size_t length, const FrameBlock& block) const {
+    for (size_t m = 0; m < block.count; ++m) {
       for (size_t strip = 0; strip < num_strips(conv_.w); ++strip) {
         int8_t window[kStripCols];
-        kernel_.prepare(gather(x, length, first + m, strip, window), strip_cols(conv_.w, strip),
-                        row(strip, m));
+        kernel_.prepare(gather(x, length, block.frame + m, strip, window), strip_cols(conv_.w, strip),
+                        row(strip, block.place + m));
       }
     }
   }
 
-  /// Returns a prepared row of a strip; those of the next frames follow.
-  std::byte* row(size_t strip, size_t m) const {
+  /// Returns a prepared row of a strip; those of the next places follow.
+  std::byte* row(size_t strip, size_t place) const {
     return lhs_ + strip * max_rows_ * kernel_.lhs_bytes(kStripCols) +
-           m * kernel_.lhs_bytes(strip_cols(conv_.w, strip));
+           place * kernel_.lhs_bytes(strip_cols(conv_.w, strip));
   }
 
  private:
@@ -138,7 +148,7 @@ void finish(void (*finish_rows)(const SumRows&, const OutputStage&, Output*, siz
   }
 }
 
-/// One run: frames are shared by threads, each of which passes all super-tiles over its own.
+/// One run, shared by threads.
 template <typename Output>
 struct Run {
   const MatmulKernel& kernel;
@@ -149,19 +159,67 @@ struct Run {
   const int16_t* addend;
   Output* y;
 
-  // The frames `first + m`, m in [begin, end), at most kBlockRows.
-  void multiply(size_t super_tile, size_t first, size_t begin, size_t end) const {
+  void multiply_all(const int8_t* x, size_t length, size_t out_rows, Workers* workers) const {
+    const size_t tiles_each = workers ? least_tiles(out_rows, workers->num_threads()) : 0;
+    if (tiles_each > 0) {
+      share_tiles(x, length, out_rows, tiles_each, workers);
+    } else {
+      share_frames(x, length, out_rows, workers);
+    }
+  }
+
+ private:
+  // Returns how many super-tiles a part has at least, or 0 where threads had better share the frames. Few
+  // frames cannot be shared evenly; and what makes a tile of channels here is, with luck, the thread that
+  // will need them in the next depthwise convolution. To read them from another core takes longer.
+  size_t least_tiles(size_t out_rows, size_t num_threads) const {
+    if (out_rows == 0 || out_rows > kBlockRows) return 0;
+    const size_t tiles = conv.w.num_super_tiles();
+    const size_t copies = std::min(prepared.max_rows() / out_rows, kCopiesPerThread * num_threads);
+    const size_t tile_work = out_rows * kSuperTileRows * conv.w.padded_cols();
+    const size_t least = std::max((tiles + copies - 1) / copies, (kLeastWork + tile_work - 1) / tile_work);
+    return tiles < 2 * least ? 0 : least;
+  }
+
+  // Each part prepares all frames for itself: another core's copy would be as far away as x.
+  void share_tiles(const int8_t* x, size_t length, size_t out_rows, size_t least, Workers* workers) const {
+    for_ranges(workers, conv.w.num_super_tiles(), least, [&](size_t begin, size_t end) {
+      const FrameBlock block{.frame = 0, .place = begin / least * out_rows, .count = out_rows};
+      prepared.prepare(x, length, block);
+      for (size_t tile = begin; tile < end; ++tile) multiply(tile, block);
+    });
+  }
+
+  void share_frames(const int8_t* x, size_t length, size_t out_rows, Workers* workers) const {
+    const size_t unit_work = kUnitRows * conv.w.padded_rows() * conv.w.padded_cols();
+    for (size_t first = 0; first < out_rows; first += prepared.max_rows()) {
+      const size_t num_rows = std::min(prepared.max_rows(), out_rows - first);
+      const size_t units = (num_rows + kUnitRows - 1) / kUnitRows;
+      for_ranges(workers, units, (kLeastWork + unit_work - 1) / unit_work, [&](size_t from, size_t to) {
+        const size_t last = std::min(num_rows, to * kUnitRows);
+        for (size_t place = from * kUnitRows; place < last; place += kBlockRows) {
+          const FrameBlock block{
+              .frame = first + place, .place = place, .count = std::min(last - place, kBlockRows)};
+          prepared.prepare(x, length, block);
+          for (size_t tile = 0; tile < conv.w.num_super_tiles(); ++tile) multiply(tile, block);
+        }
+      });
+    }
+  }
+
+  // At most kBlockRows frames.
+  void multiply(size_t super_tile, const FrameBlock& block) const {
     alignas(64) int32_t sums[kBlockRows * kSuperTileRows];
     alignas(64) int32_t more[kFinishRows * kSuperTileRows];
     const size_t last_strip = num_strips(conv.w) - 1;
     for (size_t strip = 0; strip <= last_strip; ++strip) {
       const PackedMatrix view = view_strip(conv.w, super_tile, strip);
-      for (size_t at = begin; at < end; at += kFinishRows) {
-        const size_t count = std::min(kFinishRows, end - at);
-        int32_t* out = sums + (at - begin) * kSuperTileRows;
-        kernel.accumulate(view, 0, prepared.row(strip, at), count, strip == 0 ? out : more);
+      for (size_t m = 0; m < block.count; m += kFinishRows) {
+        const size_t count = std::min(kFinishRows, block.count - m);
+        int32_t* out = sums + m * kSuperTileRows;
+        kernel.accumulate(view, 0, prepared.row(strip, block.place + m), count, strip == 0 ? out : more);
         if (strip > 0) add_wrapping(more, count * kSuperTileRows, out);
-        if (strip == last_strip) finish_frames(super_tile, first + at, count, out);
+        if (strip == last_strip) finish_frames(super_tile, block.frame + m, count, out);
       }
     }
   }
@@ -175,22 +233,6 @@ struct Run {
                            .addend_stride = rows};
     finish(finish_rows, sum_rows, stage.from(row), std::min(kSuperTileRows, rows - row),
            y + frame * rows + row, rows);
-  }
-
-  void multiply_all(const int8_t* x, size_t length, size_t out_rows, Workers* workers) const {
-    const size_t unit_work = kUnitRows * conv.w.padded_rows() * conv.w.padded_cols();
-    for (size_t first = 0; first < out_rows; first += prepared.max_rows()) {
-      const size_t num_rows = std::min(prepared.max_rows(), out_rows - first);
-      const size_t units = (num_rows + kUnitRows - 1) / kUnitRows;
-      for_ranges(workers, units, (kLeastWork + unit_work - 1) / unit_work, [&](size_t from, size_t to) {
-        const size_t last = std::min(num_rows, to * kUnitRows);
-        for (size_t begin = from * kUnitRows; begin < last; begin += kBlockRows) {
-          const size_t end = std::min(last, begin + kBlockRows);
-          prepared.prepare(x, length, first, begin, end);
-          for (size_t tile = 0; tile < conv.w.num_super_tiles(); ++tile) multiply(tile, first, begin, end);
-        }
-      });
-    }
   }
 };
 

@@ -15,10 +15,10 @@ void pause_briefly() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(size_t num_threads) {
+ThreadPool::ThreadPool(size_t num_threads) : shares_(num_threads) {
   threads_.reserve(num_threads - 1);
   try {
-    while (threads_.size() + 1 < num_threads) threads_.emplace_back([this] { serve(); });
+    for (size_t i = 1; i < num_threads; ++i) threads_.emplace_back([this, i] { serve(i); });
   } catch (...) {
     stop();
     throw;
@@ -45,10 +45,14 @@ void ThreadPool::run(size_t num_parts, Part* part, const void* work) {
   num_parts_ = uint32_t(num_parts);
   unfinished_.store(num_parts_, std::memory_order_relaxed);
   const uint32_t number = run_number_.load(std::memory_order_relaxed) + 1;
-  untaken_.store(uint64_t(number) << 32 | num_parts_, std::memory_order_release);
+  for (size_t i = 0, begin = 0; i < shares_.size(); ++i) {
+    const size_t end = share_end(i);
+    shares_[i].untaken.store(uint64_t(number) << 32 | (end - begin), std::memory_order_release);
+    begin = end;
+  }
   run_number_.store(number, std::memory_order_release);
   run_number_.notify_all();
-  take_parts();
+  take_parts(0);
   while (const uint32_t left = unfinished_.load(std::memory_order_acquire)) await_change(unfinished_, left);
 }
 
@@ -60,26 +64,31 @@ void ThreadPool::await_change(const std::atomic<uint32_t>& value, uint32_t old) 
   value.wait(old, std::memory_order_acquire);
 }
 
-void ThreadPool::take_parts() {
-  uint64_t untaken = untaken_.load(std::memory_order_acquire);
+void ThreadPool::take_parts(size_t thread) {
+  for (size_t i = 0; i < shares_.size(); ++i) take_share((thread + i) % shares_.size());
+}
+
+void ThreadPool::take_share(size_t share) {
+  std::atomic<uint64_t>& shared = shares_[share].untaken;
+  uint64_t untaken = shared.load(std::memory_order_acquire);
   while (const uint32_t left = uint32_t(untaken)) {
-    if (!untaken_.compare_exchange_weak(untaken, untaken - 1, std::memory_order_acq_rel,
-                                        std::memory_order_acquire)) {
+    if (!shared.compare_exchange_weak(untaken, untaken - 1, std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
       continue;
     }
-    part_(work_, num_parts_ - left);  // the run cannot end, nor these change, before this part has
+    part_(work_, share_end(share) - left);  // the run cannot end, nor these change, before this part has
     if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
-    untaken = untaken_.load(std::memory_order_acquire);
+    untaken = shared.load(std::memory_order_acquire);
   }
 }
 
-void ThreadPool::serve() {
+void ThreadPool::serve(size_t thread) {
   uint32_t seen = 0;
   for (;;) {
     await_change(run_number_, seen);
     seen = run_number_.load(std::memory_order_acquire);
     if (stopped_.load(std::memory_order_relaxed)) return;
-    take_parts();
+    take_parts(thread);
   }
 }
 

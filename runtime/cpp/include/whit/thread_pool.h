@@ -15,8 +15,10 @@ namespace whit {
 /// process come first. Only between the close runs of one computation do they spin, and for some
 /// microseconds: to sleep and be woken takes longer than most operators. Starting work allocates nothing.
 ///
-/// Threads take parts one by one, so a run never waits for one that has not woken: at worst the caller does
-/// all parts. While one run is under way, another caller computes alone; results do not depend on it.
+/// Each thread begins with the same share of the parts in every run, the first with the first ones: what it
+/// wrote in one run is in its own cache in the next. It takes them one by one and then those that others have
+/// left, so a run never waits for a thread that has not woken: at worst the caller does all parts. While one
+/// run is under way, another caller computes alone; results do not depend on it.
 class ThreadPool final : public Workers {
  public:
   static constexpr size_t kMaxThreads = 64;
@@ -35,8 +37,19 @@ class ThreadPool final : public Workers {
   void end_runs() override { close_runs_.fetch_sub(1, std::memory_order_relaxed); }
 
  private:
-  void serve();
-  void take_parts();
+  /// Parts that one thread begins with; a line of the cache by itself.
+  struct alignas(64) Share {
+    // Number of the run in the upper half, parts that nobody has taken in the lower: a thread that is late by
+    // a run cannot take a part of the next one with what it knows of the last.
+    std::atomic<uint64_t> untaken = 0;
+  };
+
+  void serve(size_t thread);
+  void take_parts(size_t thread);
+  void take_share(size_t share);
+  uint32_t share_end(size_t share) const {
+    return uint32_t(size_t{num_parts_} * (share + 1) / shares_.size());
+  }
   void await_change(const std::atomic<uint32_t>& value, uint32_t old) const;
   void stop();
 
@@ -44,9 +57,7 @@ class ThreadPool final : public Workers {
   Part* part_ = nullptr;
   const void* work_ = nullptr;
   uint32_t num_parts_ = 0;
-  // Number of the run in the upper half, parts that nobody has taken in the lower: a thread that is late by
-  // a run cannot take a part of the next one with what it knows of the last.
-  std::atomic<uint64_t> untaken_ = 0;
+  std::vector<Share> shares_;             // (num_threads,)
   std::atomic<uint32_t> unfinished_ = 0;  // parts of this run; the caller sleeps on it
   std::atomic<uint32_t> run_number_ = 0;  // the threads sleep on it
   std::atomic<uint32_t> close_runs_ = 0;  // computations under way whose runs follow each other closely
