@@ -63,7 +63,7 @@ def table(recordings: Sequence[Recording], rows: Sequence[Row]) -> str:
         change = None if row is rows[0] else minus(recordings, row, rows[0])
         wer = rates.wer["utterance"].estimate
         lines.append(f"| {row.name} | {rates.cer.estimate:.2f} | {signed(change)} | {wer:.2f} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "Intervals are over utterances; each variant is one training."])
 
 
 def main() -> None:

@@ -3,8 +3,9 @@
     python benchmarks/integer_conv.py [--threads 1,2] [--rounds 40] [--frames 500]
 
 ONNX Runtime computes Conv in float, QLinearConv (uint8 activations, int8 weights, a scale per channel) and
-ConvInteger (without requantization), each in a graph of its own. A round times every method once, in changing
-order, weights in the caches; ratios are medians over rounds. Ours run without a runtime around them.
+ConvInteger (without requantization), each in a graph of its own. A round times every method once, in another
+order each time, weights in the caches; with several threads each rests first, while those of the one before
+stop spinning. Ratios are medians over rounds. Ours run without a runtime around them.
 """
 
 import argparse
@@ -20,9 +21,11 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from whit.runtime import _core, packing
+from whit.runtime.environment import describe_environment
 
 Array = NDArray[np.generic]
 Run = Callable[[], object]
+REST_SECONDS = 0.02  # as in integer_models.py
 FACTOR = (1 << 30, 39)  # 2^-9: the sums of random codes fill 8 bits
 FLOAT = "onnxruntime Conv, float"
 ELEMENT_TYPES = {"float32": 1, "uint8": 2, "int32": 6}
@@ -128,15 +131,17 @@ def our_methods(shape: Shape, frames: int, num_threads: int, rng: np.random.Gene
     return methods
 
 
-def measure(methods: dict[str, Run], rounds: int) -> dict[str, list[float]]:
-    """Returns seconds of each method in each round."""
+def measure(methods: dict[str, Run], num_threads: int, rounds: int) -> dict[str, list[float]]:
+    """Returns seconds of each method in each round, in another order each time."""
     times: dict[str, list[float]] = {name: [] for name in methods}
     for run in methods.values():
         for _ in range(3):
             run()
-    for turn in range(rounds):
-        names = list(methods)
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+    rng = np.random.default_rng(0)
+    for _ in range(rounds):
+        for name in rng.permutation(list(methods)).tolist():
+            if num_threads > 1:
+                time.sleep(REST_SECONDS)
             start = time.perf_counter()
             methods[name]()
             times[name].append(time.perf_counter() - start)
@@ -147,7 +152,7 @@ def table_rows(shape: Shape, frames: int, num_threads: int, rounds: int) -> list
     """Returns the rows of a Markdown table."""
     rng = np.random.default_rng(0)
     methods = onnx_methods(shape, frames, num_threads, rng) | our_methods(shape, frames, num_threads, rng)
-    times = measure(methods, rounds)
+    times = measure(methods, num_threads, rounds)
     products = frames * shape.channels * shape.cols
     lines = []
     for name, seconds in times.items():
@@ -165,7 +170,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--frames", type=int, default=500)
     arguments = parser.parse_args()
-    print(f"{arguments.frames} frames, {_core.chosen_isa()[0]}, ONNX Runtime {ort.__version__}\n")
+    environment = describe_environment(num_threads=max(map(int, arguments.threads.split(","))))
+    print(f"{arguments.frames} frames, {_core.chosen_isa()[0]}; {environment}\n")
     print("| convolution | threads | method | us | 10^9 products/s | times as fast as float |")
     print("|---|---|---|---|---|---|")
     for num_threads in map(int, arguments.threads.split(",")):

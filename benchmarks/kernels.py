@@ -135,7 +135,7 @@ def seconds(call: Runner, num_threads: int = 1, repeats: int = 1) -> float:
 def measure(
     shape: Shape, num_lhs: int, num_threads: int, methods: list[Method], rounds: int, cold_weights: int
 ) -> tuple[list[report.Row], dict[str, str]]:
-    """Returns a row per method, and why others have none; each round runs all, one after the other."""
+    """Returns a row per method, and why others have none; each round runs all, another one first."""
     num_layers = -(-cold_weights // shape.num_weights)
     with tempfile.TemporaryDirectory() as name:
         cold, hot, refused = {}, {}, {}
@@ -148,16 +148,17 @@ def measure(
             except kernels_litert.LiteRtUnavailableError as error:
                 refused[method.name] = str(error)
         floor_s, cold_s, hot_s = ({method: [] for method in cold} for _ in range(3))
-        for _ in range(rounds):
-            for method, layers in cold.items():
-                floor_s[method].append(seconds(layers.floor) / num_layers)
-            for method, layers in cold.items():
-                cold_s[method].append(seconds(layers.run, num_threads) / num_layers)
-            for method, layers in hot.items():
-                layers.run()
-                hot_s[method].append(seconds(layers.run, num_threads, repeats=5))
         measured = list(cold)
-        del cold, hot, layers
+        for turn in range(rounds):
+            turns = [measured[(turn + i) % len(measured)] for i in range(len(measured))]
+            for method in turns:
+                floor_s[method].append(seconds(cold[method].floor) / num_layers)
+            for method in turns:
+                cold_s[method].append(seconds(cold[method].run, num_threads) / num_layers)
+            for method in turns:
+                hot[method].run()
+                hot_s[method].append(seconds(hot[method].run, num_threads, repeats=5))
+        del cold, hot
         gc.collect()
     rows = []
     for method in measured:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.progress import track
 
 from whit.exporter.export import ExportRequest, run_export
+from whit.runtime import _core
 from whit.runtime.alignment import align
 from whit.runtime.bootstrap import Interval, error_rate
 from whit.runtime.manifest import Recording
@@ -61,9 +62,10 @@ def recognise(
 
 
 def _texts(model: Path, files: Sequence[Path], recordings: Sequence[Recording], name: str) -> list[str]:
-    """Returns what a model hears; what the same files heard of them before is not done again."""
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files))
-    digest.update("\n".join(str(recording.audio) for recording in recordings).encode())
+    """Returns what a model hears; what the same files and library heard of them before is not done again."""
+    digest = hashlib.sha256()
+    for path in (Path(_core.__file__), *files, *(recording.audio for recording in recordings)):
+        digest.update(path.read_bytes())
     known = model.parent.parent / "heard" / f"{digest.hexdigest()[:16]}.json"
     if known.is_file():
         heard: list[str] = json.loads(known.read_text())

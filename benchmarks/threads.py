@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from whit.runtime import _core
 from whit.runtime.engines.native import NativeEngine
+from whit.runtime.environment import describe_environment
 
 
 def measure(path: Path, num_threads: int, chunks: int) -> tuple[dict[int, float], float]:
@@ -24,6 +26,8 @@ def measure(path: Path, num_threads: int, chunks: int) -> tuple[dict[int, float]
         np.random.default_rng(0).standard_normal((info.chunk_frames, info.num_mels), np.float32) * 3 - 8
     )
     state = engines[1].initial_encoder_state()
+    for engine in engines.values():
+        engine.encode(features, state)
     times: dict[int, list[float]] = {n: [] for n in engines}
     for turn in range(chunks):
         for n in sorted(engines, reverse=bool(turn % 2)):
@@ -45,6 +49,7 @@ def main() -> None:
     for path in arguments.models:
         times, ratio = measure(path, arguments.threads, arguments.chunks)
         print(f"| {path} | {times[1]:.2f} | {times[arguments.threads]:.2f} | {ratio:.2f} |")
+    print(f"\n{_core.chosen_isa()[0]}; {describe_environment(num_threads=arguments.threads)}")
 
 
 if __name__ == "__main__":
