@@ -1,15 +1,13 @@
 """The rules of the house that a program can keep (docs/format.md and CONTRIBUTING.md say why)."""
 
 import ast
-import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+from tracked_files import ROOT, tracked
 
-ROOT = Path(__file__).parent.parent
 AREAS = ("runtime", "exporter", "models")
 MAY_IMPORT = {"runtime": {"runtime"}, "exporter": {"runtime", "exporter"}, "models": {"runtime", "models"}}
 FORBIDDEN_LIBRARIES = {
@@ -17,13 +15,6 @@ FORBIDDEN_LIBRARIES = {
     "exporter": {"torch", "lightning_fabric"},
     "models": set(),
 }
-
-
-def tracked(*patterns: str) -> list[Path]:
-    """Returns the files git knows that match the patterns."""
-    command = ["git", "ls-files", *patterns]
-    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return [ROOT / line for line in listing.stdout.splitlines() if (ROOT / line).exists()]
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -55,31 +46,6 @@ def test_whit_is_a_namespace_package() -> None:
 def test_areas_are_not_importable_by_folder_name(tmp_path: Path) -> None:
     outside = subprocess.run([sys.executable, "-c", "import exporter"], cwd=tmp_path, capture_output=True)
     assert outside.returncode != 0
-
-
-@pytest.mark.parametrize("document", [str(path.relative_to(ROOT)) for path in tracked("*.md")])
-def test_paths_in_documents_exist(document: str) -> None:
-    path = ROOT / document
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
-        if not target.startswith(("http://", "https://")):
-            assert (path.parent / target).exists(), f"{document} links to {target}"
-
-
-def commands_in(document: Path, word: str) -> set[str]:
-    """Returns X of every `word X` that stands in code in a Markdown file."""
-    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", document.read_text(), re.DOTALL))
-    return set(re.findall(rf"(?:^|[`\n;&|]\s*){word} ([a-z][a-z-]*)", code))
-
-
-@pytest.mark.parametrize("document", [str(path.relative_to(ROOT)) for path in tracked("*.md")])
-def test_commands_in_documents_exist(document: str) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    from whit.runtime import cli
-
-    known = set(project["entry-points"]["whit.commands"]) | set(cli.COMMANDS)
-    assert commands_in(ROOT / document, "make") <= targets
-    assert commands_in(ROOT / document, "whit") <= known
 
 
 def test_no_file_is_large() -> None:
