@@ -4,6 +4,7 @@ Causal subsampling and depthwise convolutions and chunked attention: with the ca
 chunks equals the whole utterance, which training runs in one call.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -87,6 +88,15 @@ class ConformerEncoder(nn.Module):
         self.register_buffer("feature_std", torch.ones(config.num_mels))
         self.pre_encode = Subsampling(config)
         self.layers = nn.ModuleList(ConformerLayer(config, dropout) for _ in range(config.layers))
+        self._begin_with_frames_that_differ()
+
+    @torch.no_grad()
+    def _begin_with_frames_that_differ(self) -> None:
+        """Draws the first weights so that encoded frames are not nearly the same one (docs/decisions/0010)."""
+        for module in self.modules():
+            if isinstance(module, Linear | nn.Conv1d | nn.Conv2d) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        self.pre_encode.out.weight.mul_(math.sqrt(self.config.d_model))
 
     def streaming_state(self, batch: int) -> ConformerState:
         """Returns the state before the first frame."""

@@ -63,6 +63,7 @@ PRESETS = {
             layers=6,
             d_model=256,
             kernel_size=15,
+            norm="batch_norm",
             left_context=49,
             chunk=8,
             embedding=128,
