@@ -22,6 +22,7 @@ def product(
     return _core.packed_matmul(*arrays, **w.attributes, kernel=kernel)
 
 
+KERNEL = re.compile(r"(?:matmul|depthwise)_i32_i8row_[ep]\d(?:to\d)?_\d+x\d+_[a-z][a-z0-9]+")
 NAME = re.compile(r"matmul_i32_i8row_([ep])(\d)(?:to(\d))?_\d+x\d+_(?:plain|[a-z][a-z0-9]+)")
 
 
@@ -244,8 +245,14 @@ def test_unknown_kernel_is_refused() -> None:
             product(w, x, None, name)
 
 
-def test_kernels_are_files() -> None:
-    kernels = Path(__file__).parents[2] / "runtime" / "cpp" / "src" / "kernels"
-    files = {path.stem for path in kernels.rglob("matmul_*.cpp")}
-    assert set(_core.matmul_kernel_names()) <= files
-    assert all(NAME.fullmatch(name) for name in files)
+def test_kernels_are_files_and_files_are_kernels() -> None:
+    """Also of machines that this one is not: a file's kernel is listed beside it, under the file's name."""
+    folder = Path(__file__).parents[2] / "runtime" / "cpp" / "src" / "kernels"
+    files = list(folder.rglob("*_i32_i8row_*.cpp"))
+    assert {*_core.matmul_kernel_names(), *_core.depthwise_kernel_names()} <= {path.stem for path in files}
+    for path in files:
+        assert KERNEL.fullmatch(path.stem), path.stem
+        lists = [*path.parent.glob("table*.cpp"), *path.parent.glob("depthwise_kernels*.cpp")]
+        listed = "".join(file.read_text() for file in lists)
+        assert re.search(rf"\b{path.stem}[,}}]", listed), path.stem
+        assert f'"{path.stem}"' in listed + path.read_text()
