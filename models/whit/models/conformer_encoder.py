@@ -92,7 +92,7 @@ class ConformerEncoder(nn.Module):
 
     @torch.no_grad()
     def _begin_with_frames_that_differ(self) -> None:
-        """Draws the first weights so that encoded frames are not nearly the same one (docs/decisions/0010)."""
+        """Draws first weights that do not make encoded frames nearly the same one (docs/decisions/0010)."""
         for module in self.modules():
             if isinstance(module, Linear | nn.Conv1d | nn.Conv2d) and module.bias is not None:
                 nn.init.zeros_(module.bias)

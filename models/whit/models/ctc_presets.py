@@ -144,6 +144,12 @@ CTC_PRESETS = {
         frontend=CONFORMER_FRONTEND,
         tokens=LETTERS,
     ),
+    # conformer-10m over whole utterances, which it can begin with (streaming_start.py).
+    "conformer-ctc-10m": CtcPreset(
+        model=ConformerCtcConfig(conv_channels=32, layers=6, d_model=256, kernel_size=15),
+        frontend=CONFORMER_FRONTEND,
+        tokens=LETTERS,
+    ),
 }
 
 

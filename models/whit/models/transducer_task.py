@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 
 from whit.models.batch import Batch
-from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
+from whit.models.checkpoint import (
+    ARCHITECTURES,
+    CheckpointConfig,
+    load_checkpoint,
+    read_json,
+    save_checkpoint,
+)
+from whit.models.checkpoint_folder import CONFIG
+from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.data import DevSet, TrainingData
 from whit.models.errors import RecipeError
 from whit.models.evaluate import Score, evaluate
@@ -17,6 +25,7 @@ from whit.models.losses import batch_loss
 from whit.models.presets import preset
 from whit.models.recipe import Recipe, recipe_tokens
 from whit.models.rnnt import Rnnt
+from whit.models.streaming_start import begin_with_whole_utterances
 from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import StreamingFrontend
 
@@ -72,12 +81,13 @@ class TransducerTask:
     def _initial_model(self, data: TrainingData) -> Rnnt:
         dropout = self.recipe.optimization.dropout
         config = self.config
-        if self.recipe.init_from:
-            model, started = load_checkpoint(Path(self.recipe.init_from), dropout=dropout)
+        start = Path(self.recipe.init_from) if self.recipe.init_from else None
+        if start and _architecture(start) != ConformerCtcConfig.architecture:
+            model, started = load_checkpoint(start, dropout=dropout)
             if (started.model, started.tokens) != (config.model, config.tokens):
                 raise RecipeError(
                     f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, "
-                    f"received {self.recipe.init_from}"
+                    f"received {start}"
                 )
             return model
         model = Rnnt(config.model, len(config.tokens), dropout=dropout)
@@ -85,4 +95,11 @@ class TransducerTask:
         # Stored as float16; training sees what the checkpoint will hold.
         model.encoder.feature_mean.copy_(torch.from_numpy(mean).half())
         model.encoder.feature_std.copy_(torch.from_numpy(std).half())
+        if start:
+            begin_with_whole_utterances(model, config.tokens, start)
         return model
+
+
+def _architecture(checkpoint: Path) -> str:
+    known = (*ARCHITECTURES, ConformerCtcConfig.architecture)
+    return str(read_json(checkpoint / CONFIG, known)["architecture"])
