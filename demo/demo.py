@@ -22,7 +22,6 @@ from whit.runtime.playback import play
 from whit.runtime.recognizer import Recognizer
 
 ROOT = Path(__file__).parent.parent
-OUT = ROOT / "out" / "demo"
 MANIFEST = ROOT / "demo" / "digits.jsonl"
 HAS_ONNX = not missing_onnx_packages()
 CHECKPOINTS = {"gq": "rnnt-digits-gq", "qat8": "rnnt-digits-qat8"}
@@ -33,26 +32,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--export-only", action="store_true", help="export the checkpoints and stop")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", help="their folder")
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "out" / "demo", help="folder to write")
     arguments = parser.parse_args()
+    output = arguments.output
     console = Console(highlight=False)
     try:
-        export(arguments.checkpoints, console)
+        export(arguments.checkpoints, output, console)
         if not arguments.export_only:
-            stream(Recognizer.from_file(OUT / "gq"), console)
+            stream(Recognizer.from_file(output / "gq"), console)
             console.rule("memory and latency, next to the same model in 8 bits")
-            stock = [OUT / "qat8" / "stock-int8"] if HAS_ONNX else []
-            bench(OUT / "gq", MANIFEST, against=[OUT / "qat8", *stock])
+            stock = [output / "qat8" / "stock-int8"] if HAS_ONNX else []
+            bench(output / "gq", MANIFEST, against=[output / "qat8", *stock])
     except WhitError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 
 
-def export(checkpoints: Path, console: Console) -> None:
+def export(checkpoints: Path, output: Path, console: Console) -> None:
     """Exports every checkpoint; each file is compared with its checkpoint before it is kept."""
     for name, checkpoint in CHECKPOINTS.items():
         request = ExportRequest(
             checkpoint=checkpoints / checkpoint,
-            output=OUT / name,
+            output=output / name,
             format="all" if HAS_ONNX else "tflite",
         )
         with console.status(f"exporting {checkpoint}"):

@@ -6,10 +6,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parent / "parity"))
+
+# The same examples in every run, and no limit on what one takes on a loaded machine.
+settings.register_profile("whit", derandomize=True, database=None, deadline=None)
+settings.load_profile("whit")
 
 LISTED_NOT_FAILED = ("this machine", "this system")
 """How the reason of a skip begins when no install can mend it: hardware, kernel, what no package has."""

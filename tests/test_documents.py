@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from programs import needs
 from tracked_files import ROOT, tracked
 
 from whit.exporter.export import ExportRequest, run_export
@@ -119,13 +120,12 @@ def test_python_of_the_readme_runs(tmp_path: Path) -> None:
 
 
 def test_the_program_of_the_c_header_compiles(tmp_path: Path) -> None:
-    if not shutil.which("gcc"):
-        pytest.skip("needs gcc")
+    compiler = needs("gcc")
     header = ROOT / "runtime" / "cpp" / "include" / "whit.h"
     comment = header.read_text().split("*/")[0]
     streaming, offline = re.findall(r"(?:^ \*     .*\n)+", comment, re.MULTILINE)
     program = tmp_path / "program.c"
     program.write_text(C_PROGRAM.format(body=streaming.replace("\n *", "\n").removeprefix(" *")))
-    command = ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{header.parent}"]
+    command = [compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{header.parent}"]
     subprocess.run([*command, str(program)], check=True)
     assert "whit_offline_stream_decode" in offline

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from engine_params import ENGINES
 from random_checkpoint import CONFORMER_MODEL, Scheme, random_checkpoint
 
 from whit.exporter import transducer_export as pipeline
@@ -170,24 +171,30 @@ def test_every_dialect_passes_its_self_check(tmp_path, model):
         assert encoded.shape == (3 * model["chunk"], 17) and np.isfinite(encoded).all()
 
 
-@pytest.mark.parametrize("scheme", [Scheme("linear", 8), Scheme("planes", 2), Scheme("linear", 4)], ids=str)
-def test_engines_give_the_bits_of_the_interpreter(tmp_path, scheme):
-    folder = random_checkpoint(CONFORMER_MODEL, scheme).write(tmp_path / "checkpoint")
-    run_export(ExportRequest(checkpoint=folder, output=tmp_path / "out", dialect="whit"))
+@pytest.fixture(
+    scope="module", params=[Scheme("linear", 8), Scheme("planes", 2), Scheme("linear", 4)], ids=str
+)
+def packed(request, tmp_path_factory):
+    """A checkpoint and its export in dialect whit."""
+    folder = tmp_path_factory.mktemp("packed")
+    checkpoint = random_checkpoint(CONFORMER_MODEL, request.param).write(folder / "checkpoint")
+    run_export(ExportRequest(checkpoint=checkpoint, output=folder / "out", dialect="whit"))
+    return checkpoint, folder / "out"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engines_give_the_bits_of_the_interpreter(packed, engine):
+    folder, output = packed
     checkpoint = read_checkpoint(folder)
-    interpreter = Interpreter(checkpoint, ExactArithmetic())
-    names = ["native", "onnxruntime"] + (["litert"] if pipeline.has_litert() else [])
-    engines = [load_engine(tmp_path / "out", engine=name) for name in names]
-    states = [e.initial_encoder_state() for e in engines]
-    state = interpreter.encoder_state()
+    interpreter, loaded = Interpreter(checkpoint, ExactArithmetic()), load_engine(output, engine=engine)
+    exact_state, state = interpreter.encoder_state(), loaded.initial_encoder_state()
     for seed in range(4):
         features = features_of(checkpoint, 1, seed)
-        expected, *state = interpreter.encode(features, *state)
-        for i, engine in enumerate(engines):
-            encoded, states[i] = engine.encode(features, states[i])
-            np.testing.assert_array_equal(encoded.view(np.uint32), expected.view(np.uint32), err_msg=names[i])
-            for name, a, b in zip(checkpoint.config.model.encoder_states(), states[i], state, strict=True):
-                np.testing.assert_array_equal(a.reshape(b.shape), b, err_msg=f"{names[i]} {name}")
+        expected, *exact_state = interpreter.encode(features, *exact_state)
+        encoded, state = loaded.encode(features, state)
+        np.testing.assert_array_equal(encoded.view(np.uint32), expected.view(np.uint32))
+        for name, a, b in zip(checkpoint.config.model.encoder_states(), state, exact_state, strict=True):
+            np.testing.assert_array_equal(a.reshape(b.shape), b, err_msg=name)
 
 
 def test_streams_of_the_native_engine_together(tmp_path):
@@ -283,15 +290,14 @@ def test_float_bounds_hold_for_float32_and_are_tight(tmp_path):
         "position_bias": normal(20),
         "heads": 2,
     }
-    q, gate, weight = normal(3, 20), normal(3, 20), normal(5, 20)
+    q, gate, taps = normal(3, 20), normal(3, 20), (normal(9, 20), normal(5, 20), normal(20))
     for result, received in (
         (floats.relative_attention(q, window, **inputs), exact.relative_attention(q, window, **inputs)),
         (floats.glu(q, gate), exact.glu(q, gate)),
         (floats.swish(q), exact.swish(q)),
-        (floats.depthwise_conv(normal(9, 20), weight, q[0]), None),
+        (floats.depthwise_conv(*taps), exact.depthwise_conv(*taps)),
     ):
-        if received is not None:
-            assert (np.abs(received.value - result.value) <= result.bound).all()
+        assert (np.abs(received.value - result.value) <= result.bound).all()
         assert result.bound.max() < 1e-3
 
 

@@ -1,6 +1,7 @@
 """What a checkpoint over whole utterances recognises in numpy."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from ctc_checkpoints import CLASSIFIER, CONFORMER, QUARTZNET, float_checkpoint, 
 from whit.exporter.ctc_checkpoint import read_ctc_checkpoint
 from whit.exporter.ctc_gate import greedy_ctc, transcribe_utterance
 from whit.exporter.errors import ExportError
+from whit.exporter.export import run_export
+from whit.exporter.request import ExportRequest
 from whit.runtime.manifest import read_manifest
+from whit.runtime.transcriber import open_transcriber
 
 DEMO = Path(__file__).parents[2] / "demo" / "digits.jsonl"
 
@@ -22,14 +26,21 @@ def test_repeats_count_once_and_blanks_part_them() -> None:
 
 
 @pytest.mark.parametrize("model", [QUARTZNET, CONFORMER])
-def test_float_and_integer_checkpoints_hear_recordings(tmp_path: Path, model: dict[str, object]) -> None:
+@pytest.mark.parametrize(("dialect", "file"), [("stock", "stock-float"), ("whit", "model.tflite")])
+def test_numpy_hears_what_the_engines_hear(
+    tmp_path: Path, dialect: Literal["stock", "whit"], file: str, model: dict[str, object]
+) -> None:
     data = float_checkpoint(model)
-    floats = read_ctc_checkpoint(data.write(tmp_path / "float"))
-    integers = read_ctc_checkpoint(integer_checkpoint(data, tmp_path).write(tmp_path / "integer"))
-    recording = read_manifest(DEMO)[0]
-    texts = [transcribe_utterance(checkpoint, recording) for checkpoint in (floats, integers)]
-    # Random weights: any text, but much the same one.
-    assert all(texts) and abs(len(texts[0]) - len(texts[1])) < max(map(len, texts)) // 4
+    if dialect == "whit":
+        data = integer_checkpoint(data, tmp_path)
+    checkpoint = data.write(tmp_path / "checkpoint")
+    run_export(
+        ExportRequest(checkpoint=checkpoint, output=tmp_path / "exported", dialect=dialect, max_seconds=4)
+    )
+    transcriber = open_transcriber(tmp_path / "exported" / file)
+    for recording in read_manifest(DEMO)[:2]:
+        text = transcribe_utterance(read_ctc_checkpoint(checkpoint), recording)
+        assert text == transcriber.transcribe(recording.audio) != ""
 
 
 def test_classifiers_and_other_features_have_no_word_error_rate(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from whit.exporter import export as pipeline
 from whit.exporter import jobs, transducer_export, verify_onnx
 from whit.exporter.errors import ExportError, NotQuantizedError, OutputError, SelfCheckError
 from whit.exporter.export import ExportRequest, run_export
-from whit.exporter.litert_graph import has_litert
 from whit.exporter.staging import publish, staged
 
 
@@ -41,19 +40,17 @@ def expect_untouched(exported, error, match="stop"):
 
 
 def test_all_dialects(tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
     checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
     report = run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "deep" / "out"))
-    litert = has_litert()
-    int4 = {"stock-int4"} if litert else set()
-    assert {d.dialect for d in report.dialects} == {"whit", "stock-float", "stock-int8"} | int4
-    assert report.notes == (() if litert else ("ai-edge-litert is not installed: no stock model.tflite",))
+    assert {d.dialect for d in report.dialects} == {"whit", "stock-float", "stock-int8", "stock-int4"}
+    assert not report.notes
     graphs = ["decoder.onnx", "encoder.onnx", "joiner.onnx"]
     assert sorted(os.listdir(tmp_path / "deep" / "out" / "onnx")) == sorted(
         [*graphs, "weights.bin", "tokens.txt", "golden.npz"]
     )
     for name in ("stock-float", "stock-int8"):
-        tflite = ["model.tflite"] if litert else []
-        assert sorted(os.listdir(tmp_path / "deep" / "out" / name)) == [*graphs, *tflite, "tokens.txt"]
+        assert sorted(os.listdir(tmp_path / "deep" / "out" / name)) == [*graphs, "model.tflite", "tokens.txt"]
     assert os.listdir(tmp_path / "deep") == ["out"]
     lstm = next(m for m in report.matrices if m.name == "encoder.lstm.1.weight_ih")
     assert (lstm.rows, lstm.cols, lstm.bits, lstm.layout, lstm.packed_bytes) == (52, 26, 8, "E", 64 * 32)

@@ -23,7 +23,6 @@ def int8s(seed, *shape):
     return np.where(rng.random(shape) < 0.1, rng.choice([-128, -127, 127], shape), x).astype(np.int8)
 
 
-@settings(deadline=None)
 @given(SCALES, SCALES, SEEDS, LENGTHS)
 def test_swish_table_is_within_half_a_step(x_scale, y_scale, seed, length):
     table = constants.swish_table(x_scale, y_scale, -127, 127)
@@ -36,7 +35,6 @@ def test_swish_table_is_within_half_a_step(x_scale, y_scale, seed, length):
     assert not y[rows:].any()
 
 
-@settings(deadline=None)
 @given(SCALES, SCALES, SEEDS, LENGTHS)
 def test_glu_is_within_its_bound(x_scale, y_scale, seed, length):
     multiplier, shift = dyadic(constants.glu_factor(x_scale, y_scale))
@@ -57,7 +55,7 @@ def test_the_sigmoid_table_ends_below_one():
     assert table.dtype == np.int16 and table[0] == 0 and table[128] == 16384 and table[255] == 32767
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_layer_norm_is_within_its_bound(data):
     width = data.draw(st.sampled_from([1, 2, 3, 31, 176, 1024]))
@@ -120,7 +118,6 @@ def softmax_bound(score):
     return weight, weight * (relative + mean + floors) / (1 - mean - floors) + 2.0**-21.4 + rounding
 
 
-@settings(deadline=None)
 @given(SEEDS, st.sampled_from([1, 2, 17, 300, 1500]), st.sampled_from([0, 1, 700, 5000, 2**26]))
 def test_softmax_is_within_its_bound(seed, num_keys, spread):
     score = np.random.default_rng(seed).integers(-spread, spread + 1, num_keys)
@@ -140,7 +137,6 @@ def attention_inputs(seed, num_frames, width):
     return [int8s(seed + n, *shape) for n, shape in enumerate(shapes)]
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(1, 9), LENGTHS, st.sampled_from([1, 2, 3]))
 def test_attention_is_within_its_bound(seed, num_frames, length, heads):
     width = 5 * heads

@@ -5,16 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ctc_checkpoints import CLASSIFIER, MODELS, features_of, float_checkpoint, integer_checkpoint
+from engine_params import ENGINES
 
 from whit.exporter.ctc_checkpoint import read_ctc_checkpoint
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.gate import Gate
 from whit.exporter.interpret_integer import interpret_integer
-from whit.exporter.litert_graph import has_litert
 from whit.exporter.report import ExportReport
 from whit.runtime.engines import load_offline_engine
 
-ENGINES = ["native", "onnxruntime"] + (["litert"] if has_litert() else [])
 DEMO = Path(__file__).parents[2] / "demo" / "digits.jsonl"
 WIDTHS = [
     ("quartznet", 8, 8),
@@ -89,7 +88,11 @@ def test_a_gate_holds_files_to_what_the_checkpoint_hears(tmp_path: Path, name: s
     assert len(notes) == 2 and all(float(wer) == float(own.rstrip(" %")) for wer, own in rates)
 
 
-def test_a_classifier_runs(tmp_path: Path) -> None:
-    folder, _ = exported(tmp_path, "classifier", 8, 8)
-    for engine in ENGINES:
-        assert load_offline_engine(folder / "out", engine=engine).info.tokens
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(tmp_path_factory.mktemp("classifier"), "classifier", 8, 8)[0] / "out"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_classifier_runs(classifier: Path, engine: str) -> None:
+    assert load_offline_engine(classifier, engine=engine).info.tokens

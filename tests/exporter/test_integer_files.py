@@ -164,7 +164,7 @@ def test_metadata_says_what_the_file_is(exported: tuple[Path, Path]) -> None:
     }
     assert metadata["whit.dialect"] == b"whit"
     config = json.loads((checkpoint / "config.json").read_text())
-    assert json.loads(metadata["whit.config"]) == {**config, "max_frames": 100}
+    assert json.loads(metadata["whit.config"]) == {**config, "max_frames": 101}
 
 
 def test_golden_vectors_are_the_interpreters(exported: tuple[Path, Path]) -> None:
@@ -172,7 +172,7 @@ def test_golden_vectors_are_the_interpreters(exported: tuple[Path, Path]) -> Non
     checkpoint, metadata = read_ctc_checkpoint(folder), metadata_of(path)
     num_mels = checkpoint.config.model.num_mels
     features = np.frombuffer(metadata["whit.golden.features"], "<f4").reshape(-1, num_mels)
-    assert len(features) == 100
+    assert len(features) == 101
     logits = np.frombuffer(metadata["whit.golden.logits"], "<f4").reshape(-1, checkpoint.config.num_outputs)
     assert (interpret_integer(checkpoint, features)["logits"] == logits).all()
     # The features reach the ends of their range, and the logits differ from frame to frame.

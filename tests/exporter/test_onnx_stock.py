@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,6 +12,8 @@ from whit.exporter.errors import GraphError
 from whit.exporter.float_arithmetic import FloatArithmetic
 from whit.exporter.interpreter import Interpreter
 from whit.exporter.lower import lower_to_float
+from whit.exporter.passes.fold_normalisation import fold_normalisation
+from whit.exporter.passes.merge_lstm_bias import merge_lstm_bias
 from whit.exporter.verify_onnx import measure_agreement, verify_float
 from whit.exporter.writers.onnx_stock import OnnxStockFloatWriter, OnnxStockInt8Writer
 
@@ -112,6 +116,9 @@ def test_int8_files_are_close_and_make_no_promise(tmp_path, model):
 
 
 def test_quantized_weights_cannot_be_written_as_float(tmp_path):
-    checkpoint = read_checkpoint(random_checkpoint().write(tmp_path))
-    with pytest.raises((GraphError, KeyError)):
-        OnnxStockFloatWriter().write(build_rnnt(checkpoint), tmp_path)
+    model = build_rnnt(read_checkpoint(random_checkpoint().write(tmp_path)))
+    quantized = replace(
+        model, graphs=tuple(fold_normalisation(merge_lstm_bias(graph)) for graph in model.graphs)
+    )
+    with pytest.raises(GraphError, match="expected float weights, received quantized ones"):
+        OnnxStockFloatWriter().write(quantized, tmp_path)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from engine_params import ENGINES
 from random_checkpoint import LSTM_MODEL, PROJECTED_MODEL, Scheme, random_checkpoint
 
 from whit.exporter import transducer_export as pipeline
@@ -55,31 +56,39 @@ def test_a_step_is_a_plain_one_projected(tmp_path):
     np.testing.assert_array_equal(c_next.value, c_plain.value)
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-@pytest.mark.parametrize(
-    "scheme", [Scheme("codebook", 5, per_tile=True), Scheme("planes", 2), Scheme("linear", 8)], ids=str
-)
-def test_engines_give_the_bits_of_the_interpreter(tmp_path, model, scheme):
-    folder = random_checkpoint(model, scheme).write(tmp_path / "checkpoint")
-    report = run_export(ExportRequest(checkpoint=folder, output=tmp_path / "out"))
+SCHEMES = [Scheme("codebook", 5, per_tile=True), Scheme("planes", 2), Scheme("linear", 8)]
+
+
+@pytest.fixture(scope="module", params=SCHEMES, ids=str)
+def scheme(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def written(request, scheme, tmp_path_factory):
+    """A checkpoint, the folder of its export, and the report."""
+    folder = tmp_path_factory.mktemp("written")
+    checkpoint = random_checkpoint(MODELS[request.param], scheme).write(folder / "checkpoint")
+    return checkpoint, folder / "out", run_export(ExportRequest(checkpoint=checkpoint, output=folder / "out"))
+
+
+def test_packed_dialects_pass_their_self_check(written):
+    _, _, report = written
     assert [d.self_check.promise for d in report.dialects] == ["bit for bit"] * 2
     assert any("no stock dialect" in note for note in report.notes)
-    interpreter = Interpreter(read_checkpoint(folder), ExactArithmetic())
-    names = ["onnxruntime", "native"]
-    try:
-        import ai_edge_litert  # noqa: F401
 
-        names.append("litert")
-    except ImportError:
-        pass
-    for name in names:
-        engine, random = load_engine(tmp_path / "out", engine=name), np.random.default_rng(3)
-        state, exact_state = engine.initial_encoder_state(), interpreter.encoder_state()
-        for _ in range(3):
-            features = random.normal(-6, 3, (engine.info.chunk_frames, 7)).astype(np.float32)
-            encoded, state = engine.encode(features, state)
-            expected, *exact_state = interpreter.encode(features, *exact_state)
-            np.testing.assert_array_equal(encoded.view(np.uint32), expected.view(np.uint32))
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engines_give_the_bits_of_the_interpreter(written, engine):
+    checkpoint, output, _ = written
+    interpreter = Interpreter(read_checkpoint(checkpoint), ExactArithmetic())
+    loaded, random = load_engine(output, engine=engine), np.random.default_rng(3)
+    state, exact_state = loaded.initial_encoder_state(), interpreter.encoder_state()
+    for _ in range(3):
+        features = random.normal(-6, 3, (loaded.info.chunk_frames, 7)).astype(np.float32)
+        encoded, state = loaded.encode(features, state)
+        expected, *exact_state = interpreter.encode(features, *exact_state)
+        np.testing.assert_array_equal(encoded.view(np.uint32), expected.view(np.uint32))
 
 
 def test_streams_of_the_native_engine_together(tmp_path):

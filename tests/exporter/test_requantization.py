@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from whit.exporter.errors import RequantizationError
@@ -11,7 +11,6 @@ from whit.exporter.requantization import dyadic, requant
 FACTORS = st.floats(2.0**-32, 32767.9)
 
 
-@settings(deadline=None)
 @given(FACTORS)
 def test_a_multiplier_has_31_bits_and_is_the_nearest(factor):
     m, e = map(int, dyadic(factor))
@@ -36,7 +35,6 @@ def test_what_has_no_integer_form_is_refused(factor):
         dyadic(factor)
 
 
-@settings(deadline=None)
 @given(
     st.integers(-(2**31), 2**31 - 1),
     st.sampled_from([0, 1, -1]),

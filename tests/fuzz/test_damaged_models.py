@@ -81,9 +81,6 @@ def try_damage(target: Target, models: Path, process: MutantProcess, mutants: in
 
     @settings(
         max_examples=mutants,
-        derandomize=True,
-        database=None,
-        deadline=None,
         phases=[Phase.generate],  # to shrink a crash would start the child hundreds of times
         suppress_health_check=list(HealthCheck),
     )

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from programs import needs
 
 ROOT = Path(__file__).parents[2]
 NUM_RUNS = 3000
@@ -14,19 +15,16 @@ FOLDER = ROOT / "build" / "fuzz"
 @pytest.fixture(scope="module")
 def target(tmp_path_factory) -> Path:
     """The compiled target; kept between runs, so that only changes compile."""
-    tools = {tool: shutil.which(tool) for tool in ("clang++", "cmake", "ninja")}
-    for tool, path in tools.items():
-        if path is None:
-            pytest.skip(f"needs {tool}")
+    compiler, cmake, ninja = (needs(program) for program in ("clang++", "cmake", "ninja"))
     empty = tmp_path_factory.mktemp("libfuzzer") / "empty.cpp"
     empty.write_text('extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }\n')
-    compiled = [tools["clang++"], "-fsanitize=fuzzer,address,undefined", empty, "-o", empty.with_suffix("")]
+    compiled = [compiler, "-fsanitize=fuzzer,address,undefined", empty, "-o", empty.with_suffix("")]
     if subprocess.run(compiled, capture_output=True).returncode:
         pytest.skip("needs clang's sanitizer libraries (libclang-rt-dev)")
-    configure = [tools["cmake"], "-S", ROOT / "runtime" / "cpp" / "fuzz", "-B", FOLDER, "-G", "Ninja"]
-    settings = [f"-DCMAKE_MAKE_PROGRAM={tools['ninja']}", f"-DCMAKE_CXX_COMPILER={tools['clang++']}"]
+    configure = [cmake, "-S", ROOT / "runtime" / "cpp" / "fuzz", "-B", FOLDER, "-G", "Ninja"]
+    settings = [f"-DCMAKE_MAKE_PROGRAM={ninja}", f"-DCMAKE_CXX_COMPILER={compiler}"]
     subprocess.run([*configure, *settings], check=True, capture_output=True)
-    make = [tools["cmake"], "--build", FOLDER, "--target", "fuzz_load_model"]
+    make = [cmake, "--build", FOLDER, "--target", "fuzz_load_model"]
     built = subprocess.run(make, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout[-3000:]
     return FOLDER / "fuzz_load_model"

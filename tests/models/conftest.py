@@ -1,5 +1,4 @@
 import resource
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
@@ -9,15 +8,6 @@ import pytest
 import torch
 
 torch.set_num_threads(1)  # waiting threads spin: on a busy machine small models crawl
-
-
-@pytest.fixture
-def need_program() -> Callable[[str], None]:
-    def need(name: str) -> None:
-        if shutil.which(name) is None:
-            pytest.skip(f"needs {name}")
-
-    return need
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from whit.models.activation import fake_quantize_rows, quantize_rows, round_rows
@@ -30,7 +30,6 @@ def scalar_quantize(row: np.ndarray) -> tuple[np.ndarray, np.float32]:
     return np.array([np.rint(f(x * inverse)) for x in a[:k]], dtype=f), s
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=37),
     st.sampled_from([1.0, 1e-30, 1e-38, 1e-44, 3e33]),

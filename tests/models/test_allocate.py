@@ -128,8 +128,9 @@ def test_no_speaker_of_the_report_is_measured_on(allocator: Allocator) -> None:
     assert set(allocator.texts) == {recording.text for recording in recordings} - kept
 
 
-def test_a_streaming_conformer(tmp_path: Path) -> None:
-    """Its convolutions have four axes, and it runs on whole chunks."""
+@pytest.fixture
+def conformer(tmp_path: Path) -> Path:
+    """A small float checkpoint."""
     shape = ConformerConfig(
         num_mels=13, conv_channels=3, time_reduction=2, layers=1, d_model=12, heads=2, kernel_size=5,
         left_context=7, chunk=3, embedding=7, predictor_hidden=6, joint_hidden=11,
@@ -138,13 +139,32 @@ def test_a_streaming_conformer(tmp_path: Path) -> None:
     streaming = StreamingConfig(chunk_ms=10 * shape.frame_multiple, tail_ms=130)
     config = CheckpointConfig(name="tiny", model=shape, tokens=tokens, streaming=streaming)
     save_checkpoint(tmp_path / "c", Rnnt(shape, len(tokens)), config)
-    made = Allocator(tmp_path / "c", DEMO, utterances=2, progress=lambda *_: None, widths=(2, 8))
+    return tmp_path / "c"
+
+
+def test_a_streaming_conformer(conformer: Path) -> None:
+    """Its convolutions have four axes, and it runs on whole chunks."""
+    made = Allocator(conformer, DEMO, utterances=2, progress=lambda *_: None, widths=(2, 8))
     found = made.under_size(made.frontier[-1].num_bytes)
     assert set(found.bits) == set(matrices(made.model))
     assert "encoder.pre_encode.conv.2.weight" in found.bits
     before = made._wer(None)
     made._wer(found)
     assert made._wer(None) == before
+
+
+def test_the_command_writes_a_recipe_under_the_budget(conformer: Path, tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text((ROOT / "models/recipes/rnnt-digits-gq.toml").read_text())
+    app = typer.Typer()
+    app.command()(cli.allocate)
+    options = ["--size-mb", "0.01", "--utterances", "1", "--extends", "base.toml"]
+    arguments = [str(conformer), "--data", str(DEMO), "-o", str(tmp_path / "new.toml"), *options]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    *lines, summary = result.output.split("recipe: ")[0].splitlines()
+    assert int(summary.split(" bytes")[0]) <= 10_000
+    entries = read_recipe(tmp_path / "new.toml").quantization
+    assert lines[-len(entries) :] == [f"{entry.bits} bits  {entry.tensors}" for entry in entries]
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_names_and_shapes_are_the_checkpoints() -> None:
 
 @pytest.mark.parametrize("config", VARIANTS, ids=["layer-norm", "batch-norm"])
 @pytest.mark.parametrize("rules", [(), (LINEAR3,)], ids=["float", "3bit"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_a_stream_in_chunks_equals_the_whole(
     config: ConformerConfig, rules: tuple[tuple[str, QuantizationRule], ...], data: st.DataObject

@@ -178,7 +178,7 @@ def test_a_large_mu_makes_neighbours_collide():
         check_distinct(codes)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(bits=st.integers(1, 6), spread=st.floats(0, 300), seed=st.integers(0, 2**16))
 def test_separated_codes_ascend_inside_the_range(bits, spread, seed):
     allowed = code_range(bits)

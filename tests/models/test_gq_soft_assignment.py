@@ -21,7 +21,7 @@ def grid(bits: int, groups: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]
     return centers, torch.randn(centers.shape, generator=generator, dtype=torch.float64)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     bits=st.integers(1, 6),
     groups=st.integers(1, 3),
@@ -48,7 +48,7 @@ def test_closed_form_is_the_softmax_with_its_gradients(bits, groups, sharpness, 
         torch.testing.assert_close(gaps, direct, rtol=1e-7, atol=tolerance)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(bits=st.integers(1, 6), sharpness=st.floats(0.5, 64), seed=st.integers(0, 2**16))
 def test_single_precision_error_is_bounded(bits, sharpness, seed):
     centers, _ = grid(bits, 1, seed)
@@ -134,7 +134,7 @@ def test_hard_gradients_are_straight_through_and_by_cell():
     assert x.grad.tolist() == [[63.0, 630.0, 6300.0, 63000.0]]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(x=st.floats(-3, 3), mu=st.sampled_from([0.0, 0.5, 4.0, 255.0]))
 def test_companding_inverts_and_its_slope_is_its_derivative(x, mu):
     x = torch.tensor(x, dtype=torch.float64, requires_grad=True)

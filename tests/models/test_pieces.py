@@ -3,7 +3,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from whit.models import cli
 from whit.models.errors import RecipeError
 from whit.models.pieces import learn_pieces, read_pieces, write_pieces
 from whit.models.tokens import Tokenizer
@@ -37,6 +40,14 @@ def test_a_size_that_cannot_be_reached_is_an_error(manifest: Path) -> None:
     for size in (5, 4000):
         with pytest.raises(RecipeError, match=rf"these texts allow, received {size}"):
             learn_pieces([manifest], size)
+
+
+def test_the_command_writes_what_it_learned(manifest: Path, tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(cli.pieces)
+    result = CliRunner().invoke(app, [str(manifest), "--size", "30", "-o", str(tmp_path / "a.pieces")])
+    assert result.exit_code == 0, result.output
+    assert read_pieces(tmp_path / "a.pieces") == learn_pieces([manifest], 30)
 
 
 def test_files_hold_one_piece_a_line(tmp_path: Path) -> None:

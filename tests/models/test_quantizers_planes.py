@@ -38,7 +38,7 @@ def test_cost_of_additivity(distribution, bits):
     assert -0.01 < free - additive < 0.2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(bits=st.integers(1, 3), spread=st.floats(0.01, 4), seed=st.integers(0, 2**16))
 def test_every_codebook_is_additive_distinct_and_in_range(bits, spread, seed):
     generator = torch.Generator().manual_seed(seed)

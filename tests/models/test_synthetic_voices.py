@@ -1,9 +1,9 @@
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import soundfile
+from programs import needs
 
 from whit.models.errors import SynthesisError
 from whit.models.presets import DIGITS
@@ -13,9 +13,9 @@ from whit.runtime.manifest import read_manifest
 CONFIG = SyntheticVoicesConfig(utterances=5, words=(1, 3), flite_share=0.5, seed=1)
 
 
-def test_voices_speak_digits_and_are_kept(tmp_path: Path, need_program: Callable[[str], None]) -> None:
-    need_program("espeak-ng")
-    need_program("flite")
+def test_voices_speak_digits_and_are_kept(tmp_path: Path) -> None:
+    needs("espeak-ng")
+    needs("flite")
     manifest = synthesize(tmp_path, CONFIG)
     utterances = read_manifest(manifest)
     assert len(utterances) == 5

@@ -59,7 +59,7 @@ def test_gradcheck(frames: list[int], tokens: list[int]) -> None:
     assert torch.autograd.gradcheck(lambda x: transducer_loss(x, targets, t, u, blank=3), (logits,))
 
 
-@pytest.mark.parametrize(("frames", "tokens"), LENGTHS)
+@pytest.mark.parametrize(("frames", "tokens"), [lengths for lengths in LENGTHS if any(lengths[1])])
 @pytest.mark.parametrize("fastemit", [0.0, 0.5])
 def test_equals_warprnnt_numba(
     frames: list[int], tokens: list[int], fastemit: float, need_module: Callable[[str], ModuleType]

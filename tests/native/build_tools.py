@@ -1,21 +1,12 @@
-"""Compilers and other tools that a test needs."""
+"""The command line, compiled as a user would."""
 
 import fcntl
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from programs import needs
 
 ROOT = Path(__file__).parents[2]
-
-
-def needs(tool: str) -> str:
-    """Returns a tool's path; skips the test without it."""
-    path = shutil.which(tool)
-    if path is None:
-        pytest.skip(f"needs {tool}")
-    return path
 
 
 def build(name: str, compiler: str, *settings: str) -> Path:

@@ -1,11 +1,10 @@
 // Every part of every run is computed once, by several callers at a time; runs under the thread sanitizer.
-// USE_THREAD_POOL prints how many threads of a pool of four took part in a long run.
+// All four threads of a pool take part: without one of them the last run waits until SIGALRM ends it.
+
+#include <unistd.h>
 
 #include <atomic>
-#include <chrono>
-#include <cstdio>
-#include <mutex>
-#include <set>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -14,6 +13,7 @@
 namespace {
 
 constexpr size_t kNumRuns = 300;
+constexpr unsigned kForeverSeconds = 600;
 
 struct Work {
   explicit Work(size_t num_parts) : times(num_parts) {}
@@ -36,16 +36,8 @@ bool check_runs(whit::ThreadPool& pool, bool close) {
   return true;
 }
 
-struct Sleepers {
-  mutable std::mutex mutex;
-  mutable std::set<std::thread::id> threads;
-};
-
-void sleep_part(const void* work, size_t) {
-  const auto& sleepers = *static_cast<const Sleepers*>(work);
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the others wake meanwhile
-  const std::lock_guard lock(sleepers.mutex);
-  sleepers.threads.insert(std::this_thread::get_id());
+void meet_the_others(const void* work, size_t) {
+  const_cast<std::latch*>(static_cast<const std::latch*>(work))->arrive_and_wait();
 }
 
 }  // namespace
@@ -65,7 +57,7 @@ int main() {
     if (!right) return 1;
   }
   whit::ThreadPool pool(4);
-  const Sleepers sleepers;
-  pool.run(16, sleep_part, &sleepers);
-  std::printf("%zu\n", sleepers.threads.size());
+  std::latch all(4);
+  alarm(kForeverSeconds);
+  pool.run(4, meet_the_others, &all);
 }

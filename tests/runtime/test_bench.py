@@ -1,6 +1,7 @@
 """`whit bench` from end to end on a tiny model."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from whit.runtime.benchmark import BenchSettings, play_all
 from whit.runtime.engines import choose_engine
 from whit.runtime.environment import hash_file
 from whit.runtime.errors import AudioError, ConfigError
-from whit.runtime.manifest import Recording
+from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.recognizer import Recognizer
 
 PARTS = ("buffering", "lookahead", "emission", "queueing", "compute")
@@ -76,13 +77,39 @@ def test_bench_table_has_ratios(exported, manifest):
         assert expected in result.stdout
 
 
-def test_bench_paced_takes_the_time_of_the_audio(exported, manifest):
+def test_bench_paced(exported, manifest):
     result = run(exported, manifest, "--paced", "--forced", "--json", "--limit", "1")
     report = json.loads(result.stdout)
     assert report["clock"].startswith("paced")
     # The last word ends at 0.47 s, within the chunk until 0.48 s: no clock can show it earlier.
     assert report["models"][0]["latency"]["upl_ms"]["p50"] > 0
     assert report["clock_check"]["audio"].endswith("0.wav")
+
+
+def test_paced_playback_takes_the_time_of_the_audio(manifest):
+    begin_s = time.perf_counter()
+    play_all([Recognizer(FakeEngine())], read_manifest(manifest)[:1], BenchSettings(paced=True))
+    assert time.perf_counter() - begin_s >= 0.6
+
+
+class LoggingRecognizer(Recognizer):
+    def __init__(self, number: int, log: list[int]) -> None:
+        super().__init__(FakeEngine())
+        self.number, self.log = number, log
+
+    def create_stream(self, **options):
+        self.log.append(self.number)
+        return super().create_stream(**options)
+
+
+def test_models_are_warmed_up_and_take_turns_another_first_each_time(manifest):
+    log = []
+    recognizers = [LoggingRecognizer(number, log) for number in range(3)]
+    first, second = read_manifest(manifest)
+    play_all(recognizers, [first, second, first], BenchSettings())
+    warm_up, *turns = zip(*[iter(log)] * 3, strict=True)
+    assert warm_up == (0, 1, 2)
+    assert turns == [(0, 1, 2), (1, 2, 0), (2, 0, 1)]
 
 
 def test_forced_emission_needs_word_times(exported, manifest, tmp_path):

@@ -150,7 +150,7 @@ def stream(x: Samples, cuts: list[int], flavour: str, read: Callable[[int], int]
     return np.concatenate(blocks)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     num_samples=st.integers(0, 2500),
     cuts=st.lists(st.integers(0, 2500), max_size=12),
@@ -232,7 +232,7 @@ def test_a_sample_that_is_not_finite_is_named_and_changes_nothing(bad: str) -> N
     np.testing.assert_array_equal(front_end.read(), fbank(x))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     values=st.lists(st.floats(width=32) | st.sampled_from([0.0, -0.0, 1e6, -1e6, 1e-40]), max_size=300),
     flavour=st.sampled_from(FLAVOURS),

@@ -336,12 +336,20 @@ def test_the_weights_stay_in_the_mapped_file(tmp_path):
     assert int(done.stdout) < size // 3
 
 
+def tflite_runtime_python() -> str:
+    """Returns the Python with tflite-runtime; skips without it."""
+    python = os.environ.get("TFLITE_RUNTIME_PYTHON", "")
+    if not python and sys.version_info >= (3, 12):
+        pytest.skip("this system has no Python 3.11 for tflite-runtime")
+    if not python:
+        pytest.skip("needs TFLITE_RUNTIME_PYTHON: a Python 3.11 with tflite-runtime 2.14 and numpy below 2")
+    return python
+
+
 @pytest.mark.parametrize("interpreter", ["this", "tflite-runtime"])
 def test_the_interpreters_alone(model, tmp_path, interpreter):
     """Without our Python: the delegate also serves tflite-runtime, which needs an environment of its own."""
-    python = sys.executable if interpreter == "this" else os.environ.get("TFLITE_RUNTIME_PYTHON", "")
-    if not python:
-        pytest.skip("needs TFLITE_RUNTIME_PYTHON: a Python 3.11 with tflite-runtime 2.14 and numpy below 2")
+    python = sys.executable if interpreter == "this" else tflite_runtime_python()
     metadata = read_metadata(model)
     info = read_model_info(
         {name: raw.decode() for name, raw in metadata.items() if "golden" not in name}, place="model"
@@ -359,9 +367,7 @@ def test_the_interpreters_alone(model, tmp_path, interpreter):
 
 def test_an_older_interpreter_refuses_scales_per_row(exported):
     """tflite-runtime would take no notice of them and compute something else."""
-    python = os.environ.get("TFLITE_RUNTIME_PYTHON", "")
-    if not python:
-        pytest.skip("needs TFLITE_RUNTIME_PYTHON: a Python 3.11 with tflite-runtime 2.14 and numpy below 2")
+    python = tflite_runtime_python()
     program = "import sys, tflite_runtime.interpreter as i; i.Interpreter(sys.argv[1]).allocate_tensors()"
     for dialect, status in (("stock-float", 0), ("stock-int8", 1), ("stock-int4", 1)):
         model = exported / dialect / "model.tflite"

@@ -2,11 +2,11 @@
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from programs import needs
 
 ABI = Path(__file__).parents[2] / "runtime" / "cpp" / "plugins" / "onnxruntime" / "ort_abi.h"
 HEADERS = [
@@ -18,7 +18,8 @@ HEADERS = [
 
 def test_indices_and_fields_are_those_of_the_header(tmp_path: Path) -> None:
     folders = [folder for folder in HEADERS if (folder / "onnxruntime_c_api.h").exists()]
-    if not folders or shutil.which("g++") is None:
+    compiler = needs("g++")
+    if not folders:
         pytest.skip("this system has no onnxruntime_c_api.h (ORT_INCLUDE_DIR, or libonnxruntime-dev)")
     text = ABI.read_text()
     functions = re.findall(r"using (\w+) =\s+ApiFunction<(\d+),", text)
@@ -47,6 +48,6 @@ def test_indices_and_fields_are_those_of_the_header(tmp_path: Path) -> None:
     lines += ["static_assert(INPUT_OUTPUT_REQUIRED == 0 && INPUT_OUTPUT_OPTIONAL == 1);"]
     source = tmp_path / "abi.cpp"
     source.write_text("\n".join(lines))
-    command = ["g++", "-std=c++20", "-fsyntax-only", "-I", str(folders[0]), str(source)]
+    command = [compiler, "-std=c++20", "-fsyntax-only", "-I", str(folders[0]), str(source)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -28,7 +28,7 @@ def recognize(recognizer, rate_hz, samples, cuts=()):
     return recognizer.get_result(stream)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     rate_hz=st.sampled_from([8000, 16000, 44100]),
     num_samples=st.integers(0, 30000),
@@ -74,7 +74,7 @@ def test_streams_do_not_share_state(exported):
     assert [recognizer.get_result(stream) for stream in streams] == alone
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), commit_after_ms=st.sampled_from([0, 60, 400]), bias=st.floats(0, 3))
 def test_committed_text_never_changes(seed, commit_after_ms, bias):
     recognizer = Recognizer(

@@ -58,7 +58,7 @@ def drive(search: GreedySearch, model: ToyModel) -> None:
             search.provide_logits(model.join(request.frame))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32 - 1),
     chunks=st.lists(st.integers(0, 7), max_size=8),
@@ -184,7 +184,7 @@ def test_reset_starts_a_new_stream() -> None:
     assert (search.tokens, search.frames, model.calls) == first
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(
     emissions=st.lists(st.tuples(st.integers(0, 30), st.integers(0, BLANK - 1)), max_size=40),
     num_frames=st.integers(0, 31),

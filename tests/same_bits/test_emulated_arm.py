@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from build_tools import build, needs
+from build_tools import build
 from emulated_arm import PROCESSORS, build_stream_bits, run_emulated
 from models import MODELS
+from programs import needs
 from speech import write_seconds
 from utterance_bits import UtteranceBits, first_difference, stream_utterance
 
