@@ -9,7 +9,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "exporter"))
 
-from build_tools import build, needs
+from build_tools import build
+from programs import needs
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +99,7 @@ def export_offline(tmp_path_factory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def native_build() -> Path:
     """The folder with libwhit_core.a and cli/whit-cli; kept between runs, so that only changes compile."""
-    return build("native-tests", needs("g++"))
+    return build("native-tests", needs("g++"), "-DWHIT_WERROR=ON")
 
 
 @pytest.fixture(scope="session")
@@ -106,4 +107,12 @@ def aarch64_build() -> Path:
     """The same for 64-bit Arm."""
     compiler = needs("aarch64-linux-gnu-g++")
     system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
-    return build("native-tests-aarch64", compiler, *system)
+    return build("native-tests-aarch64", compiler, *system, "-DWHIT_WERROR=ON")
+
+
+@pytest.fixture(scope="session")
+def arm32_build() -> Path:
+    """The same for a 32-bit system on a processor of 64 bits, as `uname` names it there."""
+    compiler = needs("arm-linux-gnueabihf-g++")
+    system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
+    return build("native-tests-arm32", compiler, *system, "-DWHIT_WERROR=ON")

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import flatbuffers
+import pytest
+
+pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 from ai_edge_litert import schema_py_generated as schema
 
 SECTION_ALIGNMENT_BYTES = 1 << 16

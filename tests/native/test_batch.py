@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from build_tools import ROOT, needs
+from build_tools import ROOT
+from programs import needs
 
 from whit.runtime.engine import BatchEngine
 from whit.runtime.engines import load_engine

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from build_tools import ROOT, needs
+from build_tools import ROOT
+from programs import needs
 
 sys.path.insert(0, str(ROOT / "tests" / "runtime"))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from build_tools import ROOT, needs
+from build_tools import ROOT
+from programs import needs
 
 from whit.runtime.offline_recognizer import OfflineRecognizer
 
@@ -25,7 +26,7 @@ def noise(num_samples: int) -> np.ndarray:
 
 
 def run(cli: Path, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([cli, *arguments], input=stdin, capture_output=True, timeout=60)
+    return subprocess.run([cli, *arguments], input=stdin, capture_output=True)
 
 
 @pytest.mark.parametrize("rate", [16000, 44100])
@@ -56,7 +57,7 @@ def test_cli_says_what_python_says(name, rate, cli, export_offline, tmp_path):
         (0, "[audio] expected at least 1 sample, received none"),
         (256, "[decode] expected an utterance of at least 257 samples at 16 kHz, received 256"),
         (
-            32000,
+            32001,
             "[accept_waveform] expected an utterance of at most 2000 ms, which this model takes as a whole",
         ),
     ],

@@ -31,13 +31,13 @@ def config_changes(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "conformer_ctc"}, "[%: encode logits] expected float32 (50, 5)"),
+        ({"architecture": "conformer_ctc"}, "[%: encode logits] expected float32 (51, 5)"),
         ({"architecture": "conv_classifier"}, "expected head frames or pooled, received ctc"),
         ({"model__head": "pooled"}, "[%: whit.config.model] expected head ctc, received pooled"),
-        ({"max_frames": 199}, "[%: encode features] expected float32 (199, 13), received float32 (200, 13)"),
+        ({"max_frames": 199}, "[%: encode features] expected float32 (199, 13), received float32 (201, 13)"),
         ({"max_frames": None}, "[%: whit.config] expected a whole number max_frames"),
         ({"max_frames": 0}, "[%: whit.config] expected max_frames from 1 to 65536, received 0"),
-        ({"tokens": ["a"]}, "[%: encode logits] expected float32 (100, 2), received float32 (100, 5)"),
+        ({"tokens": ["a"]}, "[%: encode logits] expected float32 (101, 2), received float32 (101, 5)"),
         ({"tokens": ["a b", "c"]}, "[%: whit.config] expected tokens of visible characters"),
         ({"model__blocks": [7]}, "expected objects in blocks, received another value"),
         ({"model__blocks": [{"stride": 3}]}, "[%: encode logits] expected float32 (67, 5)"),
@@ -69,7 +69,7 @@ def _golden_row(model) -> None:
 
 
 def _golden_too_long(model) -> None:
-    metadata_buffer(model, "whit.golden.features").data = np.zeros(4 * 13 * 201, np.uint8)
+    metadata_buffer(model, "whit.golden.features").data = np.zeros(4 * 13 * 202, np.uint8)
 
 
 def _golden_bit(model) -> None:
@@ -99,10 +99,10 @@ def _other_length(model) -> None:
     [
         (_rename_signature, "[%: signatures] expected the signature encode, received none"),
         (_rename_length, "[%: encode inputs] expected the tensor length, received none"),
-        (_golden_row, "[%: whit.golden.features] expected from 1 to 200 frames of 13 values"),
+        (_golden_row, "[%: whit.golden.features] expected from 1 to 201 frames of 13 values"),
         (
             _golden_too_long,
-            "[%: whit.golden.features] expected from 1 to 200 frames of 13 values, received 2613",
+            "[%: whit.golden.features] expected from 1 to 201 frames of 13 values, received 2626",
         ),
         (_golden_bit, "[%: whit.golden.logits] expected the stored bits"),
         (_golden_missing, "[%: metadata] expected the entry whit.golden.logits, received none"),
@@ -111,6 +111,28 @@ def _other_length(model) -> None:
 )
 def test_refuses_a_file(change, message, export_offline, tmp_path):
     refuse(edit(export_offline("quartznet"), tmp_path / "model.tflite", change), message)
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "message"),
+    [
+        (120_000_000, "[%: encode] expected at most 1099511627776 multiply-adds, received more"),
+        (8_000_000, "[%: encode] expected at most 268435456 bytes of working memory, received"),
+    ],
+)
+def test_refuses_more_work_or_memory_than_promised(num_frames, message, export_offline, tmp_path):
+    """docs/hostile-files.md: 2^40 multiply-adds and 256 MiB."""
+
+    def lengthen(model) -> None:
+        moved = [
+            tensor for tensor in model.subgraphs[0].tensors if tensor.buffer == 0 and len(tensor.shape) == 2
+        ]
+        longest = max(tensor.shape[0] for tensor in moved)
+        for tensor in moved:  # the first convolution has a stride of 2
+            frames = num_frames if tensor.shape[0] == longest else num_frames // 2
+            tensor.shape = np.array([frames, tensor.shape[1]], np.int32)
+
+    refuse(edit(export_offline("jasper"), tmp_path / "model.tflite", lengthen), message)
 
 
 def refuse(path, message):

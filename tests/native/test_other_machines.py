@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from build_tools import needs
+from programs import needs
 
 from whit.runtime import _core
 
@@ -56,3 +56,12 @@ def test_emulated_arm_processors(kind, native_build, aarch64_build, export_rando
     expected = transcribe([native_build / "cli" / "whit-cli"], model, pcm)
     for processor in ("cortex-a53", "cortex-a72", "cortex-a76", "max"):
         assert transcribe([emulator, "-cpu", processor, arm], model, pcm) == expected, processor
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_emulated_system_of_32_bits(kind, native_build, arm32_build, export_random, pcm) -> None:
+    emulator = needs("qemu-arm")
+    model = export_random(*kind) / "model.tflite"
+    expected = transcribe([native_build / "cli" / "whit-cli"], model, pcm)
+    assert transcribe([emulator, arm32_build / "cli" / "whit-cli"], model, pcm) == expected

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from build_tools import ROOT, needs
+from build_tools import ROOT
+from programs import needs
 
 from whit.runtime.recognizer import Recognizer
 
@@ -33,7 +34,7 @@ def samples() -> np.ndarray:
 
 
 def run(cli: Path, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([cli, *arguments], input=stdin, capture_output=True, timeout=60)
+    return subprocess.run([cli, *arguments], input=stdin, capture_output=True)
 
 
 @pytest.mark.parametrize("kind", ["PCM_16", "FLOAT", "stereo 44100", "raw"])
@@ -72,7 +73,9 @@ def test_cli_says_what_python_says(kind: str, cli, model_file, samples, tmp_path
 
 
 def test_paced_input_takes_its_time(cli, model_file, samples) -> None:
+    begin_s = time.perf_counter()
     completed = run(cli, model_file, "--raw", "16000", "--paced", "--json", stdin=samples[:8000].tobytes())
+    assert time.perf_counter() - begin_s >= 0.5
     report = json.loads(completed.stdout)
     plain = json.loads(
         run(cli, model_file, "--raw", "16000", "--json", stdin=samples[:8000].tobytes()).stdout
@@ -177,13 +180,13 @@ def pcm(channels: int = 1, rate: int = 16000, bits: int = 16, code: int = 1) -> 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "another file"),
+        (b"", "an empty file"),
         (b"RIFF\0\0\0\0WAVX", "another file"),
         (b"RIFF\0\0\0\0WAVE", "expected chunks fmt and data, received the end of the file"),
         (b"RIFF\0\0\0\0WAVEdata\4\0\0\0\0\0\0\0", "expected the chunk fmt before data"),
         (b"RIFF\0\0\0\0WAVELIST\xff\xff\xff\xff", "received the end of the file"),
         (wav(pcm()[:14]), "expected a chunk fmt of at least 16 bytes, received 14 bytes"),
-        (wav(pcm(bits=24)), "received format 1 of 24 bits"),
+        (wav(pcm(bits=20)), "received format 1 of 20 bits"),
         (wav(pcm(code=6)), "received format 6 of 16 bits"),
         (wav(pcm(channels=0)), "expected from 1 to 64 channels, received 0"),
         (wav(pcm(channels=65535)), "expected from 1 to 64 channels, received 65535"),
@@ -253,7 +256,7 @@ def test_a_stream_allocates_nothing_per_chunk(native_build, model_file, tmp_path
     program = tmp_path / "count_allocations"
     source = Path(__file__).parent / "count_allocations.cpp"
     include = ROOT / "runtime" / "cpp" / "include"
-    command = ["g++", "-std=c++20", "-O1", f"-I{include}", source, native_build / "libwhit_core.a"]
+    command = [needs("g++"), "-std=c++20", "-O1", f"-I{include}", source, native_build / "libwhit_core.a"]
     subprocess.run([*command, "-pthread", "-o", program], check=True)
     for settings in (("16000", "1", "1"), ("44100", "1", "1"), ("16000", "2", "1"), ("16000", "2", "3")):
         counted = subprocess.run([program, model_file, *settings], capture_output=True, check=True, text=True)
@@ -268,7 +271,7 @@ def test_the_floor_of_products_is_measured(native_build, tmp_path) -> None:
     """Every row once, on few weights: the shares have no meaning then."""
     program, source = tmp_path / "read_floor", ROOT / "benchmarks" / "read_floor.cpp"
     include = ROOT / "runtime" / "cpp" / "include"
-    command = ["g++", "-std=c++20", "-O1", f"-I{include}", source, native_build / "libwhit_core.a"]
+    command = [needs("g++"), "-std=c++20", "-O1", f"-I{include}", source, native_build / "libwhit_core.a"]
     subprocess.run([*command, "-pthread", "-o", program], check=True)
     measured = subprocess.run([program, tmp_path, "1", "2"], capture_output=True, check=True, text=True)
     rows = [line.split("|")[1:-1] for line in measured.stdout.splitlines()[2:]]

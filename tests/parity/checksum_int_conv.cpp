@@ -1,6 +1,7 @@
 // A checksum of the integer convolutions, with channels and frames that are no whole tiles; weights start at
 // an odd address. Every kernel is compared with the plain one.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -74,6 +75,11 @@ std::vector<int8_t> random_rows(size_t count, Numbers& numbers) {
   return x;
 }
 
+void make_least(Codes& w, std::vector<int8_t>& x) {
+  std::ranges::fill(w.data, uint8_t{0});
+  std::ranges::fill(x, int8_t{-128});
+}
+
 template <typename T>
 void compare(const std::vector<T>& plain, const std::vector<T>& other, const char* name) {
   if (plain == other) return;
@@ -86,14 +92,20 @@ void add(uint64_t& sum, const std::vector<T>& values) {
   for (const T value : values) sum = (sum ^ uint64_t(int64_t(value))) * 1099511628211u;  // FNV-1a
 }
 
+enum class Values {
+  kRandom,
+  kLeast,  ///< activations of -128 and, of 8 bits, codes of the unused index 0, which is -128, too
+};
+
 template <typename T>
-void add_conv(uint64_t& sum, int bits, Numbers& numbers) {
+void add_conv(uint64_t& sum, int bits, Numbers& numbers, Values values = Values::kRandom) {
   constexpr size_t kFrames = 45, kChannels = 37, kRows = 43, kTaps = 17;  // two strips of columns
-  const Codes w(kRows, kTaps * kChannels, bits, numbers);
+  Codes w(kRows, kTaps * kChannels, bits, numbers);
   const whit::IntConv conv = whit::checked_int_conv(
       "checksum", w.view, {.kernel_size = kTaps, .stride = 1, .dilation = 2, .padding = 13}, kFrames,
       kChannels, -128, random_outputs(whit::padded(kRows), 8 * sizeof(T), numbers));
-  const std::vector<int8_t> x = random_rows(kFrames * kChannels, numbers);
+  std::vector<int8_t> x = random_rows(kFrames * kChannels, numbers);
+  if (values == Values::kLeast) make_least(w, x);
   const size_t count = conv.geometry.out_rows(kFrames) * kRows;
   std::vector<int16_t> addend(count);
   for (int16_t& value : addend) value = int16_t(numbers.next() % 201) - 100;
@@ -109,21 +121,31 @@ void add_conv(uint64_t& sum, int bits, Numbers& numbers) {
   add(sum, plain);
 }
 
-void add_depthwise(uint64_t& sum, int bits, size_t taps, size_t stride, size_t dilation, Numbers& numbers) {
-  constexpr size_t kFrames = 90, kChannels = 21;
-  const Codes w(kChannels, taps, bits, numbers);
+struct Window {
+  size_t taps;
+  size_t stride;
+  size_t dilation;
+  size_t num_frames = 90;
+};
+
+void add_depthwise(uint64_t& sum, int bits, const Window& window, Numbers& numbers,
+                   Values values = Values::kRandom) {
+  constexpr size_t kChannels = 21;
+  const size_t num_frames = window.num_frames;
+  Codes w(kChannels, window.taps, bits, numbers);
   const whit::IntDepthwiseConv conv = whit::checked_int_depthwise_conv(
       "checksum", w.view,
-      {.kernel_size = int64_t(taps),
-       .stride = int64_t(stride),
-       .dilation = int64_t(dilation),
-       .padding = int64_t(taps)},
-      kFrames, kChannels, -128, random_outputs(whit::padded(kChannels), 8, numbers));
-  const std::vector<int8_t> x = random_rows(kFrames * kChannels, numbers);
+      {.kernel_size = int64_t(window.taps),
+       .stride = int64_t(window.stride),
+       .dilation = int64_t(window.dilation),
+       .padding = int64_t(window.taps)},
+      int64_t(num_frames), kChannels, -128, random_outputs(whit::padded(kChannels), 8, numbers));
+  std::vector<int8_t> x = random_rows(num_frames * kChannels, numbers);
+  if (values == Values::kLeast) make_least(w, x);
   std::vector<int8_t> plain;
   for (const whit::DepthwiseKernel* kernel : whit::depthwise_kernels()) {
-    std::vector<int8_t> y(conv.geometry.out_rows(kFrames) * kChannels);
-    whit::int_depthwise_conv(*kernel, conv, x.data(), kFrames - 7, y.data());
+    std::vector<int8_t> y(conv.geometry.out_rows(num_frames) * kChannels);
+    whit::int_depthwise_conv(*kernel, conv, x.data(), int32_t(num_frames) - 7, y.data());
     if (plain.empty()) plain = y;
     compare(plain, y, kernel->name);
   }
@@ -138,8 +160,16 @@ uint64_t checksum_int_conv() {
   for (int bits = 2; bits <= 8; ++bits) {
     add_conv<int8_t>(sum, bits, numbers);
     add_conv<int16_t>(sum, bits, numbers);
-    add_depthwise(sum, bits, 33, 1 + size_t(bits) % 2, 1 + size_t(bits) % 3, numbers);
+    add_depthwise(sum, bits, {.taps = 33, .stride = 1 + size_t(bits) % 2, .dilation = 1 + size_t(bits) % 3},
+                  numbers);
   }
-  add_depthwise(sum, 8, 87, 1, 2, numbers);
+  add_depthwise(sum, 8, {.taps = 87, .stride = 1, .dilation = 2}, numbers);
+  // Longer than a block of frames, whose rows are no multiple of the dilation.
+  for (const size_t dilation : {3, 5, 64}) {
+    add_depthwise(sum, 8, {.taps = 3, .stride = 1, .dilation = dilation, .num_frames = 700}, numbers);
+  }
+  add_conv<int8_t>(sum, 8, numbers, Values::kLeast);
+  add_conv<int16_t>(sum, 8, numbers, Values::kLeast);
+  add_depthwise(sum, 8, {.taps = 33, .stride = 1, .dilation = 1}, numbers, Values::kLeast);
   return sum;
 }

@@ -2,12 +2,12 @@
 
 import os
 import platform
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from programs import needs
 
 HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "runtime" / "cpp"
@@ -71,9 +71,7 @@ def run(binary: Path, *emulator: str, isa: str | None = None) -> Checksums:
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Returns the checksums of the plain kernels on this machine."""
-    if shutil.which("g++") is None:
-        pytest.skip("needs g++")
-    return run(build(tmp_path_factory.mktemp("plain") / "checksum", "g++", "none")).lines
+    return run(build(tmp_path_factory.mktemp("plain") / "checksum", needs("g++"), "none")).lines
 
 
 x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="this machine is not an x86-64")
@@ -81,7 +79,7 @@ x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="this machine is
 
 @x86
 def test_x86_kernels_under_sanitizers(plain: list[str], tmp_path: Path) -> None:
-    binary = build(tmp_path / "checksum", "g++", "x86", *SANITIZE)
+    binary = build(tmp_path / "checksum", needs("g++"), "x86", *SANITIZE)
     best = run(binary)
     assert best.lines == plain
     for isa in sorted(best.kernel_isas):
@@ -91,29 +89,24 @@ def test_x86_kernels_under_sanitizers(plain: list[str], tmp_path: Path) -> None:
 @x86
 def test_older_x86(plain: list[str], tmp_path: Path) -> None:
     """Processors without AVX-512 and without AVX2 (emulated) choose what they have."""
-    if shutil.which("qemu-x86_64") is None:
-        pytest.skip("needs qemu-x86_64 (Debian: qemu-user)")
-    binary = build(tmp_path / "checksum", "g++", "x86", "-static")
+    emulator = needs("qemu-x86_64", "qemu-user")
+    binary = build(tmp_path / "checksum", needs("g++"), "x86", "-static")
     for cpu, isas in (("Haswell", ["plain", "avx2"]), ("Nehalem", ["plain"])):
-        assert run(binary, "qemu-x86_64", "-cpu", cpu) == Checksums(plain, isas[-1], set(isas)), cpu
+        assert run(binary, emulator, "-cpu", cpu) == Checksums(plain, isas[-1], set(isas)), cpu
 
 
 def test_32_bit_arm(plain: list[str], tmp_path: Path) -> None:
     """A Raspberry Pi with a 32-bit system runs the portable form, with pointers of 4 bytes."""
-    compiler, emulator = "arm-linux-gnueabihf-g++", "qemu-arm"
-    missing = [tool for tool in (compiler, emulator) if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"needs {' and '.join(missing)} (Debian: g++-arm-linux-gnueabihf, qemu-user)")
+    compiler = needs("arm-linux-gnueabihf-g++", "g++-arm-linux-gnueabihf")
+    emulator = needs("qemu-arm", "qemu-user")
     binary = build(tmp_path / "checksum", compiler, "none", "-O3", "-static")
     for cpu in ("cortex-a7", "max"):
         assert run(binary, emulator, "-cpu", cpu) == Checksums(plain, "plain", {"plain"}), cpu
 
 
 def test_arm(plain: list[str], tmp_path: Path) -> None:
-    compiler, emulator = "aarch64-linux-gnu-g++", "qemu-aarch64"
-    missing = [tool for tool in (compiler, emulator) if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"needs {' and '.join(missing)} (Debian: g++-aarch64-linux-gnu, qemu-user)")
+    compiler = needs("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu")
+    emulator = needs("qemu-aarch64", "qemu-user")
     # -O3: the build that users get; contraction into fused multiply-adds is what must not happen.
     binary = build(tmp_path / "checksum", compiler, "arm", "-O3", "-static")
     isas = ["plain", "neon", "neondot", "neoni8mm"]

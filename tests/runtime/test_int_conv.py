@@ -120,10 +120,10 @@ def test_threads_share_channels_of_few_frames(
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("shape", TAPS)
 def test_depthwise_taps_and_widths(shape: tuple[int, int, int, int], bits: int) -> None:
-    conv = random_conv(bits, frames=120, channels=21, rows=21, cols=shape[0], bits=bits)
+    assert oracle.convolved_length(193, **window(shape)) > 0
+    conv = random_conv(bits, frames=200, channels=21, rows=21, cols=shape[0], bits=bits)
     attributes = {name: value for name, value in window(shape).items() if name != "kernel_size"}
-    if oracle.convolved_length(120, **window(shape)):
-        check_depthwise(conv, 113, x_zero=-128, **RELU, **attributes)
+    check_depthwise(conv, 193, x_zero=-128, **RELU, **attributes)
 
 
 @pytest.mark.parametrize("length", [-3, 0, 1, 2, 700, 701, 999])
@@ -133,6 +133,29 @@ def test_depthwise_lengths(length: int, channels: int) -> None:
     conv = random_conv(channels, frames=701, channels=channels, rows=channels, cols=9, bits=8)
     for stride in (1, 2):
         check_depthwise(conv, length, x_zero=0, stride=stride, dilation=1, padding=4, **SIGNED)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(3, 1, 3, 3), (3, 1, 5, 0), (3, 2, 7, 14), (1, 1, 64, 0), (5, 3, 9, 18), (2, 1, 63, 63), (3, 600, 3, 9)],
+)
+def test_depthwise_blocks_that_are_no_multiple_of_the_dilation(shape: tuple[int, int, int, int]) -> None:
+    """Blocks are filled up to their last row, rounded up to a multiple of the dilation."""
+    conv = random_conv(shape[2], frames=700, channels=17, rows=17, cols=shape[0], bits=8)
+    attributes = {name: value for name, value in window(shape).items() if name != "kernel_size"}
+    check_depthwise(conv, 700, x_zero=-128, **RELU, **attributes)
+
+
+def test_the_unused_index_of_8_bits_is_a_code_as_any() -> None:
+    """Codes and activations of -128, whose pairs are 2^15."""
+    x = np.full((40, 21), -128, np.int8)
+    multiplier, shift = dyadic(np.full(21, 2.0**-12))
+    vectors = np.zeros(21, np.int64), multiplier, shift
+    check_conv(
+        RandomConv(x, np.full((21, 63), -128), 8, *vectors), 40, x_zero=0, **WIDE, **window((3, 1, 1, 1))
+    )
+    taps = RandomConv(x, np.full((21, 9), -128), 8, *vectors)
+    check_depthwise(taps, 40, x_zero=0, stride=1, dilation=1, padding=4, **SIGNED)
 
 
 def test_greatest_sums_are_exact() -> None:

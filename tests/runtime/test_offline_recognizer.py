@@ -11,7 +11,7 @@ from whit.runtime.errors import AudioError, ModelFileError
 from whit.runtime.offline_info import read_offline_info
 from whit.runtime.offline_recognizer import OfflineRecognizer
 
-MAX_SAMPLES = 101 * 160 - 1  # of 101 frames: the next sample would begin another
+MAX_SAMPLES = 100 * 160  # of 101 frames: the last is centred on the end
 
 
 def speech(num_samples: int) -> np.ndarray:
@@ -68,7 +68,7 @@ def test_impossible_searches_are_refused(logits, head, message):
         search_frames(logits, head)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(cuts=st.lists(st.integers(0, 9001), max_size=7))
 def test_results_do_not_depend_on_the_cut(cuts):
     x = speech(9001)
@@ -114,7 +114,7 @@ def test_the_longest_utterance_is_taken_and_the_next_sample_is_not():
     recognizer = OfflineRecognizer(engine)
     stream = recognizer.create_stream()
     stream.accept_waveform(16000, speech(MAX_SAMPLES))
-    message = r"^\[accept_waveform\] expected an utterance of at most 1010 ms, .* received more$"
+    message = r"^\[accept_waveform\] expected an utterance of at most 1000 ms, .* received more$"
     with pytest.raises(AudioError, match=message):
         stream.accept_waveform(16000, speech(1))
     with pytest.raises(AudioError, match=message):
@@ -127,9 +127,9 @@ def test_the_tail_of_a_resampler_counts():
     engine = FakeOfflineEngine()
     recognizer = OfflineRecognizer(engine)
     stream = recognizer.create_stream()
-    stream.accept_waveform(8000, speech(8080))  # 16160 samples at 16 kHz, some of them from the flush
+    stream.accept_waveform(8000, speech(8030))  # 16060 samples at 16 kHz, some of them from the flush
     for _ in range(2):
-        with pytest.raises(AudioError, match="at most 1010 ms"):
+        with pytest.raises(AudioError, match="at most 1000 ms"):
             recognizer.decode_stream(stream)
 
 

@@ -102,7 +102,7 @@ def test_equal_rates_pass_through() -> None:
     np.testing.assert_array_equal(resample(x, 384000, 384000), x)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     num_samples=st.integers(0, 1500),
     cuts=st.lists(st.integers(0, 1500), max_size=10),

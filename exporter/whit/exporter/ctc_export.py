@@ -17,6 +17,11 @@ from whit.exporter.stock_ctc_jobs import stock_ctc_jobs
 FRAMES_PER_SECOND = 100
 
 
+def frames_of(seconds: int) -> int:
+    """Returns the frames of an utterance of so many seconds: the front-end centres the last on its end."""
+    return seconds * FRAMES_PER_SECOND + 1
+
+
 def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
     """Reads the checkpoint of a model over whole utterances and lists what is to be written.
 
@@ -32,7 +37,7 @@ def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
     if integers:
         jobs += integer_jobs(integers, checkpoint, request.formats)
     if request.dialect != "whit":
-        floats = build_float_ctc(checkpoint, max_frames=request.max_seconds * FRAMES_PER_SECOND)
+        floats = build_float_ctc(checkpoint, max_frames=frames_of(request.max_seconds))
         jobs += stock_ctc_jobs(floats, checkpoint, request.formats, notes)
     return ExportPlan(
         name=checkpoint.config.name,
@@ -49,8 +54,8 @@ def _integers(
     """Returns the packed graph of an integer-only checkpoint, or None with a note where it is a float one."""
     if checkpoint.config.integer:
         progress("packing weights")
-        max_frames = request.max_seconds * FRAMES_PER_SECOND
-        return lower_to_integers(build_integer_ctc(checkpoint, max_frames=max_frames))
+        model = build_integer_ctc(checkpoint, max_frames=frames_of(request.max_seconds))
+        return lower_to_integers(model)
     if request.dialect == "whit":
         raise NotQuantizedError(
             f"[{request.checkpoint}] expected an integer-only checkpoint for dialect whit, "

@@ -21,6 +21,7 @@
 #include "whit/packed_view.h"
 #include "whit/requantize.h"
 #include "whit/thread_pool.h"
+#include "whit/valid_rows.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -82,7 +83,7 @@ Out<int8_t, 2> quantize_features(const FloatMatrix& x, float inverse_scale, int6
 
 Out<float, 2> dequantize_logits(const In<int16_t, 2>& x, int32_t length, float scale) {
   Buffer<float> y(x.size());
-  const size_t rows = whit::clamped_length(length, x.shape(0));
+  const size_t rows = whit::valid_rows(length, x.shape(0));
   whit::dequantize_logits(x.data(), scale, rows * x.shape(1), x.size(), y.data());
   return y.release(x.shape(0), x.shape(1));
 }

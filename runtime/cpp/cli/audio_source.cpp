@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 namespace whit::cli {
 namespace {
@@ -21,7 +22,22 @@ T load(const std::byte* bytes) {
   return value;
 }
 
-size_t sample_bytes(SampleType type) { return type == SampleType::kInt16 ? 2 : 4; }
+size_t sample_bytes(SampleType type) {
+  return type == SampleType::kInt16 ? 2 : type == SampleType::kInt24 ? 3 : 4;
+}
+
+double load_sample(SampleType type, const std::byte* bytes) {
+  if (type == SampleType::kFloat32) return load<float>(bytes);
+  if (type == SampleType::kInt16) return load<int16_t>(bytes) * 0x1p-15;
+  return (int32_t{load<int8_t>(bytes + 2)} * 65536 + load<uint16_t>(bytes)) * 0x1p-23;
+}
+
+std::optional<SampleType> sample_type(uint16_t code, uint16_t bits) {
+  if (code == kPcm && bits == 16) return SampleType::kInt16;
+  if (code == kPcm && bits == 24) return SampleType::kInt24;
+  if (code == kIeeeFloat && bits == 32) return SampleType::kFloat32;
+  return std::nullopt;
+}
 
 struct ChunkHeader {
   char id[4];
@@ -38,15 +54,25 @@ bool read_header(std::FILE* file, ChunkHeader& header) {
   return true;
 }
 
-// Reads, as a pipe cannot seek. Chunks are padded to even sizes.
+// Reads, as a pipe cannot seek.
 bool skip(std::FILE* file, uint64_t num_bytes) {
   std::byte dropped[4096];
-  for (uint64_t left = num_bytes + num_bytes % 2; left > 0;) {
+  for (uint64_t left = num_bytes; left > 0;) {
     const size_t count = std::fread(dropped, 1, size_t(std::min<uint64_t>(left, sizeof(dropped))), file);
     if (count == 0) return false;
     left -= count;
   }
   return true;
+}
+
+// Chunks are padded to even sizes.
+uint64_t padded_bytes(const ChunkHeader& header) { return uint64_t{header.num_bytes} + header.num_bytes % 2; }
+
+// What stands where a RIFF file should begin.
+std::string describe_other(std::FILE* file, const ChunkHeader& header) {
+  if (std::ferror(file)) return std::strerror(errno);  // a folder, for example
+  if (std::feof(file)) return std::ftell(file) == 0 ? "an empty file" : "the end of the file";
+  return header.is("RIFX") || header.is("RF64") ? std::string(header.id, 4) : "another file";
 }
 
 // Streaming writers leave a size 0 or at its greatest.
@@ -63,40 +89,45 @@ Expected<AudioSource> AudioSource::open_wav(const std::string& path) {
   source.file_.reset(std::fopen(path.c_str(), "rb"));
   std::FILE* file = source.file_.get();
   if (!file) return refuse("a WAV file", std::strerror(errno));
-  ChunkHeader header;
+  ChunkHeader header = {};
   char wave[4];
   if (!read_header(file, header) || !header.is("RIFF") || std::fread(wave, 1, 4, file) != 4 ||
       std::memcmp(wave, "WAVE", 4) != 0) {
-    return refuse("a WAV file", "another file");
+    return refuse("a WAV file (little-endian RIFF)", describe_other(file, header));
   }
   const uint32_t riff_bytes = header.num_bytes;
   while (true) {
     if (!read_header(file, header)) return refuse("chunks fmt and data", "the end of the file");
     if (header.is("data")) break;
     if (!header.is("fmt ")) {
-      if (!skip(file, header.num_bytes)) return refuse("chunks fmt and data", "the end of the file");
+      if (!skip(file, padded_bytes(header))) return refuse("chunks fmt and data", "the end of the file");
       continue;
     }
     std::byte format[40] = {};
     const size_t num_bytes = std::min<size_t>(header.num_bytes, sizeof(format));
     if (header.num_bytes < 16 || std::fread(format, 1, num_bytes, file) != num_bytes ||
-        !skip(file, header.num_bytes - num_bytes)) {
+        !skip(file, padded_bytes(header) - num_bytes)) {
       return refuse("a chunk fmt of at least 16 bytes", std::to_string(header.num_bytes) + " bytes");
     }
     uint16_t code = load<uint16_t>(format);
     if (code == kExtensible && num_bytes >= 26) code = load<uint16_t>(format + 24);
     const uint16_t bits = load<uint16_t>(format + 14);
-    const bool int16 = code == kPcm && bits == 16;
-    if (!int16 && !(code == kIeeeFloat && bits == 32)) {
-      return refuse("16-bit PCM or 32-bit float",
+    const auto type = sample_type(code, bits);
+    if (!type) {
+      return refuse("16-bit or 24-bit PCM or 32-bit float",
                     "format " + std::to_string(code) + " of " + std::to_string(bits) + " bits");
     }
-    source.type_ = int16 ? SampleType::kInt16 : SampleType::kFloat32;
+    source.type_ = *type;
     source.num_channels_ = load<uint16_t>(format + 2);
     const uint32_t rate = load<uint32_t>(format + 4);
     if (source.num_channels_ == 0 || source.num_channels_ > kMaxChannels) {
       return refuse("from 1 to " + std::to_string(kMaxChannels) + " channels",
                     std::to_string(source.num_channels_));
+    }
+    const size_t frame_bytes = source.num_channels_ * sample_bytes(*type);
+    const uint16_t stated_bytes = load<uint16_t>(format + 12);
+    if (stated_bytes != 0 && stated_bytes != frame_bytes) {  // some writers leave it out
+      return refuse("frames of " + std::to_string(frame_bytes) + " bytes", std::to_string(stated_bytes));
     }
     if (rate == 0 || rate > uint32_t(std::numeric_limits<int32_t>::max())) {
       return refuse("a sample rate above 0 Hz", std::to_string(rate));
@@ -137,8 +168,7 @@ Expected<size_t> AudioSource::read(std::span<float> samples) {
     }
     double sum = 0;  // so that no order of summing shows in the result
     for (size_t channel = 0; channel < num_channels_; ++channel) {
-      sum += type_ == SampleType::kInt16 ? load<int16_t>(frame + 2 * channel) * (1.0 / 32768)
-                                         : double(load<float>(frame + 4 * channel));
+      sum += load_sample(type_, frame + channel * sample_bytes(type_));
     }
     samples[i] = float(sum / double(num_channels_));
   }

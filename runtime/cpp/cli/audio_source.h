@@ -12,9 +12,9 @@
 
 namespace whit::cli {
 
-enum class SampleType { kInt16, kFloat32 };
+enum class SampleType { kInt16, kInt24, kFloat32 };
 
-/// Mono samples from a WAV file (PCM of 16 bits or float of 32) or raw 16-bit PCM, block by block.
+/// Mono samples from a WAV file (PCM of 16 or 24 bits, float of 32) or raw 16-bit PCM, block by block.
 class AudioSource {
  public:
   /// Opens a WAV file; every size in it is checked before use.

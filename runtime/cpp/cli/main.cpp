@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -75,28 +76,32 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     return error;
   };
   catch_end_signals();
-  while (!end_signalled()) {
+  std::string defect;  // what ended the audio early
+  while (!end_signalled() && defect.empty()) {
     Expected<size_t> read = audio.read(block);
-    if (!read) return refuse(read.error());
-    const size_t count = *read;
+    const size_t count = read ? *read : 0;
+    if (!read) defect = read.error().text();
     if (count == 0) break;
-    num_samples += count;
     // A block exists only once its last sample was spoken.
     if (options.paced) {
-      std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
-                                                std::chrono::duration<double>(double(num_samples) / rate)));
+      const std::chrono::duration<double> end(double(num_samples + count) / rate);
+      std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(end));
     }
     if (timed([&] { return session.accept(rate, {block.data(), count}, latency); })) {
-      return refuse(whit_error_text());
+      defect = whit_error_text();
+    } else {
+      num_samples += count;
     }
   }
   if (num_samples == 0) {
+    if (!defect.empty()) return refuse(defect.c_str());
     return refuse({.place = audio.place(), .expected = "at least 1 sample", .received = "none"});
   }
-  if (timed([&] { return session.finish(latency); })) return refuse(whit_error_text());
-
   whit_result result;
-  if (session.result(&result)) return refuse(whit_error_text());
+  if (timed([&] { return session.finish(latency); }) || session.result(&result)) {
+    return refuse(defect.empty() ? whit_error_text() : defect.c_str());
+  }
+  if (!defect.empty() && result.num_tokens == 0) return refuse(defect.c_str());
   Report report{
       .model_name = info.name,
       .load_ms = load_ms,
@@ -110,12 +115,13 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
   };
   session.report(&report.memory);
   if (options.json) {
-    print_json(model, result, report);
-    return finish_output();
+    print_json(model, result, report, defect);
+  } else {
+    std::puts(result.text);
   }
-  std::puts(result.text);
   if (const int error = finish_output()) return error;
-  print_report(report);
+  if (!defect.empty()) return refuse(defect.c_str());
+  if (!options.json) print_report(report);
   return 0;
 }
 

@@ -13,7 +13,7 @@ struct Options {
   int raw_rate_hz = 0;  ///< above 0: int16 of one channel from standard input
   int num_threads = 1;  ///< of one decode
   bool paced = false;   ///< feed the audio at the speed it was spoken
-  bool json = false;    ///<
+  bool json = false;    ///< print one JSON object instead of text
   bool self_test = true;
   bool help = false;
 };
@@ -22,6 +22,7 @@ inline constexpr const char* kUsage =
     "usage: whit-cli MODEL.tflite AUDIO.wav [options]\n"
     "       whit-cli MODEL.tflite --raw RATE [options] < PCM\n"
     "\n"
+    "  AUDIO.wav        16-bit or 24-bit PCM or 32-bit float; channels are averaged\n"
     "  --raw RATE       read 16-bit little-endian samples of one channel at RATE Hz from standard input\n"
     "  --threads N      compute with N threads, up to 64; they sleep between chunks\n"
     "  --paced          feed the audio at the speed it was spoken\n"
@@ -30,6 +31,8 @@ inline constexpr const char* kUsage =
     "  --help           print this\n"
     "\n"
     "Ctrl-C ends the audio: the result of what was heard is printed. A second one ends the program.\n"
+    "Audio that becomes unreadable part way gives what was heard, the error (error in JSON) and exit code "
+    "2.\n"
     "\n"
     "Private dirty memory includes pages of a model that was written moments ago, until they are on the "
     "disk:\n"

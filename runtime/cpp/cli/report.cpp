@@ -46,9 +46,14 @@ void print_report(const Report& r) {
   }
 }
 
-void print_json(const whit_model* model, const whit_result& result, const Report& r) {
+void print_json(const whit_model* model, const whit_result& result, const Report& r,
+                const std::string& defect) {
   std::printf("{\"model\": ");
   print_string(r.model_name);
+  if (!defect.empty()) {
+    std::printf(", \"error\": ");
+    print_string(defect);
+  }
   std::printf(", \"text\": ");
   print_string(result.text);
   std::printf(", \"tokens\": [");

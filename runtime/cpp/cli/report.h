@@ -25,6 +25,8 @@ struct Report {
 void print_report(const Report& report);
 
 /// Prints the transcript and the report as one JSON object.
-void print_json(const whit_model* model, const whit_result& result, const Report& report);
+/// @param[in] defect  what ended the audio early, its `error`; none of audio that was heard to its end
+void print_json(const whit_model* model, const whit_result& result, const Report& report,
+                const std::string& defect);
 
 }  // namespace whit::cli

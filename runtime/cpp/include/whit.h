@@ -63,12 +63,18 @@ typedef struct whit_load_options {
  * model    receives the model, to be freed; null on failure */
 int whit_model_load(const char* path, const whit_load_options* options, whit_model** model);
 
+/* The same for a file's bytes in memory, such as an Android asset (AAsset_getBuffer). They are not copied:
+ * they must stay as they are until the model and all that was made from it are freed.
+ * bytes  (num_bytes,), at any address */
+int whit_model_load_bytes(const void* bytes, size_t num_bytes, const whit_load_options* options,
+                          whit_model** model);
+
 /* Frees a model; what was made from it stays valid. Null is allowed. */
 void whit_model_free(whit_model* model);
 
 typedef struct whit_model_info {
   const char* name;     /* UTF-8; valid as long as the model */
-  int32_t chunk_ms;     /* audio of one decode; of a model of whole utterances, of the longest */
+  int32_t chunk_ms;     /* audio of one decode; of a model of whole utterances, of the longest it takes */
   int32_t frame_ms;     /* audio of one frame that can emit a token */
   int32_t num_tokens;   /* without the blank; of a classifier, its classes */
   int32_t is_streaming; /* 1: a streaming transducer; 0: takes whole utterances */

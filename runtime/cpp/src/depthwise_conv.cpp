@@ -6,8 +6,9 @@
 
 namespace whit {
 
-size_t depthwise_conv_scratch_bytes(const DepthwiseConvShape& shape) {
-  const size_t num_bytes = (shape.kernel_size - 1 + shape.num_frames) * shape.channels * sizeof(float);
+uint64_t depthwise_conv_scratch_bytes(const DepthwiseConvShape& shape) {
+  const uint64_t num_bytes =
+      (uint64_t{shape.kernel_size} - 1 + shape.num_frames) * shape.channels * sizeof(float);
   return (num_bytes + 63) / 64 * 64;
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/integer_functions.h"
 #include "whit/fail.h"
 #include "whit/requantize.h"
+#include "whit/valid_rows.h"
 
 namespace whit {
 namespace {
@@ -23,7 +24,7 @@ constexpr size_t kUnitRows = 16;
 // Frames whose sums are finished while they are in the first cache.
 constexpr size_t kFinishRows = 32;
 // To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
-constexpr size_t kLeastWork = size_t{1} << 18;  // multiply-adds of a part
+constexpr uint64_t kLeastWork = uint64_t{1} << 18;  // multiply-adds of a part
 // Copies of the frames, each for one part, where threads share the super-tiles: no more are made than need
 // be.
 constexpr size_t kCopiesPerThread = 2;
@@ -177,7 +178,8 @@ struct Run {
     const size_t tiles = conv.w.num_super_tiles();
     const size_t copies = std::min(prepared.max_rows() / out_rows, kCopiesPerThread * num_threads);
     const size_t tile_work = out_rows * kSuperTileRows * conv.w.padded_cols();
-    const size_t least = std::max((tiles + copies - 1) / copies, (kLeastWork + tile_work - 1) / tile_work);
+    const size_t least =
+        std::max((tiles + copies - 1) / copies, size_t((kLeastWork + tile_work - 1) / tile_work));
     return tiles < 2 * least ? 0 : least;
   }
 
@@ -191,11 +193,12 @@ struct Run {
   }
 
   void share_frames(const int8_t* x, size_t length, size_t out_rows, Workers* workers) const {
-    const size_t unit_work = kUnitRows * conv.w.padded_rows() * conv.w.padded_cols();
+    const uint64_t unit_work = uint64_t{kUnitRows} * conv.w.padded_rows() * conv.w.padded_cols();
+    const auto least_units = size_t((kLeastWork + unit_work - 1) / unit_work);
     for (size_t first = 0; first < out_rows; first += prepared.max_rows()) {
       const size_t num_rows = std::min(prepared.max_rows(), out_rows - first);
       const size_t units = (num_rows + kUnitRows - 1) / kUnitRows;
-      for_ranges(workers, units, (kLeastWork + unit_work - 1) / unit_work, [&](size_t from, size_t to) {
+      for_ranges(workers, units, least_units, [&](size_t from, size_t to) {
         const size_t last = std::min(num_rows, to * kUnitRows);
         for (size_t place = from * kUnitRows; place < last; place += kBlockRows) {
           const FrameBlock block{
@@ -287,7 +290,7 @@ size_t int_conv_scratch_bytes(const MatmulKernel& kernel, const IntConv& conv) {
 
 size_t int_conv(const MatmulKernel& kernel, const IntConv& conv, const int8_t* x, int32_t length,
                 const int16_t* addend, void* y, std::byte* scratch, Workers* workers) {
-  const size_t rows = clamped_length(length, conv.num_rows), out_rows = conv.geometry.out_rows(rows);
+  const size_t rows = valid_rows(length, conv.num_rows), out_rows = conv.geometry.out_rows(rows);
   const PreparedRows prepared(kernel, conv, scratch);
   const IntegerFunctions& functions = integer_functions();
   const OutputStage stage = stage_of(conv.outputs);
@@ -304,7 +307,7 @@ size_t int_conv(const MatmulKernel& kernel, const IntConv& conv, const int8_t* x
 }
 
 int64_t int_conv_work(const IntConv& conv) {
-  int64_t work = int64_t(conv.w.padded_rows() * conv.w.padded_cols());  // below 2^42
+  int64_t work = int64_t(conv.w.padded_rows()) * int64_t(conv.w.padded_cols());  // below 2^42
   if (__builtin_mul_overflow(work, int64_t(conv.geometry.out_rows(conv.num_rows)), &work)) {
     work = std::numeric_limits<int64_t>::max();
   }

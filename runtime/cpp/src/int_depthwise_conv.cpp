@@ -9,6 +9,7 @@
 #include "kernels/integer_functions.h"
 #include "whit/depthwise_kernel.h"
 #include "whit/fail.h"
+#include "whit/valid_rows.h"
 
 namespace whit {
 namespace {
@@ -26,9 +27,17 @@ constexpr size_t kGroupChannels = kGroupTiles * kChannelTile;
 
 size_t num_groups(const ConvGeometry& geometry) { return (geometry.kernel_size + kTapGroup - 1) / kTapGroup; }
 
-/// Rows from the first tap to behind the last, taps rounded up to whole groups.
+/// Rows from the first tap to behind the last, taps rounded up to whole groups: a multiple of the dilation.
 size_t window_span(const ConvGeometry& geometry) {
   return num_groups(geometry) * kTapGroup * geometry.dilation;
+}
+
+/// The most frames whose rows, rounded up to a multiple of the dilation, are kMaxBlockRows: with n frames
+/// `(n - 1) * stride + window_span + dilation - 1` of them at most. One frame always fits: it sees
+/// window_span rows, and the dilation is at most a fourth of those.
+size_t block_frames(const ConvGeometry& geometry) {
+  static_assert(kMaxDepthwiseSpan + kMaxDepthwiseSpan / kTapGroup <= kMaxBlockRows + 1);
+  return 1 + (kMaxBlockRows + 1 - window_span(geometry) - geometry.dilation) / geometry.stride;
 }
 
 /// What computes 16 channels: their codes in a kernel's order, and what follows their sums.
@@ -92,10 +101,9 @@ class TileGroup {
   }
 
   void run(const int8_t* x, size_t length, size_t out_rows, int8_t* y) {
-    const ConvGeometry& g = conv_.geometry;
-    const size_t block_frames = std::max<size_t>((kMaxBlockRows - window_span(g)) / g.stride, 1);
-    for (size_t first = 0; first < out_rows; first += block_frames) {
-      const size_t count = std::min(block_frames, out_rows - first);
+    const size_t most = block_frames(conv_.geometry);
+    for (size_t first = 0; first < out_rows; first += most) {
+      const size_t count = std::min(most, out_rows - first);
       run_block(x, length, first, count, y + first * conv_.channels() + channel_);
     }
   }
@@ -189,7 +197,7 @@ size_t int_depthwise_conv(const IntDepthwiseConv& conv, const int8_t* x, int32_t
 
 size_t int_depthwise_conv(const DepthwiseKernel& kernel, const IntDepthwiseConv& conv, const int8_t* x,
                           int32_t length, int8_t* y, Workers* workers) {
-  const size_t rows = clamped_length(length, conv.num_rows), out_rows = conv.geometry.out_rows(rows);
+  const size_t rows = valid_rows(length, conv.num_rows), out_rows = conv.geometry.out_rows(rows);
   const size_t groups = (conv.channels() + kGroupChannels - 1) / kGroupChannels;
   const size_t group_work = std::max<size_t>(out_rows * conv.geometry.kernel_size * kGroupChannels, 1);
   for_ranges(workers, groups, (kLeastWork + group_work - 1) / group_work, [&](size_t begin, size_t end) {
@@ -201,7 +209,7 @@ size_t int_depthwise_conv(const DepthwiseKernel& kernel, const IntDepthwiseConv&
 }
 
 int64_t int_depthwise_conv_work(const IntDepthwiseConv& conv) {
-  int64_t work = int64_t(conv.w.padded_rows() * conv.w.padded_cols());  // below 2^42
+  int64_t work = int64_t(conv.w.padded_rows()) * int64_t(conv.w.padded_cols());  // below 2^42
   if (__builtin_mul_overflow(work, int64_t(conv.geometry.out_rows(conv.num_rows)), &work)) {
     work = std::numeric_limits<int64_t>::max();
   }

@@ -39,25 +39,25 @@ class ScratchLayout {
     return whole_blocks(shape.num_frames + kQueries);
   }
 
-  size_t num_bytes() const { return next_; }
+  uint64_t num_bytes() const { return next_; }
 
-  size_t k;               // (num_frames, head_width), packed
-  size_t v;               // the same
-  size_t positions;       // (num_positions, head_width), packed
-  size_t queries;         // (kQueries, head_width), packed
-  size_t score;           // int32 (kQueries, score_stride)
-  size_t position_score;  // the same
-  size_t weight;          // int16 (kQueries, score_stride)
-  size_t sums;            // int32 (kQueries, head_width in whole blocks)
+  uint64_t k;               // (num_frames, head_width), packed
+  uint64_t v;               // the same
+  uint64_t positions;       // (num_positions, head_width), packed
+  uint64_t queries;         // (kQueries, head_width), packed
+  uint64_t score;           // int32 (kQueries, score_stride)
+  uint64_t position_score;  // the same
+  uint64_t weight;          // int16 (kQueries, score_stride)
+  uint64_t sums;            // int32 (kQueries, head_width in whole blocks)
 
  private:
-  size_t take(size_t num_bytes) {
-    const size_t start = next_;
+  uint64_t take(uint64_t num_bytes) {
+    const uint64_t start = next_;
     next_ += (num_bytes + kAlignment - 1) / kAlignment * kAlignment;
     return start;
   }
 
-  size_t next_ = 0;
+  uint64_t next_ = 0;
 };
 
 // One head of one utterance.
@@ -169,7 +169,7 @@ IntAttentionShape checked_int_attention(std::string_view place, int64_t num_fram
   return {.num_frames = size_t(num_frames), .width = size_t(width), .heads = size_t(heads)};
 }
 
-size_t int_relative_attention_scratch_bytes(const IntAttentionShape& shape) {
+uint64_t int_relative_attention_scratch_bytes(const IntAttentionShape& shape) {
   return shape.heads * ScratchLayout(shape).num_bytes();
 }
 
@@ -177,7 +177,7 @@ void int_relative_attention(const IntAttentionShape& shape, const IntAttentionCo
                             const IntAttentionInputs& inputs, size_t num_rows, int8_t* y, std::byte* scratch,
                             Workers* workers) {
   if (num_rows == 0) return;
-  const size_t head_bytes = ScratchLayout(shape).num_bytes();
+  const uint64_t head_bytes = ScratchLayout(shape).num_bytes();
   for_ranges(num_rows < kLeastFramesToShare ? nullptr : workers, shape.heads, 1,
              [&](size_t first, size_t last) {
                for (size_t head = first; head < last; ++head) {

@@ -19,7 +19,7 @@ struct Scratch {
         r_kernel(select_matmul_kernel(layer.r.layout, layer.r.bits)),
         p_kernel(layer.p ? &select_matmul_kernel(layer.p->layout, layer.p->bits) : nullptr),
         wx(0),
-        cell(batch.num_streams * batch.num_frames * layer.w.rows * sizeof(float)),
+        cell(uint64_t{batch.num_streams} * batch.num_frames * layer.w.rows * sizeof(float)),
         product(cell + (layer.p ? batch.num_streams * padded(layer.hidden_size) * sizeof(float) : 0)) {
     const size_t num_rows = batch.num_streams * batch.num_frames;
     bytes = product + std::max(PackedProduct::scratch_bytes(w_kernel, layer.w, num_rows),
@@ -32,10 +32,10 @@ struct Scratch {
   const MatmulKernel& w_kernel;
   const MatmulKernel& r_kernel;
   const MatmulKernel* p_kernel;  // null without a projection
-  size_t wx;                     // float (num_streams, num_frames, packed rows)
-  size_t cell;                   // float (num_streams, hidden_size): what is projected
-  size_t product;                // scratch of one product at a time
-  size_t bytes;
+  uint64_t wx;                   // float (num_streams, num_frames, packed rows)
+  uint64_t cell;                 // float (num_streams, hidden_size): what is projected
+  uint64_t product;              // scratch of one product at a time
+  uint64_t bytes;
 };
 
 // Makes h of what the gates gave, and y's frame t of h.
@@ -51,7 +51,7 @@ void project(const PackedProduct& p, const PackedLstm& layer, const LstmBatch& b
 
 }  // namespace
 
-size_t lstm_scratch_bytes(const PackedLstm& layer, const LstmBatch& batch) {
+uint64_t lstm_scratch_bytes(const PackedLstm& layer, const LstmBatch& batch) {
   return Scratch(layer, batch).bytes;
 }
 

@@ -4,11 +4,11 @@
 
 namespace whit {
 
-size_t matmul_scratch_bytes(const PackedMatrix& w, size_t num_lhs) {
+uint64_t matmul_scratch_bytes(const PackedMatrix& w, size_t num_lhs) {
   return matmul_scratch_bytes(select_matmul_kernel(w.layout, w.bits), w, num_lhs);
 }
 
-size_t matmul_scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs) {
+uint64_t matmul_scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs) {
   return PackedProduct::scratch_bytes(kernel, w, num_lhs);
 }
 

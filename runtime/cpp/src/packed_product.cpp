@@ -7,9 +7,9 @@ namespace whit {
 namespace {
 
 // To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
-constexpr size_t kLeastWork = size_t{1} << 18;  // multiply-adds of a part
+constexpr uint64_t kLeastWork = uint64_t{1} << 18;  // multiply-adds of a part
 
-constexpr size_t align64(size_t bytes) { return (bytes + 63) / 64 * 64; }
+constexpr uint64_t align64(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
@@ -24,8 +24,8 @@ PackedProduct::PackedProduct(const MatmulKernel& kernel, const PackedMatrix& w, 
       lhs_scale_(reinterpret_cast<float*>(lhs_ + lhs_stride_bytes_ * num_lhs)),
       quantized_(reinterpret_cast<int8_t*>(lhs_scale_) + align64(num_lhs * sizeof(float))) {}
 
-size_t PackedProduct::scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs) {
-  return kernel.lhs_bytes(w.padded_cols()) * num_lhs + align64(num_lhs * sizeof(float)) +
+uint64_t PackedProduct::scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs) {
+  return kernel.lhs_bytes(w.padded_cols()) * uint64_t{num_lhs} + align64(uint64_t{num_lhs} * sizeof(float)) +
          align64(w.padded_cols());
 }
 
@@ -71,8 +71,8 @@ void PackedProduct::multiply_all(float* y, Workers* workers) const {
 }
 
 size_t PackedProduct::least_super_tiles() const {
-  const size_t work = kSuperTileRows * w_.padded_cols() * std::max<size_t>(num_lhs_, 1);
-  return (kLeastWork + work - 1) / work;
+  const uint64_t work = uint64_t{kSuperTileRows} * w_.padded_cols() * std::max<size_t>(num_lhs_, 1);
+  return size_t((kLeastWork + work - 1) / work);
 }
 
 }  // namespace whit

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/row_functions.h"
 #include "whit/float_view.h"
@@ -20,7 +21,7 @@ class PackedProduct {
   /// @param[in] scratch  (scratch_bytes,), 64-byte aligned, kept until the last `multiply`
   PackedProduct(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs, std::byte* scratch);
 
-  static size_t scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs);
+  static uint64_t scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs);
 
   /// Quantizes the activations.
   /// @param[in] x  (num_lhs, w.cols)

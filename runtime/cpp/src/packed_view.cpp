@@ -88,7 +88,7 @@ PackedMatrix view_packed_matrix(std::string_view place, const PackedArrays& a) {
       .scale = a.integer ? FloatView() : FloatView(a.scale),
       .bias = FloatView(a.bias),
   };
-  const size_t data_bytes = w.padded_rows() / 8 * w.padded_cols() * size_t(w.bits);
+  const uint64_t data_bytes = uint64_t{w.padded_rows()} / 8 * w.padded_cols() * uint64_t(w.bits);
   if (a.data_bytes != data_bytes)
     fail(place, text("data of ", data_bytes, " bytes for ", describe(a)), text(a.data_bytes));
   check_codebook(place, w, a);

@@ -27,9 +27,10 @@ class Scratch {
     takes_part = reinterpret_cast<int32_t*>(take(whole_blocks(shape.num_keys())));
   }
 
-  static size_t num_bytes(const AttentionShape& shape) {
-    const size_t num_rows = 2 * shape.num_keys() + shape.num_positions() + 3;
-    return (num_rows * whole_blocks(shape.head_width()) + 2 * whole_blocks(shape.num_keys())) * sizeof(float);
+  static uint64_t num_bytes(const AttentionShape& shape) {
+    const uint64_t num_rows = uint64_t{2} * shape.num_keys() + shape.num_positions() + 3;
+    return (num_rows * whole_blocks(shape.head_width()) + uint64_t{2} * whole_blocks(shape.num_keys())) *
+           sizeof(float);
   }
 
   size_t stride;
@@ -116,7 +117,7 @@ AttentionShape checked_attention_shape(std::string_view place, int64_t num_frame
       .num_frames = size_t(num_frames), .left = size_t(left), .width = size_t(width), .heads = size_t(heads)};
 }
 
-size_t relative_attention_scratch_bytes(const AttentionShape& shape) { return Scratch::num_bytes(shape); }
+uint64_t relative_attention_scratch_bytes(const AttentionShape& shape) { return Scratch::num_bytes(shape); }
 
 void relative_attention(const AttentionShape& shape, const AttentionInputs& in, float* y, float* cache_next,
                         std::byte* scratch) {

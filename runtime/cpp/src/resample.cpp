@@ -6,6 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "whit/fail.h"
 #include "whit/tables.h"
@@ -85,8 +86,8 @@ Resampler::Resampler(int in_rate_hz, int out_rate_hz) {
 }
 
 void Resampler::reset() {
-  state_ = ResamplerState{};
   state_.samples.assign(size_t(std::max<int64_t>(0, half_taps_ - 1)), 0.0f);
+  state_ = ResamplerState{.samples = std::move(state_.samples)};
 }
 
 int64_t Resampler::num_samples_ready(int64_t num_samples) const {
@@ -111,20 +112,17 @@ void Resampler::process(std::span<const float> samples, float* out) {
                                 std::to_string(samples[i]) + " at sample " + std::to_string(i));
   }
   const int64_t num_out = num_samples_ready(int64_t(samples.size()));
+  if (up_ != down_) state_.samples.insert(state_.samples.end(), samples.begin(), samples.end());
   state_.num_in += int64_t(samples.size());
-  if (up_ == down_) {
-    std::copy(samples.begin(), samples.end(), out);
-    state_.num_out += num_out;
-    return;
-  }
-  state_.samples.insert(state_.samples.end(), samples.begin(), samples.end());
-  run(num_out, out);
+  if (up_ != down_) return run(num_out, out);
+  std::copy(samples.begin(), samples.end(), out);
+  state_.num_out += num_out;
 }
 
 void Resampler::flush(float* out) {
   const int64_t num_out = num_samples_left();
-  state_.finished = true;
   state_.samples.insert(state_.samples.end(), size_t(half_taps_), 0.0f);
+  state_.finished = true;
   run(num_out, out);
 }
 

@@ -1,9 +1,17 @@
 #include "whit/thread_pool.h"
 
+#include <chrono>
+#include <optional>
+
 namespace whit {
 namespace {
 
-constexpr int kMaxPauses = 2000;  // of some 20 to 50 ns each
+using Clock = std::chrono::steady_clock;
+
+// About what it takes to sleep and be woken. Pauses are no measure: one takes 40 ns on some processors, and
+// on Cortex-A `yield` does nothing.
+constexpr auto kLongestSpin = std::chrono::microseconds(50);
+constexpr int kPausesPerLook = 64;  // at the clock, which takes as long as some of them
 
 void pause_briefly() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -57,9 +65,14 @@ void ThreadPool::run(size_t num_parts, Part* part, const void* work) {
 }
 
 void ThreadPool::await_change(const std::atomic<uint32_t>& value, uint32_t old) const {
-  for (int i = 0; i < kMaxPauses && close_runs_.load(std::memory_order_relaxed); ++i) {
+  std::optional<Clock::time_point> end;  // known from the first look on: most changes come before it
+  for (int i = 1; close_runs_.load(std::memory_order_relaxed); ++i) {
     if (value.load(std::memory_order_acquire) != old) return;
     pause_briefly();
+    if (i % kPausesPerLook != 0) continue;
+    const Clock::time_point now = Clock::now();
+    if (!end) end = now + kLongestSpin;
+    if (now >= *end) break;
   }
   value.wait(old, std::memory_order_acquire);
 }

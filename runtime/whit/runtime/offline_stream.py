@@ -93,10 +93,10 @@ class OfflineStream:
         return np.concatenate(self.blocks)
 
     def _keep(self, samples: Floats) -> None:
-        most = self.max_frames * FRAME_SHIFT_MS * SAMPLE_RATE_HZ // 1000 - 1
-        if self.num_kept + len(samples) > most:
+        most_ms = (self.max_frames - 1) * FRAME_SHIFT_MS
+        if self.num_kept + len(samples) > most_ms * SAMPLE_RATE_HZ // 1000:
             self.too_long = AudioError(
-                f"[accept_waveform] expected an utterance of at most {self.max_frames * FRAME_SHIFT_MS} ms, "
+                f"[accept_waveform] expected an utterance of at most {most_ms} ms, "
                 "which this model takes as a whole, received more"
             )
             raise self.too_long

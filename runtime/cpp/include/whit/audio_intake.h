@@ -23,17 +23,21 @@ class AudioIntake {
   ///         rate, and for a sample that is not finite or beyond kMaxMagnitude: then nothing was taken.
   Expected<std::span<const float>> accept(int sample_rate_hz, std::span<const float> samples);
 
-  /// Ends the audio. Returns the last samples at 16 kHz, valid until the next call.
+  /// Ends the audio. Returns the last samples at 16 kHz, valid until the next call; called again, the same.
   std::span<const float> finish();
 
-  /// Starts anew; any rate may follow.
+  /// Starts anew; any rate may follow. The tables of the last other rate than 16 kHz are kept.
   void reset();
 
  private:
-  std::optional<Resampler> resampler_;  // none at 16 kHz and before the first samples
-  std::vector<float> resampled_;        // (n,): of one call
-  int64_t num_samples_ = 0;             // taken, at sample_rate_hz_
-  int sample_rate_hz_ = 0;              // 0 before the first samples
+  bool resamples() const { return sample_rate_hz_ != 0 && sample_rate_hz_ != kSampleRateHz; }
+
+  std::optional<Resampler> resampler_;
+  int resampler_rate_hz_ = 0;     // 0: none
+  std::vector<float> resampled_;  // (n,): of one call
+  int64_t num_samples_ = 0;       // taken, at sample_rate_hz_
+  int sample_rate_hz_ = 0;        // 0 before the first samples
+  bool finished_ = false;
 };
 
 }  // namespace whit

@@ -36,10 +36,4 @@ inline constexpr int64_t kMaxConvSpan = int64_t{1} << 20;
 ConvGeometry checked_conv_geometry(std::string_view place, const ConvAttributes& attributes,
                                    int64_t num_rows);
 
-/// Returns the rows of an utterance that an input of `num_rows` holds.
-inline size_t clamped_length(int32_t length, size_t num_rows) {
-  if (length <= 0) return 0;
-  return size_t(length) < num_rows ? size_t(length) : num_rows;
-}
-
 }  // namespace whit

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "whit/float_view.h"
 
@@ -13,7 +14,7 @@ struct DepthwiseConvShape {
 };
 
 /// Returns the scratch bytes `depthwise_conv` needs.
-size_t depthwise_conv_scratch_bytes(const DepthwiseConvShape& shape);
+uint64_t depthwise_conv_scratch_bytes(const DepthwiseConvShape& shape);
 
 /// Convolves each channel with its own weights over the frames so far (operator DepthwiseConv1d).
 /// @param[in]  x           (num_frames, channels)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "whit/fft.h"
@@ -62,8 +63,11 @@ class Fbank {
   /// @param[out] features    (num_frames, num_mels)
   void read(int64_t num_frames, float* features);
 
-  /// Starts a new stream.
-  void reset() { state_ = FbankState{}; }
+  /// Starts a new stream in the same memory.
+  void reset() {
+    state_.samples.clear();
+    state_ = FbankState{.samples = std::move(state_.samples)};
+  }
 
  private:
   void copy_frame(int64_t frame, float* window) const;

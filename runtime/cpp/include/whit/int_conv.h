@@ -18,9 +18,9 @@ struct ConvOutputs {
   std::vector<int32_t> bias;        ///< (padded rows,)
   std::vector<int32_t> multiplier;  ///< (padded rows,)
   std::vector<int32_t> shift;       ///< (padded rows,)
-  int32_t zero;                     ///<
-  int32_t low;                      ///<
-  int32_t high;                     ///<
+  int32_t zero;                     ///< that is added before the clamp
+  int32_t low;                      ///< least output
+  int32_t high;                     ///< greatest output
   int32_t bits = 8;                 ///< of an output: 8 or 16
 };
 

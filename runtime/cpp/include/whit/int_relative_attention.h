@@ -41,7 +41,7 @@ struct IntAttentionInputs {
 };
 
 /// Returns the scratch bytes `int_relative_attention` needs.
-size_t int_relative_attention_scratch_bytes(const IntAttentionShape& shape);
+uint64_t int_relative_attention_scratch_bytes(const IntAttentionShape& shape);
 
 /// Attends from each frame of an utterance to all of it (operator IntRelativeAttention).
 /// @param[in]  num_rows  of the utterance; at most num_frames

@@ -10,7 +10,7 @@ namespace whit {
 /// Instruction sets that kernels are written for; on one machine a later one includes the earlier.
 enum class Isa : uint8_t {
   kPlain,     ///< portable C++
-  kAvx2,      ///<
+  kAvx2,      ///< as in Haswell and Zen
   kAvx512,    ///< F, BW, DQ, VL, VNNI and VBMI
   kNeon,      ///< 64-bit Arm as in Cortex-A53 and A72
   kNeonDot,   ///< with dot products, as in Cortex-A76
@@ -23,7 +23,7 @@ const char* isa_name(Isa isa);
 /// Something that a processor has or lacks.
 struct CpuFeature {
   const char* name;              ///< as its maker writes it
-  bool found;                    ///<
+  bool found;                    ///< on this processor
   std::optional<Isa> needed_by;  ///< the first instruction set with it; none where no kernel uses it
 };
 

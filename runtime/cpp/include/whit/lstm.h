@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "whit/float_view.h"
@@ -31,7 +32,7 @@ struct LstmBatch {
 };
 
 /// Returns the scratch bytes `lstm` needs.
-size_t lstm_scratch_bytes(const PackedLstm& layer, const LstmBatch& batch);
+uint64_t lstm_scratch_bytes(const PackedLstm& layer, const LstmBatch& batch);
 
 /// Runs an LSTM layer over a chunk of frames (operators PackedLSTM and PackedLSTMP, docs/format.md section
 /// 3). Streams share each weight that is read, and nothing else: the result of one does not depend on the
@@ -46,7 +47,7 @@ void lstm(const PackedLstm& layer, FloatView x, const LstmBatch& batch, float* h
           std::byte* scratch, Workers* workers = nullptr);
 
 /// The same for one stream.
-inline size_t lstm_scratch_bytes(const PackedLstm& layer, size_t num_frames) {
+inline uint64_t lstm_scratch_bytes(const PackedLstm& layer, size_t num_frames) {
   return lstm_scratch_bytes(layer, LstmBatch{.num_frames = num_frames});
 }
 inline void lstm(const PackedLstm& layer, FloatView x, size_t num_frames, float* h, float* c, float* y,

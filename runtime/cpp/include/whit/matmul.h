@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "whit/float_view.h"
 #include "whit/matmul_kernel.h"
@@ -10,8 +11,8 @@
 namespace whit {
 
 /// Returns the scratch bytes `matmul` needs for `num_lhs` rows of activations.
-size_t matmul_scratch_bytes(const PackedMatrix& w, size_t num_lhs);
-size_t matmul_scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs);
+uint64_t matmul_scratch_bytes(const PackedMatrix& w, size_t num_lhs);
+uint64_t matmul_scratch_bytes(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs);
 
 /// y = x W^T + bias in the arithmetic of docs/format.md section 1 (operator PackedMatMul).
 /// @param[in]  kernel   serves w's layout and width; the best one where left out

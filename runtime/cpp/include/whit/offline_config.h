@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "whit/frame_shift.h"
 #include "whit/offline_fbank.h"
 
 namespace whit {
@@ -29,8 +30,9 @@ struct OfflineConfig {
   int64_t num_outputs() const { return int64_t(tokens.size()) + (head == OfflineHead::kCtc); }
   /// Returns the frames of logits for so many of features.
   int64_t logits_frames(int64_t num_frames) const { return (num_frames + subsampling - 1) / subsampling; }
-  /// Samples at 16 kHz of the longest utterance.
-  int64_t max_samples() const { return max_frames * OfflineFbank::kFrameShift - 1; }
+  /// The longest utterance: N samples at 16 kHz give `N / 160 + 1` frames. A file of one frame takes none.
+  int64_t max_ms() const { return (max_frames - 1) * kFrameShiftMs; }
+  int64_t max_samples() const { return (max_frames - 1) * OfflineFbank::kFrameShift; }
 };
 
 /// Whether a configuration names an architecture that takes whole utterances; one that is damaged does not.

@@ -70,8 +70,8 @@ class Op {
   /// @param scratch      (num_streams * scratch_bytes(),), 64-byte aligned
   /// @param[in] workers  share the work; may be null
   virtual void run(const TensorMemory& memory, std::byte* scratch, Workers* workers) const = 0;
-  /// For one stream; a multiple of 64.
-  virtual size_t scratch_bytes() const { return 0; }
+  /// For one stream; a multiple of 64. Of 64 bits on every machine, for nothing has bounded it yet.
+  virtual uint64_t scratch_bytes() const { return 0; }
   /// Multiply-adds of one run, or values moved: bounds what a hostile file can ask for.
   virtual int64_t work() const = 0;
 };

@@ -30,7 +30,7 @@ struct PackedMatrix {
   size_t rows;             ///< 1 to 2^24
   size_t cols;             ///< 1 to 2^17
   int bits;                ///< 1 to 8 in layout E, 1 to 3 in layout P
-  Layout layout;           ///<
+  Layout layout;           ///< of the blocks
   const uint8_t* data;     ///< (padded rows * padded cols * bits / 8,)
   const int8_t* codebook;  ///< (padded rows / 16 or 1, codebook_width), or null from 7 bits
   size_t codebook_stride;  ///< entries from one tile's codebook to the next; 0 where all tiles share one

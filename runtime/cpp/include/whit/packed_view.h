@@ -15,15 +15,15 @@ struct PackedArrays {
   int64_t bits;
   std::string_view layout;     ///< "E" or "P"
   const void* data;            ///< uint8 (data_bytes,)
-  size_t data_bytes;           ///<
+  size_t data_bytes;           ///< must be those of the shape
   const void* codebook;        ///< int8 (codebook_tiles, codebook_width), or null
   size_t codebook_tiles;       ///< padded rows / 16, or 1
-  size_t codebook_width;       ///<
+  size_t codebook_width;       ///< entries of a tile
   const void* scale;           ///< float (scale_count,)
-  size_t scale_count;          ///<
+  size_t scale_count;          ///< padded rows
   bool integer = false;        ///< of an integer-only operator: layout E, no scale
   const void* bias = nullptr;  ///< float (bias_count,), or null
-  size_t bias_count = 0;       ///<
+  size_t bias_count = 0;       ///< padded rows
 };
 
 /// Checks shapes, sizes and codebook values against docs/format.md sections 1 and 2, and returns the view.

@@ -55,7 +55,7 @@ class RecognizerStream {
     return {state_.data() + at_.encoded, count};
   }
 
-  /// Starts a new stream; any sample rate may follow.
+  /// Starts a new stream in the same memory; any sample rate may follow.
   void reset();
 
   const TransducerModel& model() const { return workspace_.model(); }

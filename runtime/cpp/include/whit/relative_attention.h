@@ -36,7 +36,7 @@ struct AttentionInputs {
 };
 
 /// Returns the scratch bytes `relative_attention` needs.
-size_t relative_attention_scratch_bytes(const AttentionShape& shape);
+uint64_t relative_attention_scratch_bytes(const AttentionShape& shape);
 
 /// Attends from each frame of a chunk to the chunk and the frames before it (operator RelativeAttention).
 /// @param[out] y           (num_frames, width)

@@ -53,7 +53,7 @@ class Resampler {
   /// @param[out] out  (num_samples_left(),)
   void flush(float* out);
 
-  /// Starts a new stream.
+  /// Starts a new stream in the same memory.
   void reset();
 
  private:

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace whit {
@@ -79,8 +80,11 @@ class GreedySearch {
   /// Must come before the first logits of a stream (std::logic_error); reset() keeps it.
   void set_forced(std::optional<std::vector<Emission>> emissions);
 
-  /// Starts a new stream.
-  void reset() { state_ = GreedyState{}; }
+  /// Starts a new stream in the same memory.
+  void reset() {
+    state_.emissions.clear();
+    state_ = GreedyState{.emissions = std::move(state_.emissions)};
+  }
 
   /// Makes room for emissions of the current stream: up to so many, the search allocates nothing.
   void reserve(size_t num_emissions) { state_.emissions.reserve(num_emissions); }

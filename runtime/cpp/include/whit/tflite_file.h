@@ -39,17 +39,18 @@ struct TfliteTensor {
   std::optional<std::span<const std::byte>> constant = {};  ///< of exactly the shape's size
   bool in_data_section = false;                             ///< else inside the flatbuffer, at any address
 
-  size_t num_bytes() const { return size_t(shape.count()) * element_bytes(type); }
+  /// Of 64 bits on every machine, for a file may state more than memory has addresses.
+  uint64_t num_bytes() const { return uint64_t(shape.count()) * element_bytes(type); }
 };
 
 struct TfliteOperator {
   int32_t builtin_code;          ///< 32: custom
-  std::string_view custom_name;  ///<
+  std::string_view custom_name;  ///< for example "whit.Affine"; empty of a built-in operator
   std::vector<int32_t> inputs;   ///< tensor indices in range; -1: absent
   std::vector<int32_t> outputs;  ///< tensor indices in range
   std::span<const std::byte> custom_options;
   uint8_t options_type;              ///< number in the union BuiltinOptions; 0: none
-  std::optional<FlatTable> options;  ///<
+  std::optional<FlatTable> options;  ///< of a built-in operator, where it has any
 };
 
 struct TfliteSubgraph {

@@ -12,7 +12,7 @@
 namespace whit {
 
 /// A fixed number of threads that sleep until there is work: a phone's battery and the other threads of the
-/// process come first. Only between the close runs of one computation do they spin, and for some
+/// process come first. Only between the close runs of one computation do they spin, and for some 50
 /// microseconds: to sleep and be woken takes longer than most operators. Starting work allocates nothing.
 ///
 /// Each thread begins with the same share of the parts in every run, the first with the first ones: what it

@@ -19,7 +19,7 @@ struct EncodeCall {
 
 /// One token of one stream.
 struct PredictCall {
-  int32_t token;     ///<
+  int32_t token;     ///< the last one, or the blank
   float* h;          ///< as the signature's shape, replaced by the next
   float* c;          ///< as the signature's shape, replaced by the next
   float* predicted;  ///< (joint_hidden,), out

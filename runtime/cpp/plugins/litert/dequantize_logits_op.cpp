@@ -1,6 +1,6 @@
 #include "op.h"
-#include "whit/conv_geometry.h"
 #include "whit/feature_quantization.h"
+#include "whit/valid_rows.h"
 
 namespace whit::litert {
 namespace {
@@ -19,7 +19,7 @@ class DequantizeLogits final : public Op {
   void run(TfLiteContext* context) const override {
     const Tensor x = node_.input(context, 0, "x", kInt16, shape_);
     const Tensor length = node_.input(context, 1, "length", kInt32, {1});
-    const size_t rows = clamped_length(*static_cast<const int32_t*>(length.data), size_t(shape_[0]));
+    const size_t rows = valid_rows(*static_cast<const int32_t*>(length.data), size_t(shape_[0]));
     dequantize_logits(static_cast<const int16_t*>(x.data), node_.float_option(0), rows * size_t(shape_[1]),
                       x.count(), node_.output(context, 0, "y", shape_));
   }

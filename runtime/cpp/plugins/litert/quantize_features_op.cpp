@@ -1,6 +1,6 @@
 #include "op.h"
-#include "whit/conv_geometry.h"
 #include "whit/feature_quantization.h"
+#include "whit/valid_rows.h"
 
 namespace whit::litert {
 namespace {
@@ -21,7 +21,7 @@ class QuantizeFeatures final : public Op {
   void run(TfLiteContext* context) const override {
     const Tensor x = node_.input(context, 0, "x", kFloat, shape_);
     const Tensor length = node_.input(context, 1, "length", kInt32, {1});
-    const size_t rows = clamped_length(*static_cast<const int32_t*>(length.data), size_t(shape_[0]));
+    const size_t rows = valid_rows(*static_cast<const int32_t*>(length.data), size_t(shape_[0]));
     quantize_features(quantization_, FloatView(x.data), rows * size_t(shape_[1]),
                       node_.output<int8_t>(context, 0, "y", shape_));
   }

@@ -6,7 +6,7 @@
 namespace whit {
 namespace {
 
-size_t align64(size_t num_bytes) { return (num_bytes + 63) / 64 * 64; }
+uint64_t align64(uint64_t num_bytes) { return (num_bytes + 63) / 64 * 64; }
 
 bool overlap(const Lifetime& a, const Lifetime& b) { return a.first <= b.last && b.first <= a.last; }
 
@@ -22,8 +22,8 @@ ArenaPlan plan_arena(std::span<const Lifetime> lifetimes) {
   plan.offsets.resize(lifetimes.size());
   std::vector<size_t> placed;  // in order of their offsets
   for (const size_t block : by_size) {
-    const size_t num_bytes = align64(lifetimes[block].num_bytes);
-    size_t offset = 0;
+    const uint64_t num_bytes = align64(lifetimes[block].num_bytes);
+    uint64_t offset = 0;
     for (const size_t other : placed) {
       if (!overlap(lifetimes[block], lifetimes[other])) continue;
       if (offset + num_bytes <= plan.offsets[other]) break;

@@ -26,35 +26,41 @@ Expected<std::span<const float>> AudioIntake::accept(int sample_rate_hz, std::sp
           text("a sample rate from ", Resampler::kMinRateHz, " to ", Resampler::kMaxRateHz, " Hz"),
           text(sample_rate_hz));
     }
-    if (sample_rate_hz != kSampleRateHz) {
+    if (sample_rate_hz != kSampleRateHz && sample_rate_hz != resampler_rate_hz_) {
+      resampler_rate_hz_ = 0;
       try {
         resampler_.emplace(sample_rate_hz, kSampleRateHz);
       } catch (const Failure& failure) {
         return failure.error();
       }
+      resampler_rate_hz_ = sample_rate_hz;
     }
     sample_rate_hz_ = sample_rate_hz;
   } else if (sample_rate_hz != sample_rate_hz_) {
     return accept_error(text(sample_rate_hz_, " Hz again"), text(sample_rate_hz, " Hz"));
   }
   num_samples_ += int64_t(samples.size());
-  if (!resampler_) return samples;
+  if (!resamples()) return samples;
   resampled_.resize(size_t(std::max<int64_t>(0, resampler_->num_samples_ready(int64_t(samples.size())))));
   resampler_->process(samples, resampled_.data());
   return std::span<const float>(resampled_);
 }
 
 std::span<const float> AudioIntake::finish() {
-  if (!resampler_) return {};
-  resampled_.resize(size_t(resampler_->num_samples_left()));
-  resampler_->flush(resampled_.data());
+  if (!resamples()) return {};
+  if (!finished_) {
+    resampled_.resize(size_t(resampler_->num_samples_left()));
+    resampler_->flush(resampled_.data());
+    finished_ = true;
+  }
   return resampled_;
 }
 
 void AudioIntake::reset() {
-  resampler_.reset();
+  if (resampler_) resampler_->reset();
   sample_rate_hz_ = 0;
   num_samples_ = 0;
+  finished_ = false;
 }
 
 }  // namespace whit

@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "whit.h"
+#include "whit/frame_shift.h"
 #include "whit/model.h"
 #include "whit/offline_stream.h"
 #include "whit/recognizer.h"
@@ -74,7 +77,9 @@ namespace {
 thread_local char error_text[1024];
 
 int fail(std::string_view message) {
-  const size_t length = std::min(message.size(), sizeof(error_text) - 1);
+  size_t length = std::min(message.size(), sizeof(error_text) - 1);
+  const auto continues = [&](size_t at) { return (static_cast<unsigned char>(message[at]) & 0xC0) == 0x80; };
+  while (length > 0 && length < message.size() && continues(length)) --length;  // no part of a character
   std::copy_n(message.begin(), length, error_text);
   error_text[length] = 0;
   return 1;
@@ -84,6 +89,8 @@ template <typename Function>
 int guarded(Function function) {
   try {
     return function();
+  } catch (const std::bad_alloc&) {
+    return fail("[whit] expected enough memory, received none");
   } catch (const std::exception& error) {
     return fail(error.what());
   } catch (...) {
@@ -99,6 +106,29 @@ int create(const char* place, const whit_model* model, T** object) {
     auto found = whit::of_kind<K>(model->model, place);
     if (!found) return fail(found.error().text());
     *object = new T(*found);
+    return 0;
+  });
+}
+
+// Loads a model from what `open` is given the options for.
+template <typename Open>
+int load(const char* place, const whit_load_options* options, whit_model** model, const Open& open) {
+  *model = nullptr;
+  return guarded([&] {
+    whit::LoadOptions load_options;
+    if (options) {
+      if (options->num_threads < 0) {
+        return fail(whit::Error{.place = place,
+                                .expected = "num_threads from 0 to 64",
+                                .received = std::to_string(options->num_threads)}
+                        .text());
+      }
+      load_options.self_test = !options->skip_self_test;
+      if (options->num_threads) load_options.num_threads = size_t(options->num_threads);
+    }
+    whit::Expected<whit::Model> loaded = open(load_options);
+    if (!loaded) return fail(loaded.error().text());
+    *model = new whit_model{*loaded};
     return 0;
   });
 }
@@ -120,39 +150,35 @@ const std::vector<std::string>& tokens_of(const whit_model* model) {
 const char* whit_error_text(void) { return error_text; }
 
 int whit_model_load(const char* path, const whit_load_options* options, whit_model** model) {
-  *model = nullptr;
-  return guarded([&] {
-    whit::LoadOptions load_options;
-    if (options) {
-      load_options.self_test = !options->skip_self_test;
-      // A negative number becomes one that is out of range.
-      if (options->num_threads) load_options.num_threads = size_t(uint32_t(options->num_threads));
-    }
-    auto loaded = whit::load_model(path, load_options);
-    if (!loaded) return fail(loaded.error().text());
-    *model = new whit_model{*loaded};
-    return 0;
+  return load("whit_model_load", options, model,
+              [&](const whit::LoadOptions& load_options) { return whit::load_model(path, load_options); });
+}
+
+int whit_model_load_bytes(const void* bytes, size_t num_bytes, const whit_load_options* options,
+                          whit_model** model) {
+  return load("whit_model_load_bytes", options, model, [&](const whit::LoadOptions& load_options) {
+    const std::span<const std::byte> content(static_cast<const std::byte*>(bytes), num_bytes);
+    return whit::load_model(content, "model", load_options);
   });
 }
 
 void whit_model_free(whit_model* model) { delete model; }
 
 void whit_model_get_info(const whit_model* model, whit_model_info* info) {
-  constexpr int kFrameShiftMs = 10;
   info->num_tokens = int32_t(tokens_of(model).size());
   if (const auto* streaming = std::get_if<std::shared_ptr<const whit::TransducerModel>>(&model->model)) {
     const whit::TransducerConfig& config = (*streaming)->config();
     info->name = config.name.c_str();
-    info->chunk_ms = config.chunk_frames * kFrameShiftMs;
-    info->frame_ms = config.subsampling * kFrameShiftMs;
+    info->chunk_ms = config.chunk_frames * whit::kFrameShiftMs;
+    info->frame_ms = config.subsampling * whit::kFrameShiftMs;
     info->is_streaming = 1;
     return;
   }
   const whit::OfflineConfig& config =
       std::get<std::shared_ptr<const whit::OfflineModel>>(model->model)->config();
   info->name = config.name.c_str();
-  info->chunk_ms = int32_t(config.max_frames * kFrameShiftMs);
-  info->frame_ms = int32_t(config.subsampling * kFrameShiftMs);
+  info->chunk_ms = int32_t(config.max_ms());
+  info->frame_ms = int32_t(config.subsampling * whit::kFrameShiftMs);
   info->is_streaming = 0;
 }
 

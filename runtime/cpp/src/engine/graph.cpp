@@ -104,22 +104,24 @@ Graph::Graph(const TfliteFile& file, std::string_view key, const std::vector<std
     blocks.push_back(usage.lifetime(tensor));
   blocks.insert(blocks.end(), scratch.begin(), scratch.end());
   const ArenaPlan plan = plan_arena(blocks);
-  arena_bytes_ = plan.num_bytes;
-  if (arena_bytes_ > limits.arena_bytes) {
-    fail(key, text("at most ", limits.arena_bytes, " bytes of working memory"), text(arena_bytes_));
+  if (plan.num_bytes > limits.arena_bytes) {
+    fail(key, text("at most ", limits.arena_bytes, " bytes of working memory"), text(plan.num_bytes));
   }
+  arena_bytes_ = size_t(plan.num_bytes);  // from here on, all sizes and offsets are below the limit
   const size_t num_tensors = subgraph.tensors.size();
   for (size_t tensor = 0; tensor < num_tensors; ++tensor) {
     const auto& constant = subgraph.tensors[tensor].constant;
     places_.push_back({.constant = constant ? constant->data() : nullptr,
-                       .offset = plan.offsets[tensor],
-                       .num_bytes = subgraph.tensors[tensor].num_bytes()});
+                       .offset = size_t(plan.offsets[tensor]),
+                       .num_bytes = size_t(subgraph.tensors[tensor].num_bytes())});
   }
-  for (size_t i = 0; i < steps_.size(); ++i) steps_[i].scratch_offset = plan.offsets[num_tensors + i];
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    steps_[i].scratch_offset = size_t(plan.offsets[num_tensors + i]);
+  }
   const auto port = [&](size_t tensor) {
     return Port{.type = subgraph.tensors[tensor].type,
                 .shape = subgraph.tensors[tensor].shape,
-                .offset = plan.offsets[tensor]};
+                .offset = size_t(plan.offsets[tensor])};
   };
   for (const size_t tensor : input_tensors) inputs_.push_back(port(tensor));
   for (const size_t tensor : output_tensors) outputs_.push_back(port(tensor));

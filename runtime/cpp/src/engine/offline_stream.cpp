@@ -2,15 +2,10 @@
 
 #include "whit/fail.h"
 #include "whit/frame_search.h"
+#include "whit/frame_shift.h"
 #include "whit/token_text.h"
 
 namespace whit {
-namespace {
-
-constexpr int kFrameShiftMs = 10;
-
-}  // namespace
-
 OfflineStream::OfflineStream(std::shared_ptr<const OfflineModel> model)
     : workspace_(model), fbank_(model->config().frontend) {}
 
@@ -29,21 +24,24 @@ std::optional<Error> OfflineStream::accept_waveform(int sample_rate_hz, std::spa
 std::optional<Error> OfflineStream::take(std::span<const float> samples) {
   const int64_t most = model().config().max_samples();
   if (int64_t(samples_.size() + samples.size()) > most) {
-    return Error{
-        .place = "accept_waveform",
-        .expected = whit::text("an utterance of at most ", model().config().max_frames * kFrameShiftMs,
-                               " ms, which this model takes as a whole"),
-        .received = "more"};
+    return Error{.place = "accept_waveform",
+                 .expected = whit::text("an utterance of at most ", model().config().max_ms(),
+                                        " ms, which this model takes as a whole"),
+                 .received = "more"};
   }
   samples_.insert(samples_.end(), samples.begin(), samples.end());
   return std::nullopt;
 }
 
 std::optional<Error> OfflineStream::decode() {
-  if (!finished_) {
+  if (finished_) return error_;
+  if (!error_) {
+    // Stays where memory runs out in between: an utterance without a transcript is not an empty one.
+    error_ = Error{.place = "decode", .expected = "enough memory", .received = "none"};
     finished_ = true;
-    if (!error_) error_ = compute();
+    error_ = compute();
   }
+  finished_ = true;
   return error_;
 }
 

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "whit/frame_shift.h"
 #include "whit/token_text.h"
 
 namespace whit {
 namespace {
 
-constexpr int kFrameShiftMs = 10;
 constexpr float kFloor = -15.942385f;  // ln(2^-23), the log-mel energy of silence
 
 }  // namespace
@@ -51,11 +51,13 @@ std::optional<Error> RecognizerStream::accept_waveform(int sample_rate_hz, std::
 
 void RecognizerStream::input_finished() {
   if (finished_) return;
-  finished_ = true;
-  fbank_.accept_waveform(intake_.finish());
-  const std::vector<float> tail(size_t(model().config().tail_ms) * Fbank::kSampleRateHz / 1000);
+  // All that may run out of memory comes first, and can be done again: no half of the tail is left out.
+  const std::span<const float> rest = intake_.finish();
+  std::vector<float> tail(rest.size() + size_t(model().config().tail_ms) * Fbank::kSampleRateHz / 1000);
+  std::ranges::copy(rest, tail.begin());
   fbank_.accept_waveform(tail);
   fbank_.input_finished();
+  finished_ = true;
 }
 
 bool RecognizerStream::is_ready() const {
@@ -87,7 +89,6 @@ int64_t RecognizerStream::frame_ms(int64_t frame) const {
 void RecognizerStream::reset() {
   fbank_.reset();
   search_.reset();
-  search_.reserve(kReservedTokens);
   intake_.reset();
   std::ranges::fill(state_, 0.0f);
   first_encoded_frame_ = 0;

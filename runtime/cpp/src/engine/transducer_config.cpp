@@ -4,11 +4,10 @@
 
 #include "engine/config_section.h"
 #include "whit/fail.h"
+#include "whit/frame_shift.h"
 
 namespace whit {
 namespace {
-
-constexpr int kFrameShiftMs = 10;
 
 // The encoder of each architecture (docs/format.md, section 5).
 struct Encoder {

@@ -1,5 +1,7 @@
 #include "kernels/int_sequence_functions.h"
 
+#include "kernels/best_of.h"
+
 #define WHIT_TARGET
 #include "kernels/int_sequence_loops.h"
 
@@ -47,13 +49,7 @@ constexpr IntSequenceFunctions kPlain = [] {
 }  // namespace
 
 const IntSequenceFunctions& int_sequence_functions() {
-  static const IntSequenceFunctions& best = []() -> const IntSequenceFunctions& {
-    const IntSequenceFunctions* found = &kPlain;
-    for (const IntSequenceFunctions& functions : machine_int_sequence_functions()) {
-      if (functions.isa <= chosen_isa().isa) found = &functions;
-    }
-    return *found;
-  }();
+  static const IntSequenceFunctions& best = best_of(kPlain, machine_int_sequence_functions());
   return best;
 }
 

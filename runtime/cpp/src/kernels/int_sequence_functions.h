@@ -106,8 +106,8 @@ struct IntSequenceFunctions {
   static constexpr size_t packed_query_bytes(size_t width) { return 2 * kQueries * whole_blocks(width); }
 
   /// The same for rows or values, and room to read a block too far.
-  static constexpr size_t packed_bytes(size_t num_rows, size_t width) {
-    return 2 * (whole_blocks(num_rows) + kRowBlock) * whole_blocks(width);
+  static constexpr uint64_t packed_bytes(size_t num_rows, size_t width) {
+    return uint64_t{2} * (whole_blocks(num_rows) + kRowBlock) * whole_blocks(width);
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/best_of.h"
 #include "whit/requantize.h"
 
 namespace whit {
@@ -37,13 +38,7 @@ constexpr IntegerFunctions kPlain = {Isa::kPlain, requantize_row_plain, requanti
 }  // namespace
 
 const IntegerFunctions& integer_functions() {
-  static const IntegerFunctions& best = []() -> const IntegerFunctions& {
-    const IntegerFunctions* found = &kPlain;
-    for (const IntegerFunctions& functions : machine_integer_functions()) {
-      if (functions.isa <= chosen_isa().isa) found = &functions;
-    }
-    return *found;
-  }();
+  static const IntegerFunctions& best = best_of(kPlain, machine_integer_functions());
   return best;
 }
 

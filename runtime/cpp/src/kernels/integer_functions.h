@@ -14,8 +14,8 @@ struct OutputStage {
   const int32_t* multiplier;  ///< (padded rows of weights,)
   const int32_t* shift;       ///< (padded rows of weights,)
   int32_t zero;               ///< of the output
-  int32_t low;                ///<
-  int32_t high;               ///<
+  int32_t low;                ///< least output
+  int32_t high;               ///< greatest output
 
   /// The stage of the rows of weights from `row` on.
   OutputStage from(size_t row) const {
@@ -33,7 +33,7 @@ struct SumRows {
   size_t num_rows;
   size_t num_cols;           ///< a multiple of 16
   const int16_t* addend;     ///< (num_rows, num_cols), rows `addend_stride` values apart; or null
-  size_t addend_stride = 0;  ///<
+  size_t addend_stride = 0;  ///< values from one row to the next
 };
 
 /// What surrounds integer sums, in one instruction set; all give the same bits.

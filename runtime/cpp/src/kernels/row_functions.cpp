@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/best_of.h"
 #include "whit/packed_matrix.h"
 #include "whit/sigmoid.h"
 #include "whit/tanh.h"
@@ -84,13 +85,7 @@ float row_scale(float amax, float gmax) {
 }
 
 const RowFunctions& row_functions() {
-  static const RowFunctions& best = []() -> const RowFunctions& {
-    const RowFunctions* found = &kPlain;
-    for (const RowFunctions& functions : machine_row_functions()) {
-      if (functions.isa <= chosen_isa().isa) found = &functions;
-    }
-    return *found;
-  }();
+  static const RowFunctions& best = best_of(kPlain, machine_row_functions());
   return best;
 }
 

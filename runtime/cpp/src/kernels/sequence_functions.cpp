@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/best_of.h"
 #include "whit/exp.h"
 #include "whit/lane_sum.h"
 #include "whit/sigmoid.h"
@@ -84,13 +85,7 @@ constexpr SequenceFunctions kPlain = {
 }  // namespace
 
 const SequenceFunctions& sequence_functions() {
-  static const SequenceFunctions& best = []() -> const SequenceFunctions& {
-    const SequenceFunctions* found = &kPlain;
-    for (const SequenceFunctions& functions : machine_sequence_functions()) {
-      if (functions.isa <= chosen_isa().isa) found = &functions;
-    }
-    return *found;
-  }();
+  static const SequenceFunctions& best = best_of(kPlain, machine_sequence_functions());
   return best;
 }
 

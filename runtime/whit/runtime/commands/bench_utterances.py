@@ -16,7 +16,6 @@ from whit.runtime.environment import describe_environment
 from whit.runtime.errors import ConfigError
 from whit.runtime.latency_report import rounded
 from whit.runtime.manifest import Recording
-from whit.runtime.model_info import FRAME_SHIFT_MS
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.model_memory import MemorySettings, measure_models
 from whit.runtime.offline_recognizer import OfflineRecognizer
@@ -54,7 +53,7 @@ def bench_whole_utterances(
     recognizers = [
         OfflineRecognizer.from_file(path, engine=name, num_threads=threads) for path, name in targets
     ]
-    longest_s = (min(r.info.max_frames for r in recognizers) - 1) * FRAME_SHIFT_MS / 1000
+    longest_s = min(r.info.max_ms for r in recognizers) / 1000
     settings = replace(settings, seconds=min(settings.seconds, longest_s))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

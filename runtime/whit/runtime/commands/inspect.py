@@ -13,7 +13,7 @@ from whit.runtime.commands.cpu_table import print_cpu
 from whit.runtime.cpu_report import report_cpu
 from whit.runtime.errors import ConfigError, ModelFileError
 from whit.runtime.model_contents import ModelContents, read_contents
-from whit.runtime.model_info import FRAME_SHIFT_MS, ModelInfo
+from whit.runtime.model_info import ModelInfo
 from whit.runtime.model_layers import mean_bits
 from whit.runtime.offline_info import OfflineInfo
 
@@ -77,7 +77,7 @@ def describe(info: ModelInfo | OfflineInfo) -> str:
     if isinstance(info, OfflineInfo):
         outputs = "tokens and the blank" if info.has_blank else f"classes of {info.head}"
         return (
-            f"{len(info.tokens)} {outputs}, whole utterances of up to {info.max_frames * FRAME_SHIFT_MS} ms, "
+            f"{len(info.tokens)} {outputs}, whole utterances of up to {info.max_ms} ms, "
             f"{info.num_mels} mels of {info.window_ms} ms, one frame of logits every {info.frame_s:g} s"
         )
     return (

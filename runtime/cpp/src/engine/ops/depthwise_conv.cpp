@@ -33,7 +33,7 @@ class DepthwiseConv : public Op {
                      memory.write_floats(y_.tensor), memory.write_floats(cache_next_.tensor), scratch);
     }
   }
-  size_t scratch_bytes() const override { return depthwise_conv_scratch_bytes(shape_); }
+  uint64_t scratch_bytes() const override { return depthwise_conv_scratch_bytes(shape_); }
   int64_t work() const override { return x_.shape.count() * int64_t(shape_.kernel_size); }
 
  private:

@@ -1,6 +1,6 @@
 #include "engine/ops/ops.h"
-#include "whit/conv_geometry.h"
 #include "whit/feature_quantization.h"
+#include "whit/valid_rows.h"
 
 namespace whit {
 namespace {
@@ -16,7 +16,7 @@ class DequantizeLogits : public StreamOp {
   }
 
   void run_stream(const TensorMemory& memory) const override {
-    const size_t rows = clamped_length(*memory.read_as<int32_t>(length_.tensor), size_t(x_.shape.dims[0]));
+    const size_t rows = valid_rows(*memory.read_as<int32_t>(length_.tensor), size_t(x_.shape.dims[0]));
     dequantize_logits(memory.read_as<int16_t>(x_.tensor), scale_, rows * size_t(x_.shape.dims[1]),
                       size_t(x_.shape.count()), memory.write_floats(y_.tensor));
   }

@@ -31,7 +31,7 @@ class IntConv1d : public Op {
       *memory.write_as<int32_t>(length_out_.tensor) = int32_t(rows);
     }
   }
-  size_t scratch_bytes() const override { return int_conv_scratch_bytes(kernel_, conv_); }
+  uint64_t scratch_bytes() const override { return int_conv_scratch_bytes(kernel_, conv_); }
   int64_t work() const override { return int_conv_work(conv_); }
 
  private:

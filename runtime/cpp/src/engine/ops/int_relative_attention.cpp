@@ -43,9 +43,10 @@ class IntRelativeAttention : public Op {
           memory.write_as<int8_t>(y_.tensor), scratch, workers);
     }
   }
-  size_t scratch_bytes() const override { return int_relative_attention_scratch_bytes(shape_); }
+  uint64_t scratch_bytes() const override { return int_relative_attention_scratch_bytes(shape_); }
   int64_t work() const override {
-    return int64_t(shape_.width * shape_.num_frames * 3 * (shape_.num_frames + 1));
+    const auto frames = int64_t(shape_.num_frames);
+    return int64_t(shape_.width) * frames * 3 * (frames + 1);
   }
 
  private:

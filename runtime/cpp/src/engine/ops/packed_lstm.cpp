@@ -62,11 +62,13 @@ class PackedLstmOp : public Op {
     lstm(layer_, FloatView(memory.read(x_.tensor)), batch, h, c, memory.write_floats(y_.tensor), scratch,
          workers);
   }
-  size_t scratch_bytes() const override { return lstm_scratch_bytes(layer_, num_frames_); }
+  uint64_t scratch_bytes() const override { return lstm_scratch_bytes(layer_, num_frames_); }
   int64_t work() const override {
-    const size_t projected = layer_.p ? layer_.p->padded_rows() * layer_.p->padded_cols() : 0;
-    const size_t cols = layer_.w.padded_cols() + layer_.r.padded_cols();
-    return int64_t(num_frames_ * (layer_.w.padded_rows() * cols + projected));
+    const auto weights = [](const PackedMatrix& w) {
+      return int64_t(w.padded_rows()) * int64_t(w.padded_cols());
+    };
+    const int64_t projected = layer_.p ? weights(*layer_.p) : 0;
+    return int64_t(num_frames_) * (weights(layer_.w) + weights(layer_.r) + projected);
   }
 
  private:

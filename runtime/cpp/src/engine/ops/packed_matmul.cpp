@@ -21,8 +21,10 @@ class PackedMatMul : public Op {
     matmul(w_, FloatView(memory.read(x_.tensor)), memory.num_streams() * num_lhs_,
            memory.write_floats(y_.tensor), scratch, workers);
   }
-  size_t scratch_bytes() const override { return matmul_scratch_bytes(w_, num_lhs_); }
-  int64_t work() const override { return int64_t(num_lhs_ * w_.padded_rows() * w_.padded_cols()); }
+  uint64_t scratch_bytes() const override { return matmul_scratch_bytes(w_, num_lhs_); }
+  int64_t work() const override {
+    return int64_t(num_lhs_) * int64_t(w_.padded_rows()) * int64_t(w_.padded_cols());
+  }
 
  private:
   PackedMatrix w_;

@@ -1,8 +1,8 @@
 #include <bit>
 
 #include "engine/ops/ops.h"
-#include "whit/conv_geometry.h"
 #include "whit/feature_quantization.h"
+#include "whit/valid_rows.h"
 
 namespace whit {
 namespace {
@@ -20,7 +20,7 @@ class QuantizeFeatures : public StreamOp {
   }
 
   void run_stream(const TensorMemory& memory) const override {
-    const size_t rows = clamped_length(*memory.read_as<int32_t>(length_.tensor), size_t(x_.shape.dims[0]));
+    const size_t rows = valid_rows(*memory.read_as<int32_t>(length_.tensor), size_t(x_.shape.dims[0]));
     quantize_features(quantization_, FloatView(memory.read(x_.tensor)), rows * size_t(x_.shape.dims[1]),
                       memory.write_as<int8_t>(y_.tensor));
   }

@@ -42,9 +42,10 @@ class RelativeAttention : public Op {
                          memory.write_floats(y_.tensor), memory.write_floats(cache_next_.tensor), scratch);
     }
   }
-  size_t scratch_bytes() const override { return relative_attention_scratch_bytes(shape_); }
+  uint64_t scratch_bytes() const override { return relative_attention_scratch_bytes(shape_); }
   int64_t work() const override {
-    return int64_t(shape_.width * (shape_.num_keys() * (3 * shape_.num_frames + 4) + shape_.num_positions()));
+    const auto keys = int64_t(shape_.num_keys()), frames = int64_t(shape_.num_frames);
+    return int64_t(shape_.width) * (keys * (3 * frames + 4) + int64_t(shape_.num_positions()));
   }
 
  private:

@@ -11,14 +11,14 @@ constexpr uint8_t kReshapeOptions = 17;
 class Reshape : public StreamOp {
  public:
   explicit Reshape(const Node& node) : x_(node.any_input(0)), y_(node.any_output(0)) {
-    if (node.num_inputs() != 2) node.expect_ports(1, 1);  // the new shape is an input, or an option
+    node.expect_ports(node.num_inputs() == 2 ? 2 : 1, 1);  // the new shape is an input, or an option
     const TfliteTensor& x = node.input_tensor(0);
     const TfliteTensor& y = node.output_tensor(0);
     if (x.type != y.type || x.num_bytes() != y.num_bytes()) {
       fail(node.place(), text(type_name(x.type), " of as many values as ", x.shape.text()),
            text(type_name(y.type), " ", y.shape.text()));
     }
-    num_bytes_ = x.num_bytes();
+    num_bytes_ = size_t(x.num_bytes());
     const bool as_input = node.num_inputs() == 2 && node.has_input(1);
     const auto wanted = as_input ? node.constant_ints(1, "shape")
                                  : node.option_ints(kReshapeOptions, 0, "ReshapeOptions.new_shape");
