@@ -86,6 +86,14 @@ def test_deviation_must_be_positive(tmp_path, value):
         read_checkpoint(data.write(tmp_path))
 
 
+def test_a_scale_that_overflows_is_refused(tmp_path):
+    data = random_checkpoint(schemes=Scheme("codebook", 3))
+    name = next(name for name in data.tensors if name.endswith(".scale"))
+    data.tensors[name][2] = -3e36
+    with pytest.raises(TensorValueError, match=rf"\[{name}\] expected at most 2.66e\+36, received 3e\+36"):
+        read_checkpoint(data.write(tmp_path))
+
+
 @pytest.mark.parametrize("bits", [7, 8])
 def test_linear_codes_leave_index_0_unused(tmp_path, bits):
     data = random_checkpoint(schemes=Scheme("linear", bits))

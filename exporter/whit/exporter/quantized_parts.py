@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whit.exporter.config_fields import QuantizationEntry
-from whit.exporter.errors import CodebookError, IndexRangeError
+from whit.exporter.errors import CodebookError, IndexRangeError, TensorValueError
 from whit.exporter.quantized_matrix import (
     WIDEST_CODEBOOK_BITS,
     QuantizedMatrix,
@@ -15,6 +15,9 @@ from whit.exporter.quantized_matrix import (
     is_lstm_matrix,
 )
 from whit.runtime.dense_codes import unpack_dense
+
+MAX_SCALE = float(np.finfo(np.float32).max) / 128
+"""Times a code of 8 bits a larger one overflows."""
 
 
 def join_parts(
@@ -40,6 +43,10 @@ def join_parts(
         problem = next(_codebook_problems(codebook, entry), None)
         if problem:
             raise CodebookError(f"[{name}.codebook] expected {problem}")
+    scale = tensors[f"{name}.scale"].astype(np.float32)
+    largest = np.abs(scale).max()
+    if largest > MAX_SCALE:
+        raise TensorValueError(f"[{name}.scale] expected at most {MAX_SCALE:.3g}, received {largest:.3g}")
     groups = 1 if codebook is None else codebook.shape[0]
     return QuantizedMatrix(
         index=index,
@@ -47,7 +54,7 @@ def join_parts(
         scheme=entry.scheme,
         codebook=codebook,
         group=group_of_rows(index.shape[0], groups=groups, lstm=is_lstm_matrix(name)),
-        scale=tensors[f"{name}.scale"].astype(np.float32),
+        scale=scale,
     )
 
 
