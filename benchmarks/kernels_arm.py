@@ -65,12 +65,12 @@ def _assembly(kernel: str, processor: str) -> str:
 
 
 def _loops(assembly: str) -> dict[int, list[str]]:
-    """Returns the longest innermost loop of `accumulate_tile<bits>` or `accumulate_tile<bits, 1>`."""
+    """Returns the longest innermost loop of `accumulate_tile<bits>`, `<bits, 1>` (row) or `<bits, false>`."""
     loops: dict[int, list[str]] = {}
     for body in re.split(r"(?m)^\s+\.cfi_startproc$", assembly)[1:]:
         # The label stands before .cfi_startproc; the .size directive behind it names the function again.
-        name = re.search(r"\.size\s+_ZN\S*?accumulate_tileILi(\d)E(?:Li(\d)E)?E", body)
-        if name and name[2] in (None, "1"):
+        name = re.search(r"\.size\s+_ZN\S*?accumulate_tileILi(\d)E(L[ib]\dE)?E", body)
+        if name and name[2] in (None, "Li1E", "Lb0E"):
             loops[int(name[1])] = max(_innermost(body.splitlines()), key=len)
     return loops
 

@@ -30,9 +30,10 @@ WHIT_NEON_INLINE void add_groups(const Codebook<kBits>& book, const uint8_t* blo
   }
 }
 
-// @tparam kCount  products that are added in 16 bits
-template <int kBits, int kCount = kBits <= 4 ? 4 : 2>
+// @tparam kOneByOne  whether no two products are added in 16 bits
+template <int kBits, bool kOneByOne = false>
 void accumulate_tile(const PackedMatrix& w, size_t tile, const int8_t* lhs, int32_t* sums) {
+  constexpr int kCount = kOneByOne ? 1 : kBits <= 4 ? 4 : 2;
   const Codebook<kBits> book = load_codebook<kBits>(w.tile_codebook(tile));
   const size_t num_blocks = w.num_col_blocks();
   const uint8_t* block = w.block(tile, 0);
@@ -87,7 +88,7 @@ void matmul_i32_i8row_e1to8_1x16_neon(const PackedMatrix& w, size_t super_tile, 
   const auto* rows = reinterpret_cast<const int8_t*>(lhs);
   const bool one_by_one = w.bits == 8 && holds_least(rows, lhs_stride, num_lhs, w.padded_cols()) &&
                           holds_unused_index(w, super_tile);
-  const Tile accumulate = one_by_one ? accumulate_tile<8, 1> : kTile[w.bits - 1];
+  const Tile accumulate = one_by_one ? accumulate_tile<8, true> : kTile[w.bits - 1];
   for (size_t m = 0; m < num_lhs; ++m) {
     for (size_t half = 0; half < 2; ++half) {
       accumulate(w, super_tile * 2 + half, rows + m * lhs_stride,
