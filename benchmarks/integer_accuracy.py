@@ -35,6 +35,7 @@ from whit.models.speech_data import reporting_half, tuning_half
 from whit.runtime.error_rates import compare, score
 from whit.runtime.manifest import Recording, read_manifest, write_manifest
 from whit.runtime.transcriber import open_transcriber
+from whit.runtime.weight_files import weight_files
 
 OUT = Path(__file__).parent.parent / "out" / "integer-accuracy"
 CALIBRATIONS = {ZERO_SHOT: "zero-shot", SPEECH: "calibrated on speech", NOISE: "calibrated on noise"}
@@ -92,7 +93,7 @@ def export(variant: Variant, arguments: argparse.Namespace) -> Path:
         arguments.observer,
         arguments.seed,
     ]
-    inputs = [arguments.checkpoint / "model.safetensors", arguments.checkpoint / "config.json"]
+    inputs = [*weight_files(arguments.checkpoint), arguments.checkpoint / "config.json"]
     inputs += [arguments.calibrate] if variant.source == SPEECH else []
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs) + repr(settings).encode())
     folder: Path = OUT / digest.hexdigest()[:16] / variant.name.replace(", ", "-").replace(" ", "-")

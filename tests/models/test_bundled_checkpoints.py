@@ -9,6 +9,7 @@ from whit.models.evaluate import evaluate_manifest
 from whit.models.presets import preset
 from whit.models.rnnt import Rnnt
 from whit.models.tokens import Tokenizer
+from whit.runtime.weight_files import weight_files
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("rnnt-digits-float", "rnnt-digits-qat8", "rnnt-digits-gq")
@@ -48,14 +49,16 @@ def test_widths() -> None:
     assert max(gq["encoder.lstm.1.weight_ih"], gq["encoder.lstm.1.weight_hh"]) <= 2
 
 
-def test_the_model_of_read_english() -> None:
-    """It never heard synthetic voices say digits, but makes most letters of them out."""
-    folder = ROOT / "checkpoints" / "rnnt-librispeech-gq"
+# Bytes: 6.3 M weights at half a byte, or at two bytes in several files.
+@pytest.mark.parametrize(("name", "bits", "size"), [("gq", {4}, 3_300_000), ("float", set(), 12_700_000)])
+def test_the_models_of_read_english(name: str, bits: set[int], size: int) -> None:
+    """They never heard synthetic voices say digits, but make most letters of them out."""
+    folder = ROOT / "checkpoints" / f"rnnt-librispeech-{name}"
     model, config = load_checkpoint(folder)
     assert (config.name, config.model) == (folder.name, preset("rnnt-6m").model)
-    assert (folder / "model.safetensors").stat().st_size < 3_300_000  # 6.3 M weights at half a byte
+    assert sum(path.stat().st_size for path in weight_files(folder)) < size
     _, quantization = read_config(folder)
-    assert {entry["bits"] for entry in quantization.values()} == {4}
+    assert {entry["bits"] for entry in quantization.values()} == bits
     reported = config.metrics["test"]
     assert reported["recordings"] == 248
     assert reported["cer_percent"] < 32.0

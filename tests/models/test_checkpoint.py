@@ -15,6 +15,7 @@ from whit.models.quantizers import QuantizationRule, apply_quantization
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
 from whit.models.seeded_checkpoint import write_seeded_checkpoint
+from whit.runtime.weight_files import INDEX, WHOLE, shard_name
 
 TINY = RnntConfig(num_mels=5, encoder_hidden=9, embedding=7, predictor_hidden=6, joint_hidden=11)
 CONFIG = CheckpointConfig(name="tiny", model=TINY, tokens=("▁a", "▁b", "▁c"), metrics={"wer": 1.5})
@@ -152,6 +153,30 @@ def test_missing_and_damaged_files_are_errors(stored: Path, tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match="JSON"):
         load_checkpoint(stored)
     shutil.rmtree(stored)
+
+
+def test_shards_load_as_the_whole(stored: Path, tmp_path: Path) -> None:
+    whole, _ = load_checkpoint(stored)
+    weights = load_file(stored / WHOLE)
+    parts = (shard_name(1, 2), shard_name(2, 2))
+    for part, name in enumerate(parts):
+        save_file(
+            {key: tensor for i, (key, tensor) in enumerate(weights.items()) if i % 2 == part}, stored / name
+        )
+    (stored / WHOLE).unlink()
+    places = {key: parts[i % 2] for i, key in enumerate(weights)}
+    (stored / INDEX).write_text(json.dumps({"weight_map": places}))
+    shards, _ = load_checkpoint(stored)
+    for name, tensor in whole.state_dict().items():
+        torch.testing.assert_close(shards.state_dict()[name], tensor, rtol=0, atol=0)
+    (stored / parts[1]).unlink()
+    with pytest.raises(CheckpointError, match=parts[1]):
+        load_checkpoint(stored)
+    (stored / INDEX).write_text("[]")
+    with pytest.raises(CheckpointError, match="weight_map"):
+        load_checkpoint(stored)
+    save_checkpoint(stored, whole, CONFIG)
+    assert sorted(path.name for path in stored.iterdir()) == ["config.json", WHOLE]
 
 
 def test_seeded_checkpoints_repeat(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from whit.models import cli, presets
 from whit.models.checkpoint import load_checkpoint, read_config
+from whit.models.data_parallel import has_fast_bfloat16
 from whit.models.errors import ModelConfigError, ModelsError
 from whit.models.presets import DIGITS, Preset
 from whit.models.rnnt_config import RnntConfig
@@ -79,8 +80,13 @@ def test_digits_then_train_then_score(run: CliRunner, tmp_path: Path) -> None:
         '[[quantization]]\ntensors = "*"\nscheme = "linear"\nbits = 8\n'
     )
     arguments = ["train", "recipe.toml", "--data", str(tmp_path), "-o", "out", "--test", str(strings)]
-    result = run.invoke(app(), [*arguments, "--seed", "7"])
+    result = run.invoke(app(), [*arguments, "--seed", "7", "--precision", "bfloat16"])
     assert result.exit_code == 0, result.output
+    assert ("--precision float32 is faster" in result.output) != has_fast_bfloat16()
+    other = run.invoke(app(), [*arguments, "--seed", "7"])
+    assert "other optimization" in str(other.exception)
+    wrong = run.invoke(app(), [*arguments, "--precision", "half"])
+    assert "expected float32 or bfloat16, received 'half'" in str(wrong.exception)
     assert Path("runs/t-seed7").is_dir()
     _, config = load_checkpoint(Path("out"))
     assert config.metrics["steps"] == 2

@@ -63,7 +63,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise ConfigError(
             f"[quantization] expected names of matrices, received {', '.join(map(repr, unknown))}"
         )
-    tensors = read_tensors(folder / "model.safetensors", stored_tensors(shapes, config.quantization))
+    tensors = read_tensors(folder, stored_tensors(shapes, config.quantization))
     check_finite(tensors)
     std = tensors["encoder.feature_std"].astype(np.float32)
     if not (std >= np.finfo(np.float32).tiny).all():

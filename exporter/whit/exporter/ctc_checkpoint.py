@@ -60,7 +60,7 @@ def read_ctc_checkpoint(folder: Path) -> CtcCheckpoint:
         )
     if config.integer:
         _check_integer_quantization(config, shapes)
-    tensors = read_tensors(folder / "model.safetensors", stored_tensors(shapes, config.quantization))
+    tensors = read_tensors(folder, stored_tensors(shapes, config.quantization))
     check_finite(tensors)
     check_variances(tensors)
     matrices: dict[str, Matrix] = {}

@@ -1,9 +1,11 @@
-"""model.safetensors: which tensors it must hold, and reading exactly those."""
+"""A checkpoint's safetensors files: which tensors they must hold, and reading exactly those."""
 
 import math
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from whit.exporter.config_fields import QuantizationEntry
 from whit.exporter.errors import CheckpointFileError, TensorSetError, TensorValueError
 from whit.exporter.quantized_matrix import WIDEST_CODEBOOK_BITS, is_lstm_matrix, num_tiles
 from whit.runtime.dense_codes import dense_bytes
+from whit.runtime.errors import file_sentence
+from whit.runtime.weight_files import weight_files
 
 FLOATS = ("float16", "float32")
 
@@ -50,25 +54,48 @@ def stored_tensors(
 TYPES = {"F16": "float16", "F32": "float32", "U8": "uint8", "I8": "int8"}
 
 
-def read_tensors(path: Path, expected: Mapping[str, StoredTensor]) -> dict[str, NDArray[np.generic]]:
-    """Reads a safetensors file whose tensors are exactly the expected ones."""
-    try:
-        with safe_open(path, framework="np") as file:
-            names = set(file.keys())
-            problems = [f"no {name} ({stored})" for name, stored in expected.items() if name not in names]
-            problems += [f"unknown {name!r}" for name in sorted(names - set(expected))]
-            for name in sorted(names & set(expected)):
-                view = file.get_slice(name)
+def read_tensors(folder: Path, expected: Mapping[str, StoredTensor]) -> dict[str, NDArray[np.generic]]:
+    """Reads the safetensors files of a folder, whose tensors together are exactly the expected ones."""
+    with ExitStack() as stack:
+        holders: dict[str, Any] = {}
+        problems = []
+        files = _files(folder)
+        place = files[0] if len(files) == 1 else folder
+        for path in files:
+            try:
+                file = stack.enter_context(safe_open(path, framework="np"))
+            except (OSError, SafetensorError) as error:
+                raise _unreadable(path, error) from error
+            problems += [f"{name} twice" for name in file.keys() if name in holders]
+            holders |= dict.fromkeys(file.keys(), file)
+        problems += [f"no {name} ({stored})" for name, stored in expected.items() if name not in holders]
+        problems += [f"unknown {name!r}" for name in sorted(holders.keys() - expected.keys())]
+        try:
+            for name in sorted(holders.keys() & expected.keys()):
+                view = holders[name].get_slice(name)
                 shape, kind = tuple(view.get_shape()), TYPES.get(view.get_dtype(), view.get_dtype())
                 if shape not in expected[name].shapes or kind not in expected[name].types:
                     problems.append(f"{name} as {kind} {shape} instead of {expected[name]}")
             if problems:
                 raise TensorSetError(
-                    f"[{path}] expected the tensors of config.json, received {'; '.join(problems)}"
+                    f"[{place}] expected the tensors of config.json, received {'; '.join(problems)}"
                 )
-            return {name: file.get_tensor(name) for name in expected}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointFileError(f"[{path}] expected a safetensors file, received: {error}") from error
+            return {name: holders[name].get_tensor(name) for name in expected}
+        except (OSError, SafetensorError) as error:
+            raise _unreadable(place, error) from error
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return weight_files(folder)
+    except ValueError as error:
+        raise CheckpointFileError(str(error)) from error
+    except OSError as error:
+        raise CheckpointFileError(file_sentence(error, place=str(folder))) from error
+
+
+def _unreadable(path: Path, error: Exception) -> CheckpointFileError:
+    return CheckpointFileError(f"[{path}] expected a safetensors file, received: {error}")
 
 
 def check_finite(tensors: Mapping[str, NDArray[np.generic]]) -> None:

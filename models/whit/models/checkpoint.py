@@ -21,7 +21,9 @@ from whit.models.rnnt_config import RnntConfig
 from whit.models.tensor_file import write_tensors
 from whit.models.transducer_config import TransducerConfig
 from whit.runtime.dense_codes import dense_bytes, pack_dense, unpack_dense
+from whit.runtime.errors import file_sentence
 from whit.runtime.json_text import parse_json
+from whit.runtime.weight_files import weight_files
 
 FORMAT, VERSION = "whit-checkpoint", 1
 ARCHITECTURES: dict[str, type[TransducerConfig]] = {
@@ -194,12 +196,7 @@ def load_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[Rnnt, Checkp
 
 def load_weights(model: nn.Module, folder: Path, quantization: Mapping[str, Any]) -> None:
     """Fills a model made on the meta device with the tensors of a checkpoint folder."""
-    try:
-        tensors = load_file(folder / WEIGHTS)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"[{folder / WEIGHTS}] expected a safetensors file, received {error}"
-        ) from error
+    tensors = _load_tensors(folder)
     model.to_empty(device="cpu")
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     stored = {}
@@ -210,13 +207,29 @@ def load_weights(model: nn.Module, folder: Path, quantization: Mapping[str, Any]
     if received != expected:
         different = sorted(dict(received.items() ^ expected.items()))
         raise CheckpointError(
-            f"[{folder / WEIGHTS}] expected the tensors and shapes of docs/format.md, "
+            f"[{folder}] expected the tensors and shapes of docs/format.md, "
             f"received others for {', '.join(different)}"
         )
     model.load_state_dict(tensors)
     for name, hard in stored.items():
         path, _, attribute = name.rpartition(".")
         register_quantizer(model.get_submodule(path), attribute, StoredQuantizer(hard))
+
+
+def _load_tensors(folder: Path) -> dict[str, Tensor]:
+    """Returns the tensors of a checkpoint folder's files."""
+    tensors: dict[str, Tensor] = {}
+    try:
+        for path in weight_files(folder):
+            try:
+                tensors |= load_file(path)
+            except (OSError, SafetensorError) as error:
+                raise ValueError(f"[{path}] expected a safetensors file, received {error}") from error
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    except OSError as error:
+        raise CheckpointError(file_sentence(error, place=str(folder))) from error
+    return tensors
 
 
 def _stored(

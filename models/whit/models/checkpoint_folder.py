@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whit.models.errors import OutputError
+from whit.runtime.weight_files import INDEX, WHOLE, is_shard
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+WEIGHTS, CONFIG, CARD = WHOLE, "config.json", "README.md"
 
 
 def check_folder(folder: Path) -> None:
@@ -30,7 +31,7 @@ def check_folder(folder: Path) -> None:
     others = sorted(
         entry.name
         for entry in place.iterdir()
-        if entry.name not in (WEIGHTS, CONFIG, CARD) or not entry.is_file()
+        if not (entry.name in (WEIGHTS, INDEX, CONFIG, CARD) or is_shard(entry.name)) or not entry.is_file()
     )
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""

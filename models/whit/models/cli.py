@@ -27,6 +27,10 @@ def train(
     seed: Annotated[
         int | None, typer.Option(min=0, help="In place of the recipe's; -seedSEED is added to NAME.")
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="In place of the recipe's, of matrix products: float32 or bfloat16."),
+    ] = None,
 ) -> None:
     """Trains a model by a recipe; interrupt and repeat the command to continue where it stopped."""
     from dataclasses import replace
@@ -35,6 +39,7 @@ def train(
 
     from whit.models.checkpoint_folder import check_folder
     from whit.models.data import manifest_set
+    from whit.models.data_parallel import has_fast_bfloat16
     from whit.models.errors import OutputError
     from whit.models.recipe import read_recipe
     from whit.models.train import CHECKPOINT, train_recipe
@@ -45,6 +50,11 @@ def train(
     parsed = read_recipe(recipe)
     if seed is not None:
         parsed = replace(parsed, name=f"{parsed.name}-seed{seed}", seed=seed)
+    if precision is not None:
+        parsed = replace(parsed, optimization=replace(parsed.optimization, precision=precision))
+    console = Console()
+    if parsed.optimization.precision == "bfloat16" and not has_fast_bfloat16():
+        console.print("note: this processor has no products of bfloat16; --precision float32 is faster here")
     folder = run or Path("runs") / parsed.name
     if out is not None:
         check_folder(out)
@@ -63,7 +73,6 @@ def train(
         metrics["test"] = {"strings": len(score.hypotheses), "wer_percent": round(score.wer, 3)}
     finished = out or folder / CHECKPOINT
     task.save(finished, model, metrics)
-    console = Console()
     for name, wer in metrics["dev_wer_percent"].items():
         console.print(f"{name}: WER {wer:.2f} %")
     if test is not None:
