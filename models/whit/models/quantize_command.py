@@ -108,6 +108,15 @@ def quantize(
         )
     if scheme != "linear":
         raise CheckpointError(f"[quantize] expected scheme linear with {found}, received {scheme!r}")
+    unused = set() if zero_shot else {"iterations", "learning_rate", "statistics", "device"}
+    unused |= {"frames", "seed"} if calibrate is not None and compare is None else set()
+    unused |= set() if observer == "percentile" else {"percentile"}
+    idle = [option for name, option in _given(ctx).items() if name in unused]
+    if idle:
+        source = "--zero-shot" if zero_shot else "--noise" if noise else "--calibrate"
+        raise CheckpointError(
+            f"[quantize] expected options of {source} and --observer {observer}, received {', '.join(idle)}"
+        )
     from whit.models.integer.inputs import NOISE, SPEECH, ZERO_SHOT, InputConfig
     from whit.models.integer.job import IntegerJob, run_job
     from whit.models.integer.observers import ObserverConfig

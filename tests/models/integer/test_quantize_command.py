@@ -156,6 +156,22 @@ def test_options_that_a_transducer_does_not_heed_are_named(
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--noise", "--iterations", "9", "--learning-rate", "0.1"], "--iterations, --learning-rate"),
+        (["--noise", "--statistics", "batch_norm", "--device", "cpu"], "--statistics, --device"),
+        (["--calibrate", "x.jsonl", "--frames", "9", "--seed", "1"], "--frames, --seed"),
+        (["--zero-shot", "--percentile", "99.9"], "--percentile"),
+    ],
+)
+def test_options_that_other_inputs_heed_are_named(run: CliRunner, options: list[str], named: str) -> None:
+    result = run.invoke(app(), [str(float_checkpoint("dense")), "-o", "out", *options])
+    assert isinstance(result.exception, CheckpointError)
+    assert str(result.exception).endswith(f", received {named}")
+    assert not Path("out").exists()
+
+
 def test_init_is_of_transducers(run: CliRunner) -> None:
     checkpoint = str(float_checkpoint("dense"))
     result = run.invoke(app(), [checkpoint, "-o", "out", "--noise", *FEW, "--init", "lloyd"])
