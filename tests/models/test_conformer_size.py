@@ -1,7 +1,8 @@
-"""The Conformer that is trained here is at least six times smaller at 5 bits than in float."""
+"""The Conformers that are trained here are at least six times smaller at 5 bits than in float."""
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from whit.exporter.export import ExportRequest, run_export
@@ -12,9 +13,10 @@ from whit.models.seeded_checkpoint import write_seeded_checkpoint
 FLOAT_BYTES = 4
 
 
-def test_float_checkpoint_is_six_times_the_exported_file(tmp_path: Path) -> None:
-    shape = preset("conformer-10m")
-    write_seeded_checkpoint(tmp_path / "checkpoint", shape, name="conformer-10m", seed=1, bits=5)
+@pytest.mark.parametrize("name", ["conformer-5m", "conformer-10m"])
+def test_float_checkpoint_is_six_times_the_exported_file(tmp_path: Path, name: str) -> None:
+    shape = preset(name)
+    write_seeded_checkpoint(tmp_path / "checkpoint", shape, name=name, seed=1, bits=5)
     run_export(
         ExportRequest(
             checkpoint=tmp_path / "checkpoint", output=tmp_path / "out", dialect="whit", format="tflite"

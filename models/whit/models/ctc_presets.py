@@ -144,7 +144,12 @@ CTC_PRESETS = {
         frontend=CONFORMER_FRONTEND,
         tokens=LETTERS,
     ),
-    # conformer-10m over whole utterances, which it can begin with (streaming_start.py).
+    # conformer-5m and -10m over whole utterances, which they can begin with (streaming_start.py).
+    "conformer-ctc-5m": CtcPreset(
+        model=ConformerCtcConfig(conv_channels=32, layers=3, d_model=256, kernel_size=15),
+        frontend=CONFORMER_FRONTEND,
+        tokens=LETTERS,
+    ),
     "conformer-ctc-10m": CtcPreset(
         model=ConformerCtcConfig(conv_channels=32, layers=6, d_model=256, kernel_size=15),
         frontend=CONFORMER_FRONTEND,

@@ -72,6 +72,22 @@ PRESETS = {
         ),
         tokens=LETTERS,
     ),
+    # About 5.4 M parameters: half of conformer-10m's layers.
+    "conformer-5m": Preset(
+        model=ConformerConfig(
+            conv_channels=32,
+            layers=3,
+            d_model=256,
+            kernel_size=15,
+            norm="batch_norm",
+            left_context=49,
+            chunk=8,
+            embedding=128,
+            predictor_hidden=256,
+            joint_hidden=256,
+        ),
+        tokens=LETTERS,
+    ),
     # NeMo's small Conformer transducer (conformer_transducer_bpe.yaml, d_model 176), made to stream: 14.0 M.
     "conformer-14m": Preset(
         model=ConformerConfig(conv_channels=176, embedding=320, predictor_hidden=320, joint_hidden=320),
