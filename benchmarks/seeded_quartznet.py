@@ -33,7 +33,7 @@ def native_file(folder: Path, preset: str, bits: int, max_seconds: int) -> Path:
         bits: of all weights.
         max_seconds: of the longest utterance.
     """
-    output = folder / f"{bits}"
+    output = folder / f"{bits}-{max_seconds}s"
     if not (output / "model.tflite").is_file():
         checkpoint = integer_checkpoint(folder, preset, bits)
         run_export(
@@ -46,7 +46,7 @@ def native_file(folder: Path, preset: str, bits: int, max_seconds: int) -> Path:
 
 def stock_folder(folder: Path, preset: str, max_seconds: int) -> Path:
     """Returns the folder of the stock exports of the checkpoint with 8-bit weights."""
-    output = folder / "stock"
+    output = folder / f"stock-{max_seconds}s"
     if not (output / "stock-int8" / "model.onnx").is_file():
         checkpoint = integer_checkpoint(folder, preset, 8)
         run_export(

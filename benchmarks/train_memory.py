@@ -37,8 +37,8 @@ def main() -> None:
     apply_quantization(model, [("*", QuantizationRule(scheme="gq", bits=arguments.bits, options={}))])
     optimization = OptimizationConfig(steps=arguments.steps, learning_rate=1e-4)
     optimizer = make_optimizer(model, optimization)
-    factor = shape.model.subsampling_factor
-    num_frames = round(100 * arguments.seconds) // factor * factor
+    multiple = shape.model.frame_multiple
+    num_frames = round(100 * arguments.seconds) // multiple * multiple
     num_tokens = round(TOKENS_PER_S * arguments.seconds)
     batch = Batch(
         features=torch.randn(arguments.batch, num_frames, shape.model.num_mels),

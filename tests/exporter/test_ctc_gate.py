@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+import soundfile
 from ctc_checkpoints import CLASSIFIER, CONFORMER, QUARTZNET, float_checkpoint, integer_checkpoint
 
 from whit.exporter.ctc_checkpoint import read_ctc_checkpoint
@@ -12,7 +13,7 @@ from whit.exporter.ctc_gate import greedy_ctc, transcribe_utterance
 from whit.exporter.errors import ExportError
 from whit.exporter.export import run_export
 from whit.exporter.request import ExportRequest
-from whit.runtime.manifest import read_manifest
+from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.transcriber import open_transcriber
 
 DEMO = Path(__file__).parents[2] / "demo" / "digits.jsonl"
@@ -52,3 +53,17 @@ def test_classifiers_and_other_features_have_no_word_error_rate(tmp_path: Path) 
     data.config["frontend"]["kind"] = "mfcc"
     with pytest.raises(ExportError, match="mfcc"):
         transcribe_utterance(read_ctc_checkpoint(data.write(tmp_path / "mfcc")), recording)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate_hz", "message"),
+    [(256, 16000, "at least 257 samples"), (5000, 44101, "44101"), (5000, 500, "500")],
+)
+def test_a_recording_that_the_core_refuses_is_named(
+    tmp_path: Path, samples: int, rate_hz: int, message: str
+) -> None:
+    path = tmp_path / "odd.wav"
+    soundfile.write(path, np.zeros(samples), rate_hz)
+    checkpoint = read_ctc_checkpoint(float_checkpoint(QUARTZNET).write(tmp_path / "c"))
+    with pytest.raises(ExportError, match=rf"odd\.wav\] .*{message}"):
+        transcribe_utterance(checkpoint, Recording(audio=path, text=""))

@@ -1,5 +1,6 @@
 """Allocation on the bundled digit recogniser and the demo's recordings."""
 
+import tomllib
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,10 @@ from typer.testing import CliRunner
 from whit.models import cli, sensitivity
 from whit.models.allocate import Allocator, recipe_text
 from whit.models.allocation import Choice
-from whit.models.checkpoint import CheckpointConfig, StreamingConfig, save_checkpoint
+from whit.models.checkpoint import CheckpointConfig, StreamingConfig, read_config, save_checkpoint
 from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import OutputError, RecipeError
-from whit.models.presets import preset
+from whit.models.presets import PRESETS, Preset, preset
 from whit.models.quantizers.rules import matrices
 from whit.models.recipe import read_recipe
 from whit.models.rnnt import Rnnt
@@ -90,6 +91,13 @@ def test_the_recipe_can_be_read(allocator: Allocator, tmp_path: Path) -> None:
     assert recipe.optimization.steps == 800
 
 
+def test_strings_of_a_recipe_stay_what_they_are(allocator: Allocator, tmp_path: Path) -> None:
+    name, start = 'a "b"\t\\c', "d:\\é\U0001f600"
+    text = recipe_text(allocator.frontier[0], name=name, extends='base "1".toml', init_from=start)
+    table = tomllib.loads(text)
+    assert (table["name"], table["extends"], table["init_from"]) == (name, 'base "1".toml', start)
+
+
 def test_kept_harms_are_not_measured_again(
     allocator: Allocator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,8 +161,13 @@ def test_a_streaming_conformer(conformer: Path) -> None:
     assert made._wer(None) == before
 
 
-def test_the_command_writes_a_recipe_under_the_budget(conformer: Path, tmp_path: Path) -> None:
-    (tmp_path / "base.toml").write_text((ROOT / "models/recipes/rnnt-digits-gq.toml").read_text())
+def test_the_command_writes_a_recipe_under_the_budget(
+    conformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
+    (tmp_path / "base.toml").write_text(base.replace('"rnnt-digits"', '"tiny"'))
+    config, _ = read_config(conformer)
+    monkeypatch.setitem(PRESETS, "tiny", Preset(model=config.model, tokens=config.tokens))
     app = typer.Typer()
     app.command()(cli.allocate)
     options = ["--size-mb", "0.01", "--utterances", "1", "--extends", "base.toml"]
@@ -188,3 +201,29 @@ def test_a_budget_or_place_out_of_reach_is_said_before_the_measurement(
     # Without a checkpoint a measurement would end in another error.
     result = CliRunner().invoke(app, ["nowhere", "--data", str(DEMO), *options])
     assert type(result.exception) is error
+
+
+def test_a_recipe_of_another_model_is_not_extended(
+    conformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
+    pieces = tmp_path / "own.pieces"
+    pieces.write_text("\u2581a\nb\n", encoding="utf-8")
+    config, _ = read_config(conformer)
+    monkeypatch.setitem(PRESETS, "tiny", Preset(model=config.model, tokens=config.tokens))
+    written = {
+        "shape.toml": base,
+        "ctc.toml": base.replace('"rnnt-digits"', '"quartznet-digits"'),
+        "tokens.toml": f'tokens = "{pieces}"\n' + base.replace('"rnnt-digits"', '"tiny"'),
+        "damaged.toml": "name =",
+    }
+    for name, text in written.items():
+        (tmp_path / name).write_text(text)
+    app = typer.Typer()
+    app.command()(cli.allocate)
+    # Without a manifest a measurement would end in another error.
+    arguments = [str(conformer), "--data", "nowhere", "-o", str(tmp_path / "new.toml"), "--size-mb", "1"]
+    for name in (*written, "none.toml"):
+        result = CliRunner().invoke(app, [*arguments, "--extends", name])
+        assert type(result.exception) is RecipeError
+        assert name in str(result.exception)

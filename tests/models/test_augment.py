@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from whit.models.augment import (
     widen,
 )
 from whit.models.augment_features import augment_features, warp_mels
+from whit.models.errors import RecipeError
 from whit.runtime import _core
 from whit.runtime.model_info import FLOOR
 
@@ -119,3 +122,32 @@ def test_warped_mels_move_by_the_factor() -> None:
     np.testing.assert_allclose(warp_mels(ramp, 0.9)[0], np.arange(80) * 0.9, atol=1e-5)
     np.testing.assert_allclose(warp_mels(ramp, 1.1)[0], np.minimum(np.arange(80) * 1.1, 79), atol=1e-5)
     np.testing.assert_array_equal(warp_mels(ramp, 1.0), ramp)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"noise": 1.5}, "augment.noise"),
+        ({"mel_warp": -0.1}, "augment.mel_warp"),
+        ({"babble": math.nan}, "augment.babble"),
+        ({"channel_db": -1.0}, "augment.channel_db"),
+        ({"outer_silence_s": math.inf}, "augment.outer_silence_s"),
+        ({"time_masks": -1}, "augment.time_masks"),
+        ({"frequency_mask_mels": -1}, "augment.frequency_mask_mels"),
+        ({"peak_db": (-1.0, -10.0)}, "augment.peak_db"),
+        ({"noise_snr_db": (5.0, math.inf)}, "augment.noise_snr_db"),
+        ({"reverb_s": (0.0, 0.5)}, "augment.reverb_s"),
+        ({"mel_warp_factor": (-0.5, 1.0)}, "augment.mel_warp_factor"),
+        ({"speed_percent": ()}, "augment.speed_percent"),
+        ({"speed_percent": (100, 0)}, "augment.speed_percent"),
+    ],
+)
+def test_a_setting_outside_its_range_is_an_error(setting: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        AugmentConfig(**setting)
+
+
+def test_a_frequency_mask_may_hide_every_mel() -> None:
+    config = AugmentConfig(mel_warp=0.0, frequency_mask_mels=1000, time_masks=0)
+    x, fill = np.zeros((9, 80), np.float32), np.ones(80, np.float32)
+    assert augment_features(x, np.random.default_rng(0), config, fill).all()

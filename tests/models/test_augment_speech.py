@@ -1,7 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
 from whit.models.augment_speech import SpeechAugmentConfig, add_noise_floor, augment_speech, stretch
+from whit.models.errors import RecipeError
 
 NOTHING = SpeechAugmentConfig(
     tempo=(1.0, 1.0), mel_warp=(1.0, 1.0), gain_db=(0.0, 0.0), noise=0.0, frequency_masks=0,
@@ -104,3 +107,26 @@ def test_masks_take_the_fill_of_their_mel_and_leave_the_rest() -> None:
     short = augment_speech(x[:40], np.random.default_rng(1), SpeechAugmentConfig(
         **{**vars(NOTHING), "time_mask_every_frames": 40, "time_mask_frames": 32}), fill)  # fmt: skip
     assert (short == fill).all(1).sum() <= 8  # a fifth
+
+
+def test_no_time_mask_for_0_frames() -> None:
+    config = SpeechAugmentConfig(**{**vars(NOTHING), "time_mask_every_frames": 0})
+    x = features()
+    np.testing.assert_array_equal(augment_speech(x, np.random.default_rng(0), config, FILL), x)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"noise": 2.0}, "augment.noise"),
+        ({"channel_db": math.nan}, "augment.channel_db"),
+        ({"time_mask_every_frames": -1}, "augment.time_mask_every_frames"),
+        ({"frequency_masks": -2}, "augment.frequency_masks"),
+        ({"tempo": (1.1, 0.9)}, "augment.tempo"),
+        ({"tempo": (-1.0, 0.9)}, "augment.tempo"),
+        ({"gain_db": (-math.inf, 0.0)}, "augment.gain_db"),
+    ],
+)
+def test_a_setting_outside_its_range_is_an_error(setting: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        SpeechAugmentConfig(**setting)

@@ -179,6 +179,17 @@ def test_shards_load_as_the_whole(stored: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in stored.iterdir()) == ["config.json", WHOLE]
 
 
+def test_a_tensor_in_two_shards_is_an_error(stored: Path) -> None:
+    weights = load_file(stored / WHOLE)
+    parts = (shard_name(1, 2), shard_name(2, 2))
+    save_file(weights, stored / parts[0])
+    save_file({"joint.output.bias": weights["joint.output.bias"]}, stored / parts[1])
+    (stored / WHOLE).unlink()
+    (stored / INDEX).write_text(json.dumps({"weight_map": dict(zip("ab", parts, strict=True))}))
+    with pytest.raises(CheckpointError, match=rf"{parts[1]}\] .* received again joint\.output\.bias"):
+        load_checkpoint(stored)
+
+
 def test_seeded_checkpoints_repeat(tmp_path: Path) -> None:
     shape = Preset(model=TINY, tokens=preset("rnnt-digits").tokens)
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):

@@ -16,6 +16,7 @@ from whit.models.presets import Preset
 from whit.models.quantize_command import quantize
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
+from whit.runtime.weight_files import INDEX, shard_name
 
 TINY = RnntConfig(num_mels=5, encoder_hidden=9, embedding=7, predictor_hidden=6, joint_hidden=11)
 TOKENS = ("▁a", "▁b", "▁c")
@@ -51,6 +52,9 @@ def everything(folder: Path) -> dict[str, bytes | None]:
         (["c"], "c", "received a file"),
         (["c"], "c/d/e", "received the file"),
         ([], ".", "name of a checkpoint folder"),
+        (["c/model.safetensors"], "c", r"\[c\] .* received a config\.json of another format"),
+        (["c/model-00001-of-00002.safetensors", "c/README.md"], "c", "another format"),
+        (["c/config.json"], "c", "another format"),
     ],
 )
 def test_what_else_is_there_is_not_replaced(
@@ -64,6 +68,30 @@ def test_what_else_is_there_is_not_replaced(
     with pytest.raises(OutputError, match=message):
         save(Path(out))
     assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "config", ['{"model_type": "bert"}', "[]", "{", "[" * 100_000, "\0", '{"format": "other"}']
+)
+def test_a_folder_of_another_programs_model_is_not_replaced(tmp_path: Path, config: str) -> None:
+    """The names are those of Hugging Face."""
+    folder = tmp_path / "bert"
+    folder.mkdir()
+    (folder / "config.json").write_text(config)
+    (folder / "README.md").write_text("# BERT")
+    (folder / INDEX).write_text("{}")
+    (folder / shard_name(1, 1)).write_text("precious")
+    before = everything(tmp_path)
+    with pytest.raises(OutputError, match=r"bert\] .* received a config\.json of another format"):
+        save(folder)
+    assert everything(tmp_path) == before
+
+
+def test_a_folder_with_a_card_alone_is_written(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "README.md").write_text("# A model")
+    save(tmp_path / "c")
+    assert (tmp_path / "c" / "README.md").read_text() == "# A model"
 
 
 def test_an_empty_folder_and_one_through_a_link_are_written(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -10,9 +12,11 @@ from typer.testing import CliRunner
 
 from whit.models import cli, presets
 from whit.models.checkpoint import load_checkpoint, read_config
+from whit.models.ctc_presets import CTC_PRESETS
 from whit.models.data_parallel import has_fast_bfloat16
 from whit.models.errors import ModelConfigError, ModelsError
 from whit.models.presets import DIGITS, Preset
+from whit.models.quantizers import QuantizationError
 from whit.models.rnnt_config import RnntConfig
 from whit.runtime.errors import ManifestError
 from whit.runtime.manifest import Recording, read_manifest, write_manifest
@@ -66,6 +70,28 @@ def test_init_of_an_unknown_shape_is_an_error(run: CliRunner) -> None:
     assert isinstance(result.exception, ModelConfigError)
     assert isinstance(result.exception, ModelsError)
     assert not Path("made").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["tiny", "--scheme", "float", "--bits", "5"], "expected one of gq, .* received 'float'"),
+        (["tiny", "--scheme", "gq"], "expected --bits with --scheme"),
+        (["quartznet-digits", "--scheme", "gq"], "expected neither --bits nor --scheme"),
+        (["quartznet-digits", "--bits", "4"], "expected neither --bits nor --scheme"),
+    ],
+)
+def test_init_heeds_what_it_is_given_or_refuses_it(run: CliRunner, options: list[str], message: str) -> None:
+    result = run.invoke(app(), ["init", *options, "-o", "made"])
+    assert isinstance(result.exception, ModelConfigError | QuantizationError)
+    assert re.search(message, str(result.exception))
+    assert not Path("made").exists()
+
+
+def test_init_lists_every_preset() -> None:
+    (argument,) = get_type_hints(cli.init, include_extras=True)["preset"].__metadata__
+    listed = argument.help.removeprefix("Model shape: ").removesuffix(".")
+    assert sorted(listed.split(", ")) == sorted([*presets.PRESETS, *CTC_PRESETS])
 
 
 def test_digits_then_train_then_score(run: CliRunner, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
 from whit.models.errors import RecipeError
 from whit.models.offline_features import OfflineFrontend
 from whit.models.presets import DIGITS
+from whit.models.quantizers import QuantizationRule, apply_quantization
 from whit.models.recipe import OptimizationConfig, QuantizationEntry, Recipe
 from whit.models.recompute_batch_norms import recompute_batch_norms
 from whit.models.speech_data import SpeechDataConfig
@@ -249,6 +250,14 @@ def test_a_run_can_start_from_a_checkpoint_of_its_shape(make: Callable[..., Trai
         assert torch.equal(second.model.state_dict()[name], tensor), name
     with pytest.raises(RecipeError, match="init_from"):
         make("third", replace(make_recipe("jasper", 1), init_from=started))
+
+
+def test_a_run_does_not_start_from_quantized_weights(make: Callable[..., Training], data: Path) -> None:
+    first = make("first", make_recipe("quartznet", 1))
+    apply_quantization(first.model, [("*", QuantizationRule(scheme="linear", bits=8))])
+    first.task.save(data / "quantized", first.model, {})
+    with pytest.raises(RecipeError, match=r"^\[init_from\] expected float weights, received quantized ones"):
+        make("second", replace(make_recipe("quartznet", 1), init_from=str(data / "quantized")))
 
 
 def test_what_only_transducers_know_is_an_error(make: Callable[..., Training]) -> None:

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from whit.models.checkpoint import CheckpointConfig, load_checkpoint, save_checkpoint
-from whit.models.errors import CheckpointError
+from whit.models.errors import CheckpointError, OutputError
 from whit.models.post_training import quantize_checkpoint
-from whit.models.quantizers import quantizers_of
+from whit.models.quantizers import QuantizationError, quantizers_of
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
 
@@ -62,3 +62,22 @@ def test_a_quantized_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> 
     quantize_checkpoint(checkpoint, tmp_path / "q", scheme="linear", bits=8)
     with pytest.raises(CheckpointError, match="float weights"):
         quantize_checkpoint(tmp_path / "q", tmp_path / "qq", scheme="linear", bits=8)
+
+
+def test_a_checkpoint_does_not_replace_itself(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = [path.read_bytes() for path in sorted(checkpoint.iterdir())]
+    (tmp_path / "link").symlink_to(checkpoint)
+    for out in (checkpoint, Path("float"), Path("link")):
+        with pytest.raises(OutputError, match="another folder than the checkpoint"):
+            quantize_checkpoint(checkpoint, out, scheme="linear", bits=8)
+    assert [path.read_bytes() for path in sorted(checkpoint.iterdir())] == before
+
+
+@pytest.mark.parametrize("scheme", ["float", "none"])
+def test_only_a_quantizers_scheme_quantizes(checkpoint: Path, tmp_path: Path, scheme: str) -> None:
+    with pytest.raises(QuantizationError, match=rf"expected one of gq, .* received '{scheme}'"):
+        quantize_checkpoint(checkpoint, tmp_path / "out", scheme=scheme, bits=4)
+    assert not (tmp_path / "out").exists()

@@ -69,6 +69,8 @@ dev_manifest = "d.jsonl"
         ("seed = 9223372036854775808" + GOOD, "seed"),
         (GOOD.replace('source = [{ manifest = "m.jsonl", weight = 1 }]', "source = []"), "expected a source"),
         (GOOD[: GOOD.index("[data]")] + SPEECH + "dev_utterances = 0\n", "dev_utterances"),
+        (GOOD.replace("steps = 10", "steps = 10\nband_behind = 4"), "no band with data.* received 4 and 0"),
+        (GOOD.replace("steps = 10", "steps = 10\nband_ahead = 2"), "no band with data.* received 0 and 2"),
         (
             GOOD[: GOOD.index("[data]")].replace("steps = 10", "steps = 10\nbatch_size = 16") + SPEECH,
             "batch_size",
@@ -101,6 +103,7 @@ def test_a_wrong_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> 
         ("data.join", "words = [3, 1]", "words"),
         ("data.join", "words = [0, 1]", "words"),
         ("data.join", "pause_s = [-0.1, 0.1]", "pause_s"),
+        ("data.augment", "noise_snr_db = [45.0, 5.0]", r"data, augment\] \[augment\.noise_snr_db\]"),
         ("data.synthetic", "seed = -1", "seed"),
         ("data.synthetic", "words = [1, 2, 3]", "expected 2 values"),
         ("data", "dev_strings = 0", "dev_strings"),
@@ -143,3 +146,20 @@ def test_the_identity_leaves_defaults_out(tmp_path: Path) -> None:
     second = read_recipe(write(tmp_path, GOOD.replace("steps = 10", "steps = 10\ndropout = 0.1")))
     third = read_recipe(write(tmp_path, GOOD.replace("steps = 10", "steps = 10\ndropout = 0.2")))
     assert first.identity() == second.identity() != third.identity()
+
+
+def test_the_identity_holds_what_a_tokens_file_holds(tmp_path: Path) -> None:
+    pieces = tmp_path / "own.pieces"
+    pieces.write_text("\u2581a\nb\n", encoding="utf-8")
+    recipe = read_recipe(write(tmp_path, f'tokens = "{pieces}"' + GOOD))
+    first = recipe.identity()
+    assert recipe.identity() == first
+    pieces.write_text("\u2581a\nc\n", encoding="utf-8")
+    assert recipe.identity() != first
+
+
+def test_the_identity_without_a_tokens_file_is_that_of_earlier_states(tmp_path: Path) -> None:
+    assert read_recipe(write(tmp_path, GOOD)).identity() == (
+        '{"data": {"source": [{"manifest": "m.jsonl", "weight": 1.0}]}, "name": "x", '
+        '"optimization": {"steps": 10}, "preset": "rnnt-digits"}'
+    )

@@ -15,9 +15,10 @@ from whit.models.conformer_ctc_encoder import OfflineConformerEncoder
 from whit.models.conformer_encoder import ConformerEncoder
 from whit.models.ctc_checkpoint import CtcCheckpointConfig
 from whit.models.ctc_model import CtcModel
-from whit.models.errors import ModelConfigError
+from whit.models.errors import ModelConfigError, RecipeError
 from whit.models.full_attention import distances
 from whit.models.offline_features import OfflineFrontend
+from whit.models.quantizers import QuantizationRule, apply_quantization
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
 from whit.models.streaming_start import begin_with_whole_utterances
@@ -143,3 +144,9 @@ def test_an_lstm_is_refused(offline: CtcModel, tmp_path: Path) -> None:
     lstm = Rnnt(RnntConfig(), len(TOKENS))
     with pytest.raises(ModelConfigError, match="expected a Conformer"):
         begin_with_whole_utterances(lstm, TOKENS, tmp_path / "offline")
+
+
+def test_quantized_weights_are_refused(offline: CtcModel, tmp_path: Path) -> None:
+    apply_quantization(offline, [("*", QuantizationRule(scheme="linear", bits=8))])
+    with pytest.raises(RecipeError, match=r"^\[init_from\] expected float weights, received quantized ones"):
+        begin(offline, tmp_path)

@@ -214,6 +214,17 @@ def test_a_run_can_start_from_a_checkpoint(make: Callable[..., Training], data: 
     torch.testing.assert_close(second.model.encoder.feature_mean, loaded.encoder.feature_mean, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("optimization", [{}, {"distill_weight": 0.5}], ids=["start", "teacher"])
+def test_a_run_does_not_start_from_quantized_weights(
+    make: Callable[..., Training], data: Path, optimization: dict[str, object]
+) -> None:
+    make("first", replace(make_recipe(1), quantization=EIGHT_BIT)).fit()
+    recipe = replace(make_recipe(1), init_from=str(data / "first" / train.CHECKPOINT))
+    recipe = replace(recipe, optimization=replace(recipe.optimization, **optimization))
+    with pytest.raises(RecipeError, match=r"^\[init_from\] expected float weights, received quantized ones"):
+        make("second", recipe)
+
+
 def test_a_checkpoint_of_another_shape_is_an_error(
     make: Callable[..., Training], data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +245,18 @@ def test_a_state_of_another_recipe_or_a_damaged_one_is_an_error(
     state.write_bytes(state.read_bytes()[:-10])
     with pytest.raises(ResumeError, match="training state"):
         make("run", make_recipe())
+
+
+def test_a_state_of_other_tokens_is_an_error(make: Callable[..., Training], data: Path) -> None:
+    pieces = data / "own.pieces"
+    tokens = [f"\u2581{word}" for word in DIGITS]
+    pieces.write_text("".join(token + "\n" for token in tokens), encoding="utf-8")
+    recipe = replace(make_recipe(), tokens=str(pieces))
+    make("run", recipe).fit(until=3)
+    assert make("run", recipe).step == 3
+    pieces.write_text("".join(token + "\n" for token in tokens[::-1]), encoding="utf-8")
+    with pytest.raises(ResumeError, match="received one with other tokens"):
+        make("run", recipe)
 
 
 def test_learning_rate_rises_and_falls() -> None:

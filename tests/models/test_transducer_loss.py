@@ -173,3 +173,14 @@ def test_contradictions_are_errors(change: dict[str, object], message: str) -> N
     arguments = {"targets": targets, "logit_lengths": t, "target_lengths": u, "blank": 5} | change
     with pytest.raises(ShapeError, match=message):
         transducer_loss(logits, **arguments)
+
+
+def test_a_band_and_windows_without_a_common_path_are_an_error() -> None:
+    """The band leaves its first token behind at frame 2, before the window of that token opens."""
+    logits, targets, t, u = make([6, 6], [3, 3])
+    windows = torch.tensor([[[0, 5]] * 3, [[4, 5]] * 3])
+    first_node = torch.tensor([0, 0, 1, 2, 2, 2]).expand(2, -1)
+    band = logits[:, :, :2]
+    assert transducer_loss(band, targets, t, u, blank=5, first_node=first_node).max() < 100
+    with pytest.raises(ShapeError, match=r"paths .* received none for utterances \[1\]"):
+        transducer_loss(band, targets, t, u, blank=5, windows=windows, first_node=first_node)

@@ -19,7 +19,8 @@ def transcribe_utterance(checkpoint: CtcCheckpoint, recording: Recording) -> str
     """Returns what a checkpoint recognises: in integers where it is integer-only, else in float64.
 
     Raises:
-        ExportError: the model is a classifier, or its features are none that whit computes.
+        ExportError: the model is a classifier, its features are none that whit computes, or the recording is
+            too short.
     """
     config = checkpoint.config
     if not config.model.has_blank or config.frontend.kind != "log_mel":
@@ -28,7 +29,12 @@ def transcribe_utterance(checkpoint: CtcCheckpoint, recording: Recording) -> str
             f"on {config.frontend.kind}"
         )
     fbank = _core.OfflineFbank(config.model.num_mels, config.frontend.window_ms, config.frontend.normalize)
-    tokens = greedy_ctc(_logits(checkpoint, fbank.compute(read_samples(recording))))
+    samples = read_samples(recording)
+    try:
+        features = fbank.compute(samples)
+    except ValueError as error:
+        raise ExportError(f"[{recording.audio}] {error}") from error
+    tokens = greedy_ctc(_logits(checkpoint, features))
     return join_tokens([config.tokens[token] for token in tokens])
 
 

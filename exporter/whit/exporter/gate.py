@@ -108,12 +108,21 @@ def transcribe(checkpoint: Checkpoint, recording: Recording) -> str:
 
 
 def read_samples(recording: Recording) -> Array:
-    """Returns the samples of a recording at 16 kHz, float32."""
+    """Returns the samples of a recording at 16 kHz, float32.
+
+    Raises:
+        AudioError: it cannot be read.
+        ExportError: its rate or samples are none that can be resampled.
+    """
     with AudioFile(recording.audio) as audio:
         samples: Array = np.concatenate(list(audio.blocks()))
-        if audio.sample_rate_hz != SAMPLE_RATE_HZ:
-            samples = _core.resample(samples, audio.sample_rate_hz, SAMPLE_RATE_HZ)
-    return samples
+    if audio.sample_rate_hz == SAMPLE_RATE_HZ:
+        return samples
+    try:
+        resampled: Array = _core.resample(samples, audio.sample_rate_hz, SAMPLE_RATE_HZ)
+    except ValueError as error:
+        raise ExportError(f"[{recording.audio}] {error}") from error
+    return resampled
 
 
 def _features(recording: Recording, *, num_mels: int, tail_ms: int) -> Array:

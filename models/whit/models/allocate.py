@@ -1,5 +1,6 @@
 """Automatic bit allocation: from a float checkpoint and a budget to a recipe for the trainer."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,13 +10,15 @@ from torch import Tensor
 from whit.models.allocation import Allocation, frontier
 from whit.models.augment_features import Features
 from whit.models.batch import Batch, collate, utterance_features
-from whit.models.checkpoint import load_checkpoint
+from whit.models.checkpoint import load_checkpoint, read_config
 from whit.models.clip import read_audio
 from whit.models.errors import OutputError, RecipeError
 from whit.models.evaluate import evaluate
 from whit.models.harm_file import HarmFile
+from whit.models.presets import PRESETS
 from whit.models.quantizers import quantizers_of
 from whit.models.quantizers.rules import matrices
+from whit.models.recipe import read_recipe, recipe_tokens
 from whit.models.sensitivity import Progress, fitted, replaced, scheme_of, sensitivities
 from whit.models.speech_data import tuning_half
 from whit.models.tokens import Tokenizer
@@ -133,24 +136,41 @@ def check_output(path: Path) -> None:
         raise OutputError(f"[{path}] expected a file to write, received another thing of that name")
 
 
+def check_extended(base: Path, checkpoint: Path) -> None:
+    """Raises RecipeError unless the recipe `base` trains models of the checkpoint's shape and tokens."""
+    recipe = read_recipe(base)
+    config, _ = read_config(checkpoint)
+    known = PRESETS.get(recipe.preset)
+    if known is None or (known.model, recipe_tokens(recipe, known.tokens)) != (config.model, config.tokens):
+        raise RecipeError(
+            f"[{base}] expected a recipe of the shape and tokens of {checkpoint}, "
+            f"received one of {recipe.preset}"
+        )
+
+
 def recipe_text(allocation: Allocation, *, name: str, extends: str, init_from: str) -> str:
     """Returns a recipe that trains an allocation further from its float checkpoint."""
     lines = [
         f"# {allocation.num_bytes} bytes of packed matrices; predicted harm before training: "
         f"{allocation.harm:.4f} nats per token.",
-        f'extends = "{extends}"',
-        f'name = "{name}"',
-        f'init_from = "{init_from}"',
+        f"extends = {_string(extends)}",
+        f"name = {_string(name)}",
+        f"init_from = {_string(init_from)}",
     ]
     for tensor, bits in allocation.bits.items():
         lines += [
             "",
             "[[quantization]]",
-            f'tensors = "{tensor}"',
-            f'scheme = "{scheme_of(bits)}"',
+            f"tensors = {_string(tensor)}",
+            f"scheme = {_string(scheme_of(bits))}",
             f"bits = {bits}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _string(text: str) -> str:
+    """Returns a TOML string, whose escapes are those of JSON but for pairs of surrogates."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _cut(order: Sequence[int], size: int) -> list[Sequence[int]]:

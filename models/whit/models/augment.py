@@ -1,14 +1,19 @@
 """Waveform augmentation: other channels, rooms, noises and levels around the same speech (needs no torch)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from whit.models.augment_settings import check_settings
 from whit.models.clip import SAMPLE_RATE_HZ, Samples
+from whit.models.errors import RecipeError
 from whit.runtime import _core
 
 NARROW_RATE_HZ = 8000
+SHORTEST_REVERB_S = 0.001  # 16 samples
+SPEED_PERCENT = (10, 1000)  # 1.6 to 160 kHz, which the resampler takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,29 @@ class AugmentConfig:
     frequency_mask_mels: int = 12
     time_masks: int = 2
     time_mask_frames: int = 12
+
+    def __post_init__(self) -> None:
+        check_settings(
+            self,
+            chances=("narrow", "widen", "channel", "reverb", "noise", "babble", "outer_silence", "mel_warp"),
+            amounts=(
+                *("channel_db", "outer_silence_s"),
+                *("frequency_masks", "frequency_mask_mels", "time_masks", "time_mask_frames"),
+            ),
+            ranges={
+                "widen_db": -math.inf,
+                "reverb_s": SHORTEST_REVERB_S,
+                "noise_snr_db": -math.inf,
+                "peak_db": -math.inf,
+                "mel_warp_factor": 0.0,
+            },
+        )
+        slowest, fastest = SPEED_PERCENT
+        speeds = self.speed_percent
+        if not speeds or not slowest <= min(speeds) <= max(speeds) <= fastest:
+            raise RecipeError(
+                f"[augment.speed_percent] expected percentages from {slowest} to {fastest}, received {speeds}"
+            )
 
 
 def augment_waveform(

@@ -36,7 +36,7 @@ def augment_features(
         features = normalize(features)
     frames, mels = features.shape
     for _ in range(config.frequency_masks):
-        width = int(rng.integers(config.frequency_mask_mels + 1))
+        width = min(int(rng.integers(config.frequency_mask_mels + 1)), mels)
         first = int(rng.integers(mels - width + 1))
         features[:, first : first + width] = fill[first : first + width]
     for _ in range(config.time_masks):

@@ -1,11 +1,13 @@
 """Augmentation of read speech on its log-mels: tempo, vocal tract, noise, channel, masks (needs no torch)."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whit.models.augment_features import Features, Normalize, warp_mels
+from whit.models.augment_settings import check_settings
 
 KNOTS = 5  # of a random spectrum
 
@@ -22,8 +24,19 @@ class SpeechAugmentConfig:
     noise_snr_db: tuple[float, float] = (8.0, 40.0)
     frequency_masks: int = 2
     frequency_mask_mels: int = 22
-    time_mask_every_frames: int = 160  # one mask for so many frames
+    time_mask_every_frames: int = 160  # one mask for so many frames; 0: none
     time_mask_frames: int = 32  # the longest; never more than a fifth of the utterance
+
+    def __post_init__(self) -> None:
+        check_settings(
+            self,
+            chances=("noise",),
+            amounts=(
+                *("channel_db", "frequency_masks", "frequency_mask_mels"),
+                *("time_mask_every_frames", "time_mask_frames"),
+            ),
+            ranges={"tempo": 0.0, "mel_warp": 0.0, "gain_db": -math.inf, "noise_snr_db": -math.inf},
+        )
 
 
 def augment_speech(
@@ -58,7 +71,8 @@ def augment_speech(
         first = int(rng.integers(mels - width + 1))
         x[:, first : first + width] = fill[first : first + width]
     longest = min(config.time_mask_frames, frames // 5)
-    for _ in range(round(frames / config.time_mask_every_frames)):
+    every = config.time_mask_every_frames
+    for _ in range(round(frames / every) if every > 0 else 0):
         width = int(rng.integers(longest + 1))
         first = int(rng.integers(frames - width + 1))
         x[first : first + width] = fill

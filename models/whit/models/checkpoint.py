@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from whit.models.checkpoint_folder import CONFIG, WEIGHTS, whole_folder
+from whit.models.checkpoint_folder import CONFIG, FORMAT, WEIGHTS, whole_folder
 from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import CheckpointError, ModelConfigError
 from whit.models.quantizers import QuantizedTensor, WeightQuantizer, quantizers_of, register_quantizer
@@ -25,7 +25,7 @@ from whit.runtime.errors import file_sentence
 from whit.runtime.json_text import parse_json
 from whit.runtime.weight_files import weight_files
 
-FORMAT, VERSION = "whit-checkpoint", 1
+VERSION = 1
 ARCHITECTURES: dict[str, type[TransducerConfig]] = {
     config.architecture: config for config in (RnntConfig, ConformerConfig)
 }
@@ -222,9 +222,13 @@ def _load_tensors(folder: Path) -> dict[str, Tensor]:
     try:
         for path in weight_files(folder):
             try:
-                tensors |= load_file(path)
+                part = load_file(path)
             except (OSError, SafetensorError) as error:
                 raise ValueError(f"[{path}] expected a safetensors file, received {error}") from error
+            twice = sorted(part.keys() & tensors.keys())
+            if twice:
+                raise ValueError(f"[{path}] expected other tensors, received again {', '.join(twice)}")
+            tensors |= part
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     except OSError as error:

@@ -8,19 +8,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from whit.models.errors import OutputError
+from whit.runtime.json_text import parse_json
 from whit.runtime.weight_files import INDEX, WHOLE, is_shard
 
+FORMAT = "whit-checkpoint"
 WEIGHTS, CONFIG, CARD = WHOLE, "config.json", "README.md"
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, made_from: Path | None = None) -> None:
     """Raises OutputError unless a checkpoint may be written to `folder`: new, empty or one of a checkpoint.
 
     Commands ask before their work; what else a folder holds would be lost with the earlier checkpoint.
+
+    Args:
+        folder: to write.
+        made_from: folder of the checkpoint that the new one is made from, which has to stay.
     """
     if folder.name in ("", ".."):
         raise OutputError(f"[{folder}] expected the name of a checkpoint folder, received none")
     place = folder.resolve()
+    if made_from is not None and place == made_from.resolve():
+        raise OutputError(f"[{folder}] expected another folder than the checkpoint's own, received the same")
     if not place.exists():
         above = next(parent for parent in place.parents if parent.exists())
         if not above.is_dir():
@@ -39,6 +47,20 @@ def check_folder(folder: Path) -> None:
             f"[{folder}] expected a new or empty folder or that of a checkpoint, "
             f"received one that holds {', '.join(others[:3])}{more}"
         )
+    if any(entry.name != CARD for entry in place.iterdir()) and not _is_ours(place / CONFIG):
+        raise OutputError(
+            f"[{folder}] expected a new or empty folder or that of a checkpoint, "
+            f"received a {CONFIG} of another format than {FORMAT}, or none"
+        )
+
+
+def _is_ours(config: Path) -> bool:
+    """Returns whether a file is the config.json of a checkpoint of whit, of whatever version."""
+    try:
+        parsed = parse_json(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(parsed, dict) and parsed.get("format") == FORMAT
 
 
 @contextmanager

@@ -84,14 +84,16 @@ def init(
     preset: Annotated[
         str,
         typer.Argument(
-            help="Model shape: rnnt-digits, rnnt-6m, rnnt-6m-projected, rnnt-45m, conformer-10m, "
-            "conformer-14m, quartznet-5x5, -10x5 or -15x5, jasper-10x5dr, conformer-ctc-s, -m or -l; "
-            "quartznet-, jasper- or conformer-ctc-digits or -small."
+            help="Model shape: rnnt-digits, rnnt-6m, rnnt-6m-projected, rnnt-45m, conformer-5m, "
+            "conformer-10m, conformer-14m, quartznet-5x5, quartznet-10x5, quartznet-15x5, "
+            "quartznet-digits, quartznet-small, jasper-10x5dr, jasper-digits, jasper-small, "
+            "conformer-ctc-5m, conformer-ctc-10m, conformer-ctc-s, conformer-ctc-m, conformer-ctc-l, "
+            "conformer-ctc-digits, conformer-ctc-small."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
     bits: Annotated[int | None, typer.Option(help="Width of every matrix, 1 to 8; float without it.")] = None,
-    scheme: Annotated[str, typer.Option(help="Weight quantizer.")] = "linear",
+    scheme: Annotated[str | None, typer.Option(help="Weight quantizer of --bits; linear without it.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random weights.")] = 0,
 ) -> None:
     """Makes a checkpoint with seeded random weights: for speed and memory, before any training."""
@@ -101,11 +103,16 @@ def init(
     from whit.models.seeded_checkpoint import write_seeded_checkpoint
 
     if preset in CTC_PRESETS:
-        if bits is not None:
-            raise ModelConfigError(f"[init] expected no --bits with {preset}, received {bits}")
+        if bits is not None or scheme is not None:
+            raise ModelConfigError(
+                f"[init] expected neither --bits nor --scheme with {preset}, received {bits} and {scheme}"
+            )
         write_seeded_ctc_checkpoint(out, CTC_PRESETS[preset], name=f"{preset}-float-seed{seed}", seed=seed)
         Console().print(f"checkpoint: {out}")
         return
+    if bits is None and scheme is not None:
+        raise ModelConfigError(f"[init] expected --bits with --scheme, received {scheme!r} alone")
+    scheme = scheme or "linear"
     width = "float" if bits is None else f"{scheme}{bits}"
     name = f"{preset}-{width}-seed{seed}"
     write_seeded_checkpoint(out, find_preset(preset), name=name, seed=seed, bits=bits, scheme=scheme)
@@ -180,7 +187,7 @@ def allocate(
     ] = None,
 ) -> None:
     """Finds the bits of each layer that lose least under a budget; writes them as a recipe to train."""
-    from whit.models.allocate import Allocator, check_output, recipe_text
+    from whit.models.allocate import Allocator, check_extended, check_output, recipe_text
     from whit.models.allocation import Choice
     from whit.models.errors import RecipeError
 
@@ -193,6 +200,7 @@ def allocate(
     for path in (out, harms):
         if path is not None:
             check_output(path)
+    check_extended(out.parent / extends, checkpoint)
     console = Console(highlight=False)
 
     def show(name: str, choice: Choice) -> None:

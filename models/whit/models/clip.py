@@ -42,13 +42,22 @@ class Clip:
 
 
 def read_audio(path: Path) -> tuple[Samples, int]:
-    """Returns a recording as mono samples at 16 kHz, and the rate it was stored with."""
+    """Returns a recording as mono samples at 16 kHz, and the rate it was stored with.
+
+    Raises:
+        ManifestError: it cannot be read, or its rate or samples are none that can be resampled.
+    """
     try:
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         raise ManifestError(f"[{path}] expected a recording, received {error}") from error
     mono = np.ascontiguousarray(samples.mean(axis=1), dtype=np.float32)
-    return (mono if rate_hz == SAMPLE_RATE_HZ else _core.resample(mono, rate_hz, SAMPLE_RATE_HZ)), rate_hz
+    if rate_hz == SAMPLE_RATE_HZ:
+        return mono, rate_hz
+    try:
+        return _core.resample(mono, rate_hz, SAMPLE_RATE_HZ), rate_hz
+    except ValueError as error:
+        raise ManifestError(f"[{path}] {error}") from error
 
 
 def find_speech(samples: Samples, *, below_peak_db: float = 32.0) -> tuple[int, int]:

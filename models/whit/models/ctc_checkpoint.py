@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from whit.models.checkpoint import FORMAT, VERSION, load_weights, read_json
-from whit.models.checkpoint_folder import CONFIG
+from whit.models.checkpoint import VERSION, load_weights, read_json
+from whit.models.checkpoint_folder import CONFIG, FORMAT
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.conv_config import CLASSIFIER_ARCHITECTURE, CTC_ARCHITECTURE, ConvConfig
 from whit.models.ctc_model import CtcModel, CtcModelConfig

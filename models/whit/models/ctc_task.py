@@ -17,6 +17,7 @@ from whit.models.ctc_presets import CtcPreset
 from whit.models.data import DevSet, TrainingData
 from whit.models.errors import RecipeError
 from whit.models.evaluate import Score, evaluate_ctc
+from whit.models.float_start import check_float_start
 from whit.models.losses import ctc_loss
 from whit.models.recipe import OptimizationConfig, Recipe, recipe_tokens
 from whit.models.rnnt import FIRST_BLANK_BIAS
@@ -61,12 +62,13 @@ class CtcTask:
             with torch.no_grad():
                 model.decoder.bias[model.blank] = FIRST_BLANK_BIAS
             return model
-        model, started = load_ctc_checkpoint(Path(self.recipe.init_from), dropout=dropout)
+        start = Path(self.recipe.init_from)
+        model, started = load_ctc_checkpoint(start, dropout=dropout)
+        check_float_start(model, start)
         theirs, ours = ((c.model, c.frontend, c.tokens) for c in (started, config))
         if theirs != ours:
             raise RecipeError(
-                f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, "
-                f"received {self.recipe.init_from}"
+                f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, received {start}"
             )
         return model
 

@@ -7,6 +7,7 @@ from whit.models.checkpoint import load_checkpoint, save_checkpoint
 from whit.models.checkpoint_folder import check_folder
 from whit.models.errors import CheckpointError
 from whit.models.quantizers import QuantizationRule, apply_quantization, quantizers_of
+from whit.models.quantizers.registry import check_scheme
 
 
 def quantize_checkpoint(checkpoint: Path, out: Path, *, scheme: str, bits: int, init: str = "lloyd") -> None:
@@ -21,10 +22,11 @@ def quantize_checkpoint(checkpoint: Path, out: Path, *, scheme: str, bits: int, 
 
     Raises:
         CheckpointError: the checkpoint is quantized already.
-        OutputError: `out` holds more than a checkpoint.
+        OutputError: `out` holds more than a checkpoint, or is the one to quantize.
         QuantizationError: a scheme, width or start that does not exist.
     """
-    check_folder(out)
+    check_folder(out, made_from=checkpoint)
+    check_scheme(scheme)
     model, config = load_checkpoint(checkpoint)
     if any(True for _ in quantizers_of(model)):
         raise CheckpointError(f"[{checkpoint}] expected float weights, received quantized ones")

@@ -1,5 +1,6 @@
 """Training recipes: TOML files that become one checked, frozen configuration."""
 
+import hashlib
 import json
 import math
 import tomllib
@@ -111,6 +112,12 @@ class Recipe:
             raise RecipeError("[optimization.distill_weight] expected init_from, the teacher, received none")
         if (self.data is None) == (self.speech is None):
             raise RecipeError("[recipe] expected either data or speech, received both or none")
+        band = (self.optimization.band_behind, self.optimization.band_ahead)
+        if self.data is not None and any(band):
+            raise RecipeError(
+                f"[optimization] expected no band with data, whose emission windows no path may pass inside "
+                f"it, received {band[0]} and {band[1]}"
+            )
         if not 0 <= self.seed <= LARGEST_SEED:
             raise RecipeError(f"[seed] expected a number from 0 to {LARGEST_SEED}, received {self.seed}")
         if self.speech is not None and self.optimization.batch_size != OptimizationConfig.batch_size:
@@ -120,8 +127,18 @@ class Recipe:
             )
 
     def identity(self) -> str:
-        """Returns a text that two recipes share if they train the same model: what differs from defaults."""
-        return json.dumps(_without_defaults(self), sort_keys=True)
+        """Returns a text that two recipes share if they train the same model: what differs from defaults.
+
+        A tokens file counts by what it holds.
+
+        Raises:
+            RecipeError: the tokens file cannot be read.
+        """
+        different = _without_defaults(self)
+        if self.tokens:
+            pieces = "\n".join(read_pieces(Path(self.tokens)))
+            different["tokens"] = hashlib.sha256(pieces.encode()).hexdigest()
+        return json.dumps(different, sort_keys=True)
 
     def quantization_spec(self) -> QuantizationSpec:
         """Returns the rules as the quantizers take them."""

@@ -8,6 +8,7 @@ from whit.models.checkpoint import CheckpointConfig, StreamingConfig, save_check
 from whit.models.checkpoint_folder import check_folder
 from whit.models.presets import Preset
 from whit.models.quantizers import QuantizationRule, apply_quantization
+from whit.models.quantizers.registry import check_scheme
 from whit.models.rnnt import Rnnt
 from whit.models.transducer_config import FRAME_MS
 
@@ -24,8 +25,13 @@ def write_seeded_checkpoint(
         seed: of torch's generator; the caller's random state is left as it was.
         bits: width of every matrix, 1 to 8; None leaves the weights float.
         scheme: the weight quantizer, fitted after the draw.
+
+    Raises:
+        OutputError: the folder holds more than a checkpoint.
+        QuantizationError: a scheme or width that does not exist.
     """
     check_folder(folder)
+    check_scheme(scheme)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Rnnt(preset.model, len(preset.tokens))

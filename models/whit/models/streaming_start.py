@@ -14,6 +14,7 @@ from whit.models.conformer_config import ConformerConfig
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.ctc_checkpoint import load_ctc_checkpoint
 from whit.models.errors import ModelConfigError
+from whit.models.float_start import check_float_start
 from whit.models.rnnt import Joint, Rnnt
 
 SAME_SIZES = ("num_mels", "conv_channels", "layers", "d_model", "heads", "ff_expansion", "kernel_size")
@@ -31,8 +32,10 @@ def begin_with_whole_utterances(model: Rnnt, tokens: tuple[str, ...], folder: Pa
     Raises:
         CheckpointError: `folder` is no checkpoint of a model over whole utterances.
         ModelConfigError: its encoder is another one.
+        RecipeError: its weights are quantized.
     """
     offline, started = load_ctc_checkpoint(folder)
+    check_float_start(offline, folder)
     config = model.config
     if not isinstance(config, ConformerConfig) or not isinstance(started.model, ConformerCtcConfig):
         raise ModelConfigError(f"[{folder}] expected a Conformer for a streaming Conformer to begin with")

@@ -129,7 +129,8 @@ def transducer_loss(
             makes them come earlier; the value of the loss does not change.
 
     Raises:
-        ShapeError: shapes or lengths that contradict each other.
+        ShapeError: shapes or lengths that contradict each other, or an utterance without a path in its
+            windows and band.
     """
     batch, frames, width, vocabulary = logits.shape if logits.ndim == 4 else (0, 0, 0, 0)
     nodes = targets.shape[-1] + 1
@@ -157,7 +158,19 @@ def transducer_loss(
     result: Tensor = _TransducerLoss.apply(  # type: ignore[no-untyped-call]
         logits, targets, logit_lengths, target_lengths, windows, first_node, blank, fastemit
     )
+    if windows is not None or first_node is not None:  # else there is always a path
+        _check_paths(result.detach())
     return result
+
+
+def _check_paths(losses: Tensor) -> None:
+    """Raises ShapeError if a loss is that of an impossible path; one that is infinite has diverged."""
+    blocked = ((losses >= -IMPOSSIBLE / 2) & losses.isfinite()).nonzero().flatten().tolist()
+    if blocked:
+        raise ShapeError(
+            f"[transducer_loss] expected paths inside windows and band, "
+            f"received none for utterances {blocked}"
+        )
 
 
 def _check_windows(windows: Tensor, targets: Tensor, logit_lengths: Tensor, target_lengths: Tensor) -> None:

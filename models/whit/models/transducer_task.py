@@ -21,6 +21,7 @@ from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.data import DevSet, TrainingData
 from whit.models.errors import RecipeError
 from whit.models.evaluate import Score, evaluate
+from whit.models.float_start import check_float_start
 from whit.models.losses import batch_loss
 from whit.models.presets import preset
 from whit.models.recipe import Recipe, recipe_tokens
@@ -52,7 +53,9 @@ class TransducerTask:
 
         self.teacher: Rnnt | None = None
         if recipe.optimization.distill_weight > 0:
-            self.teacher = load_checkpoint(Path(recipe.init_from))[0].requires_grad_(False)
+            start = Path(recipe.init_from)
+            self.teacher = load_checkpoint(start)[0].requires_grad_(False)
+            check_float_start(self.teacher, start)
 
     def initial_model(self, data: TrainingData) -> Rnnt:
         """Returns the float model a run starts from; its feature mean is what masks fill with."""
@@ -84,6 +87,7 @@ class TransducerTask:
         start = Path(self.recipe.init_from) if self.recipe.init_from else None
         if start and _architecture(start) != ConformerCtcConfig.architecture:
             model, started = load_checkpoint(start, dropout=dropout)
+            check_float_start(model, start)
             if (started.model, started.tokens) != (config.model, config.tokens):
                 raise RecipeError(
                     f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, "

@@ -11,7 +11,7 @@ from tiny_ctc import SHAPES, TOKENS, tiny_config, tiny_model
 from typer.testing import CliRunner
 
 from whit.models.checkpoint import CheckpointConfig, read_config, save_checkpoint
-from whit.models.errors import CheckpointError
+from whit.models.errors import CheckpointError, OutputError
 from whit.models.integer.fold_batch_norm import fold_batch_norms
 from whit.models.integer.layers import layers_of
 from whit.models.integer.taps import scale_kinds, taps_of
@@ -19,6 +19,7 @@ from whit.models.quantize_command import quantize
 from whit.models.quantizers import QuantizationError
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
+from whit.runtime.errors import ManifestError
 from whit.runtime.manifest import Recording, write_manifest
 
 FEW = ["--batches", "2", "--batch-size", "2"]
@@ -192,3 +193,27 @@ def test_a_transducer_has_its_weights_quantized_only(run: CliRunner) -> None:
 def test_a_picture_needs_synthetic_inputs(run: CliRunner) -> None:
     result = run.invoke(app(), [str(float_checkpoint("dense")), "-o", "out", "--noise", "--plot", "x.png"])
     assert isinstance(result.exception, QuantizationError)
+
+
+@pytest.mark.parametrize("name", ["x.bmp", "x", "x.png.zip"])
+def test_a_picture_is_of_a_format_that_is_drawn(run: CliRunner, name: str) -> None:
+    result = run.invoke(app(), [str(float_checkpoint("dense")), "-o", "out", *SYNTHETIC, "--plot", name])
+    assert isinstance(result.exception, QuantizationError)
+    assert r"expected a name with .png, .svg or .pdf" in str(result.exception)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("option", ["--compare", "--score"])
+def test_a_missing_manifest_is_told_before_the_work(run: CliRunner, option: str) -> None:
+    checkpoint = str(float_checkpoint("dense"))
+    result = run.invoke(app(), [checkpoint, "-o", "out", "--noise", *FEW, option, "none.jsonl"])
+    assert isinstance(result.exception, ManifestError)
+    assert not Path("out").exists()
+
+
+def test_a_checkpoint_does_not_replace_itself(run: CliRunner) -> None:
+    checkpoint = float_checkpoint("dense")
+    before = [path.read_bytes() for path in sorted(checkpoint.iterdir())]
+    result = run.invoke(app(), [str(checkpoint), "-o", f"./{checkpoint}", "--noise", *FEW])
+    assert isinstance(result.exception, OutputError)
+    assert [path.read_bytes() for path in sorted(checkpoint.iterdir())] == before

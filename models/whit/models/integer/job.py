@@ -22,6 +22,7 @@ from whit.models.quantizers import QuantizationError
 from whit.runtime.manifest import read_manifest
 
 CACHE = Path("runs") / "synthetic"
+PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class IntegerJob:
     def __post_init__(self) -> None:
         if self.plot is not None and self.inputs.source != ZERO_SHOT:
             raise QuantizationError(f"[plot] expected zero-shot inputs, received {self.inputs.source}")
+        if self.plot is not None and self.plot.suffix.lower() not in PICTURES:
+            raise QuantizationError(f"[plot] expected a name with .png, .svg or .pdf, received {self.plot}")
         if self.device != "cpu" and not torch.cuda.is_available():
             raise QuantizationError(f"[device] expected a device of this machine, received {self.device!r}")
 
@@ -49,10 +52,14 @@ def run_job(job: IntegerJob, console: Console) -> None:
 
     Raises:
         CheckpointError: the checkpoint is no float one of a model without a prediction network.
-        OutputError: the folder to write holds more than a checkpoint.
+        OutputError: the folder to write holds more than a checkpoint, or the one to quantize.
+        ManifestError: a manifest to compare with or to score on that cannot be read.
         QuantizationError: settings, weights or activations that cannot be quantized as asked.
     """
-    check_folder(job.out)
+    check_folder(job.out, made_from=job.checkpoint)
+    for manifest in (job.compare, job.score):
+        if manifest is not None:
+            read_manifest(manifest)  # refused before the work, not after it
     model, config = load_ctc_checkpoint(job.checkpoint)
     if job.score is not None and config.model.head != "ctc":
         raise CheckpointError(f"[score] expected a model with the head ctc, received {config.model.head}")

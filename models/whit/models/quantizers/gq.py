@@ -30,7 +30,7 @@ class GqConfig(CodebookConfig):
 
     Attributes:
         duplicates: "repair" keeps rounded neighbours apart by at least 1 in every forward pass;
-            "reject" lets them meet and refuses the codebook in the end.
+            "reject" lets them meet, and the next evaluation or save refuses the codebook.
     """
 
     duplicates: Literal["repair", "reject"] = "repair"

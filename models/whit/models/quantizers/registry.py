@@ -63,11 +63,16 @@ def build(
     Raises:
         QuantizationError: an unknown scheme, width or option, or an empty matrix.
     """
-    if scheme not in _factories:
-        raise QuantizationError(f"[scheme] expected one of {', '.join(schemes())}, received {scheme!r}")
+    check_scheme(scheme)
     if rows < 1 or cols < 1:
         raise QuantizationError(f"[{scheme}] expected a matrix with elements, received {rows} x {cols}")
     return _factories[scheme](bits, rows=rows, cols=cols, row_order=row_order, options=options or {})
+
+
+def check_scheme(scheme: str) -> None:
+    """Raises QuantizationError unless `scheme` is that of a quantizer."""
+    if scheme not in _factories:
+        raise QuantizationError(f"[scheme] expected one of {', '.join(schemes())}, received {scheme!r}")
 
 
 def check_bits(scheme: str, bits: int, lowest: int, highest: int) -> None:
