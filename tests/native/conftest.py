@@ -46,14 +46,14 @@ def export_random(tmp_path_factory) -> Callable[..., Path]:
         *,
         stateless: bool = False,
         target: str = "any",
+        blank_bias: float = 0.0,
     ) -> Path:
-        output = folder / f"{scheme}-{bits}-{layout}-{encoder}-{stateless}-{target}"
+        output = folder / f"{scheme}-{bits}-{layout}-{encoder}-{stateless}-{target}-{blank_bias}"
         if not output.exists():
             model = (STATELESS_MODEL if stateless else models[encoder]) | {"num_mels": 80}
             data = random_checkpoint(model, Scheme(scheme, bits), seed=bits + 20 * stateless, gain=3.0)
-            data.tensors["joint.output.bias"][-1] = data.tensors[
-                "joint.output.bias"
-            ].mean()  # blanks are neither rare nor all
+            bias = data.tensors["joint.output.bias"]
+            bias[-1] = bias.mean() + blank_bias  # with 0, blanks are neither rare nor all
             checkpoint = data.write(folder / f"checkpoint-{output.name}")
             request = ExportRequest(
                 checkpoint=checkpoint, output=output, dialect="whit", layout=layout, target=target

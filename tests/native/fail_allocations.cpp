@@ -1,10 +1,11 @@
-// What is left of a stream when memory runs out at its end, once at each allocation, and what a stream that
-// starts anew allocates: FAIL_ALLOCATIONS TRANSDUCER.tflite WHOLE_UTTERANCES.tflite prints how often memory
-// ran out for either, or what went wrong.
+// What is left of a stream when memory runs out in its audio, a chunk or its end, once at each allocation,
+// and what a stream that starts anew allocates: FAIL_ALLOCATIONS TRANSDUCER.tflite WHOLE_UTTERANCES.tflite
+// prints how often memory ran out for each, or what went wrong.
 
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,13 +34,23 @@ bool has_failed() {
 
 constexpr int kRateHz = 44100;
 constexpr std::size_t kBlock = 441;
+constexpr std::size_t kReservedTokens = 1024;  // what a stream has room for from its beginning
 
-std::vector<float> make_noise() {
-  std::vector<float> samples(kRateHz);
+std::vector<float> make_noise(int num_seconds) {
+  std::vector<float> samples(std::size_t(num_seconds * kRateHz));
   unsigned state = 1;
   for (float& sample : samples) {
     state = state * 1664525u + 1013904223u;
     sample = float(int(state)) * 0x1p-33f;
+  }
+  return samples;
+}
+
+// Noise and silence, half a second each.
+std::vector<float> make_bursts(int num_seconds) {
+  std::vector<float> samples = make_noise(num_seconds);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (i / (kRateHz / 2) % 2) samples[i] = 0;
   }
   return samples;
 }
@@ -85,6 +96,94 @@ long end_streams(const whit_model* model, const std::vector<float>& samples) {
     must(text == expected && text.size() > 3, "text");
     whit_stream_free(stream);
     if (n >= 0 && !failed) return n;
+  }
+}
+
+int create(const whit_model* model, whit_stream** stream) { return whit_stream_create(model, stream); }
+int create(const whit_model* model, whit_offline_stream** stream) {
+  return whit_offline_stream_create(model, stream);
+}
+int accept(whit_stream* stream, std::span<const float> samples) {
+  return whit_stream_accept_waveform(stream, kRateHz, samples.data(), samples.size());
+}
+int accept(whit_offline_stream* stream, std::span<const float> samples) {
+  return whit_offline_stream_accept_waveform(stream, kRateHz, samples.data(), samples.size());
+}
+std::string end(whit_stream* stream) {
+  must(!whit_stream_input_finished(stream), "input_finished");
+  std::string text = text_of(stream);
+  whit_stream_free(stream);
+  return text;
+}
+std::string end(whit_offline_stream* stream) {
+  whit_result result;
+  must(!whit_offline_stream_decode(stream) && !whit_offline_stream_result(stream, &result), "decode");
+  std::string text = result.text;
+  whit_offline_stream_free(stream);
+  return text;
+}
+
+// Audio that could not be taken, in the first block or in a long one after it, is taken again.
+template <typename Stream>
+long accept_blocks(const whit_model* model, std::span<const float> samples) {
+  std::string expected;
+  for (long n = -1;; ++n) {
+    Stream* stream;
+    must(!create(model, &stream), "create");
+    bool refused = false;
+    if (n >= 0) fail_after(n);
+    for (const auto block : {samples.first(kBlock), samples.subspan(kBlock)}) {
+      if (!accept(stream, block)) continue;
+      must(!refused && !accept(stream, block), "accept again");
+      refused = true;
+    }
+    const bool failed = n >= 0 && has_failed();
+    must(refused == failed, "accept");
+    const std::string text = end(stream);
+    if (n < 0) expected = text;
+    must(text == expected && text.size() > 3, "text after accept");
+    if (n >= 0 && !failed) return n;
+  }
+}
+
+std::size_t count_tokens(whit_stream* stream) {
+  whit_result result;
+  must(!whit_stream_result(stream, &result), "result");
+  return result.num_tokens;
+}
+
+// A chunk that could not be decoded, alone or with those of other streams, is decoded again.
+long decode_chunks(const whit_model* model, const std::vector<float>& samples, std::size_t num_streams) {
+  std::string expected;
+  long num_failures = 0;
+  for (long n = -1;; ++n) {
+    whit_batch* batch;
+    must(!whit_batch_create(model, &batch), "create");
+    std::vector<whit_stream*> streams(num_streams);
+    for (whit_stream*& stream : streams) {
+      must(!whit_stream_create(model, &stream) && !accept(stream, samples), "accept");
+    }
+    const auto decode = [&] {
+      return num_streams == 1 ? whit_stream_decode(streams[0])
+                              : whit_batch_decode(batch, streams.data(), num_streams);
+    };
+    const long before = num_failures;
+    while (whit_stream_is_ready(streams[0])) {
+      const std::size_t num_tokens = count_tokens(streams[0]);
+      if (n >= 0) fail_after(n);
+      const int status = decode();
+      const bool failed = n >= 0 && has_failed();
+      must(status == int(failed), "decode");
+      if (failed) must(count_tokens(streams[0]) == num_tokens && !decode(), "decode again");
+      num_failures += failed;
+    }
+    for (whit_stream* stream : streams) {
+      const std::string text = end(stream);
+      if (n < 0) expected = text;
+      must(text == expected && text.size() > 3 * kReservedTokens, "text after decode");
+    }
+    whit_batch_free(batch);
+    if (n >= 0 && num_failures == before) return num_failures;
   }
 }
 
@@ -141,11 +240,17 @@ int main(int, char** arguments) {
   whit_model *streaming, *whole;
   if (whit_model_load(arguments[1], nullptr, &streaming)) give_up("load");
   if (whit_model_load(arguments[2], nullptr, &whole)) give_up("load");
-  const std::vector<float> samples = make_noise();
+  const std::vector<float> samples = make_noise(1);
   const long num_ends = end_streams(streaming, samples);
   const long num_decodes = decode_utterances(whole, samples);
+  const long num_accepts = accept_blocks<whit_stream>(streaming, samples);
+  const long num_accepts_whole = accept_blocks<whit_offline_stream>(whole, samples);
+  const std::vector<float> bursts = make_bursts(25);
+  const long num_chunks = decode_chunks(streaming, bursts, 1);
+  const long num_chunks_together = decode_chunks(streaming, bursts, 9);  // no more than 8 run at once
   reset(streaming, whole, samples);
-  std::printf("%ld %ld\n", num_ends, num_decodes);
+  std::printf("%ld %ld %ld %ld %ld %ld\n", num_ends, num_decodes, num_accepts, num_accepts_whole, num_chunks,
+              num_chunks_together);
   whit_model_free(streaming);
   whit_model_free(whole);
 }

@@ -112,6 +112,28 @@ def test_a_folder_is_no_recording(cli, model_file, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["streaming", "whole utterances"])
+def test_an_error_before_the_first_word_is_in_the_json(
+    kind: str, cli, export_random, export_offline, tmp_path
+) -> None:
+    model, num_blocks = export_random("linear", 4, blank_bias=4.0) / "model.tflite", 1000
+    if kind == "whole utterances":
+        model, num_blocks = export_offline("quartznet"), 1  # too little to decode
+    silence = np.zeros(num_blocks * BLOCK, np.float32)
+    path = tmp_path / "spoiled.wav"
+    soundfile.write(path, np.append(silence, np.float32(np.nan)), 16000, subtype="FLOAT")
+    error = (
+        f"[accept_waveform] expected samples of magnitude up to 100000, received nan at sample {len(silence)}"
+    )
+    plain, done = run(cli, model, path), run(cli, model, path, "--json")
+    assert (plain.returncode, plain.stdout) == (2, b"")
+    assert done.returncode == 2
+    assert plain.stderr.decode() == done.stderr.decode() == f"whit-cli: {error}\n"
+    report = json.loads(done.stdout)
+    assert (report["error"], report["text"], report["tokens"]) == (error, "", [])
+    assert report["audio_s"] == pytest.approx(len(silence) / 16000, abs=1e-6)  # six digits are printed
+
+
+@pytest.mark.parametrize("kind", ["streaming", "whole utterances"])
 def test_what_was_heard_before_an_error_is_printed(
     kind: str, cli, model_file, export_offline, noise, tmp_path
 ) -> None:

@@ -5,19 +5,28 @@
 #include <numeric>
 
 namespace whit::cli {
+namespace {
 
-size_t Latency::num_missed() const {
-  return size_t(std::ranges::count_if(chunks_ms_, [this](double ms) { return ms > deadline_ms_; }));
-}
-
-double Latency::total_ms() const { return std::accumulate(chunks_ms_.begin(), chunks_ms_.end(), 0.0); }
-
-double Latency::percentile_ms(double share) const {
-  if (chunks_ms_.empty()) return 0;
-  std::vector<double> sorted = chunks_ms_;
-  std::ranges::sort(sorted);
+double percentile(const std::vector<double>& sorted, double share) {
+  if (sorted.empty()) return 0;
   const size_t rank = size_t(std::ceil(share * double(sorted.size())));
   return sorted[std::max<size_t>(rank, 1) - 1];
+}
+
+}  // namespace
+
+LatencySummary Latency::summary() const {
+  std::vector<double> sorted = chunks_ms_;
+  std::ranges::sort(sorted);
+  const auto missed = std::ranges::count_if(sorted, [this](double ms) { return ms > deadline_ms_; });
+  return {
+      .num_chunks = sorted.size(),
+      .num_missed = size_t(missed),
+      .total_ms = std::accumulate(chunks_ms_.begin(), chunks_ms_.end(), 0.0),
+      .p50_ms = percentile(sorted, 0.5),
+      .p90_ms = percentile(sorted, 0.9),
+      .p99_ms = percentile(sorted, 0.99),
+  };
 }
 
 }  // namespace whit::cli

@@ -5,7 +5,19 @@
 
 namespace whit::cli {
 
-/// Compute times of the chunks of a stream.
+/// What the chunks of a stream took. A percentile is the smallest time that its share of chunks does not
+/// exceed (nearest rank); 0 without any.
+struct LatencySummary {
+  size_t num_chunks;
+  size_t num_missed;
+  double total_ms;
+  double p50_ms;
+  double p90_ms;
+  double p99_ms;
+};
+
+/// Compute times of the chunks of a stream: 8 bytes a chunk for as long as it lasts (chunks of 60 ms: 12 MB a
+/// day), as percentiles are exact.
 class Latency {
  public:
   /// @param[in] deadline_ms  the audio of one chunk: a chunk that takes longer is missed.
@@ -14,11 +26,7 @@ class Latency {
   void add(double compute_ms) { chunks_ms_.push_back(compute_ms); }
 
   size_t num_chunks() const { return chunks_ms_.size(); }
-  size_t num_missed() const;
-  double total_ms() const;
-  /// Returns the smallest time that the given share of chunks does not exceed (nearest rank); 0 without any.
-  /// @param[in] share  in (0, 1]
-  double percentile_ms(double share) const;
+  LatencySummary summary() const;
 
  private:
   double deadline_ms_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -65,7 +66,7 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
   Latency latency(info.chunk_ms);
   const int rate = audio.sample_rate_hz();
   std::vector<float> block(size_t(std::min(rate, kMaxRateHz)) * kBlockMs / 1000 + 1);
-  size_t num_samples = 0;
+  uint64_t num_samples = 0;  // a 32-bit count ends after a day
   const auto start = Clock::now();
   // Time to the first result is all work until then, not the time that speech takes.
   const auto timed = [&](auto work) {
@@ -97,18 +98,18 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     if (!defect.empty()) return refuse(defect.c_str());
     return refuse({.place = audio.place(), .expected = "at least 1 sample", .received = "none"});
   }
+  // Audio may be spoiled before there is enough of it to decode: no words then, and the defect says why.
+  const bool unfinished = timed([&] { return session.finish(latency); });
   whit_result result;
-  if (timed([&] { return session.finish(latency); }) || session.result(&result)) {
-    return refuse(defect.empty() ? whit_error_text() : defect.c_str());
-  }
-  if (!defect.empty() && result.num_tokens == 0) return refuse(defect.c_str());
+  if ((unfinished && defect.empty()) || session.result(&result)) return refuse(whit_error_text());
+  if (!defect.empty() && result.num_tokens == 0 && !options.json) return refuse(defect.c_str());
   Report report{
       .model_name = info.name,
       .load_ms = load_ms,
       .first_result_ms = first_result_ms,
       .audio_s = double(num_samples) / rate,
       .paced = options.paced,
-      .latency = latency,
+      .compute = latency.summary(),
       .memory = {},
       .loaded = loaded_memory,
       .process = read_process_memory(),

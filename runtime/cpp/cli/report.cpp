@@ -7,7 +7,7 @@ namespace whit::cli {
 namespace {
 
 double real_time_factor(const Report& report) {
-  return report.audio_s > 0 ? report.latency.total_ms() / 1000 / report.audio_s : 0;
+  return report.audio_s > 0 ? report.compute.total_ms / 1000 / report.audio_s : 0;
 }
 
 void print_string(std::string_view text) {
@@ -32,8 +32,8 @@ void print_report(const Report& r) {
   std::fprintf(stderr, "audio    %.2f s%s, real-time factor %.4f\n", r.audio_s, r.paced ? ", paced" : "",
                real_time_factor(r));
   std::fprintf(stderr, "compute  %zu chunks, p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, %zu deadlines missed\n",
-               r.latency.num_chunks(), r.latency.percentile_ms(0.5), r.latency.percentile_ms(0.9),
-               r.latency.percentile_ms(0.99), r.latency.num_missed());
+               r.compute.num_chunks, r.compute.p50_ms, r.compute.p90_ms, r.compute.p99_ms,
+               r.compute.num_missed);
   std::fprintf(stderr,
                "memory   arena %zu B, state %zu B, private dirty %ld kB, resident %ld kB, peak %ld kB\n",
                r.memory.arena_bytes, r.memory.state_bytes, r.process.private_dirty_kb, r.process.resident_kb,
@@ -74,8 +74,7 @@ void print_json(const whit_model* model, const whit_result& result, const Report
   std::printf(
       ", \"compute\": {\"chunks\": %zu, \"p50_ms\": %.4f, \"p90_ms\": %.4f, \"p99_ms\": %.4f, "
       "\"deadlines_missed\": %zu}",
-      r.latency.num_chunks(), r.latency.percentile_ms(0.5), r.latency.percentile_ms(0.9),
-      r.latency.percentile_ms(0.99), r.latency.num_missed());
+      r.compute.num_chunks, r.compute.p50_ms, r.compute.p90_ms, r.compute.p99_ms, r.compute.num_missed);
   std::printf(
       ", \"memory\": {\"file_bytes\": %zu, \"data_section_bytes\": %zu, \"arena_bytes\": %zu, "
       "\"state_bytes\": %zu, \"private_dirty_after_load_kb\": %ld, \"private_dirty_kb\": %ld, "

@@ -15,7 +15,7 @@ struct Report {
   double first_result_ms;  ///< load_ms and all work until the first chunk was decoded
   double audio_s;
   bool paced;
-  Latency latency;
+  LatencySummary compute;
   whit_memory_report memory;
   ProcessMemory loaded;   ///< before any audio
   ProcessMemory process;  ///< at the end

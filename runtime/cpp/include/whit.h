@@ -96,8 +96,8 @@ void whit_stream_free(whit_stream* stream);
  * sample_rate_hz  1000 to 384000, the same in every call; one whose ratio to 16000 needs more than
  *                 2^20 filter coefficients, such as 44101, is refused
  * samples         (num_samples,), in [-1, 1]; may be null where num_samples is 0
- * Fails for another rate, a sample that is not finite or beyond 1e5, and after input_finished; the stream
- * stays as it was. */
+ * Fails for another rate, a sample that is not finite or beyond 1e5, after input_finished, and where memory
+ * runs out; the stream stays as it was. */
 int whit_stream_accept_waveform(whit_stream* stream, int32_t sample_rate_hz, const float* samples,
                                 size_t num_samples);
 
@@ -107,7 +107,8 @@ int whit_stream_input_finished(whit_stream* stream);
 /* Returns 1 when a chunk waits for decode, else 0. */
 int whit_stream_is_ready(const whit_stream* stream);
 
-/* Decodes one chunk; does nothing where none is ready. */
+/* Decodes one chunk; does nothing where none is ready. Fails where memory runs out; the stream stays as it
+ * was. */
 int whit_stream_decode(whit_stream* stream);
 
 /* Makes the memory to decode several streams of one streaming transducer together: each weight is read once
@@ -119,7 +120,8 @@ void whit_batch_free(whit_batch* batch);
 
 /* Decodes one chunk of each stream that is ready, with the results of whit_stream_decode.
  * streams  (num_streams,), each once
- * Fails for a stream of another model and for one that is there twice; then nothing is decoded. */
+ * Fails for a stream of another model, for one that is there twice, and where memory runs out; then nothing
+ * is decoded. */
 int whit_batch_decode(whit_batch* batch, whit_stream* const* streams, size_t num_streams);
 
 typedef struct whit_result {
@@ -133,7 +135,8 @@ typedef struct whit_result {
 /* Returns what was recognised so far. Pointers stay valid until the next call with this stream. */
 int whit_stream_result(whit_stream* stream, whit_result* result);
 
-/* Starts a new stream in the same memory; any sample rate may follow. */
+/* Starts a new stream in the same memory; any sample rate may follow. Audio that was accepted and not decoded
+ * yet is dropped: decode while whit_stream_is_ready, after whit_stream_input_finished, to hear all of it. */
 int whit_stream_reset(whit_stream* stream);
 
 /* Starts an utterance of a model that takes whole ones; of another model, fails.

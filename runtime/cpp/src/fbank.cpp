@@ -6,6 +6,7 @@
 #include <string>
 
 #include "whit/log.h"
+#include "whit/make_room.h"
 #include "whit/tables.h"
 
 namespace whit {
@@ -67,6 +68,12 @@ void Fbank::accept_waveform(std::span<const float> samples) {
     throw std::invalid_argument("[Fbank] expected " + expected + ", received " + std::to_string(samples[i]) +
                                 " at sample " + std::to_string(i));
   }
+  make_room(samples.size());
+  state_.samples.insert(state_.samples.end(), samples.begin(), samples.end());
+  state_.num_samples += int64_t(samples.size());
+}
+
+void Fbank::make_room(size_t num_samples) {
   // Frames that were read need no samples any more. Moving the rest only when it is the smaller part keeps
   // the cost of long input linear.
   const int64_t needed_from = std::max<int64_t>(0, state_.next_frame * kFrameShift - kLeft);
@@ -76,8 +83,7 @@ void Fbank::accept_waveform(std::span<const float> samples) {
     state_.samples.erase(state_.samples.begin(), state_.samples.begin() + num_old);
     state_.first_sample += num_old;
   }
-  state_.samples.insert(state_.samples.end(), samples.begin(), samples.end());
-  state_.num_samples += int64_t(samples.size());
+  whit::make_room(state_.samples, num_samples);
 }
 
 int64_t Fbank::num_frames_ready() const {

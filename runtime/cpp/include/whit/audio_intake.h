@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,12 +17,17 @@ class AudioIntake {
   static constexpr int kSampleRateHz = 16000;
   static constexpr float kMaxMagnitude = 1e5f;  ///< a tenth of what a front-end takes: filters may overshoot
 
-  /// Takes the next samples, in [-1, 1] by convention.
+  /// Checks the next samples, in [-1, 1] by convention, and makes the memory to take them. Takes none.
   /// @param[in] sample_rate_hz  from 1000 to 384000, the same in every call; a ratio to 16000 that needs more
   ///                            than Resampler::kMaxTable filter coefficients is refused.
-  /// @return samples at 16 kHz, valid until the next call or as long as `samples`; or an error for another
-  ///         rate, and for a sample that is not finite or beyond kMaxMagnitude: then nothing was taken.
-  Expected<std::span<const float>> accept(int sample_rate_hz, std::span<const float> samples);
+  /// @return how many samples at 16 kHz `accept` will give; or an error for another rate, and for a sample
+  ///         that is not finite or beyond kMaxMagnitude.
+  Expected<size_t> prepare(int sample_rate_hz, std::span<const float> samples);
+
+  /// Takes the samples that `prepare` was just given; nothing is taken where memory runs out. What they go to
+  /// needs its memory before: samples that were taken cannot be taken again.
+  /// @return samples at 16 kHz, valid until the next call or as long as `samples`.
+  std::span<const float> accept(int sample_rate_hz, std::span<const float> samples);
 
   /// Ends the audio. Returns the last samples at 16 kHz, valid until the next call; called again, the same.
   std::span<const float> finish();
@@ -30,7 +36,7 @@ class AudioIntake {
   void reset();
 
  private:
-  bool resamples() const { return sample_rate_hz_ != 0 && sample_rate_hz_ != kSampleRateHz; }
+  static bool resamples(int sample_rate_hz) { return sample_rate_hz != 0 && sample_rate_hz != kSampleRateHz; }
 
   std::optional<Resampler> resampler_;
   int resampler_rate_hz_ = 0;     // 0: none

@@ -52,6 +52,9 @@ class Fbank {
   ///                     std::logic_error.
   void accept_waveform(std::span<const float> samples);
 
+  /// Makes room for so many further samples: accepting them then allocates nothing.
+  void make_room(size_t num_samples);
+
   /// Says that no more samples come. Calling it again changes nothing.
   void input_finished() { state_.finished = true; }
 

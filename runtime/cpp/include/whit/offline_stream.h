@@ -46,7 +46,7 @@ class OfflineStream {
   const OfflineModel& model() const { return workspace_.model(); }
 
  private:
-  std::optional<Error> take(std::span<const float> samples);
+  std::optional<Error> make_room(size_t num_samples);
   std::optional<Error> compute();
 
   OfflineWorkspace workspace_;

@@ -19,8 +19,8 @@ namespace whit {
 /// One stream of audio through one model: front-end, encoder, greedy search (docs/format.md, sections 7, 8).
 ///
 /// The result depends on the audio only, never on how it was cut into calls. After the first second of audio,
-/// nothing is allocated until a stream holds more than kReservedTokens tokens. One thread at a time; streams
-/// of one model may run in parallel.
+/// nothing is allocated until a stream's next chunk could bring it beyond kReservedTokens tokens; room for
+/// tokens then doubles. One thread at a time; streams of one model may run in parallel.
 class RecognizerStream {
   friend void decode_together(Workspace& workspace, std::span<RecognizerStream* const> streams);
 
@@ -40,7 +40,7 @@ class RecognizerStream {
 
   /// Whether a chunk waits for `decode`.
   bool is_ready() const;
-  /// Decodes one chunk; does nothing where none is ready.
+  /// Decodes one chunk; does nothing where none is ready. Where memory runs out, the stream stays as it was.
   void decode();
 
   bool is_final() const { return finished_ && !is_ready(); }
@@ -55,7 +55,11 @@ class RecognizerStream {
     return {state_.data() + at_.encoded, count};
   }
 
-  /// Starts a new stream in the same memory; any sample rate may follow.
+  /// Makes room for the tokens of one chunk: all the memory that decoding it takes.
+  void make_room_for_chunk() { search_.make_room(model().encoded_frames()); }
+
+  /// Starts a new stream in the same memory, without the audio that is not decoded yet; any sample rate may
+  /// follow.
   void reset();
 
   const TransducerModel& model() const { return workspace_.model(); }
@@ -86,7 +90,8 @@ class RecognizerStream {
 };
 
 /// Decodes one chunk of each stream; allocates nothing.
-/// @param[in] streams  different ones of the workspace's model, all ready; from 1 to workspace.max_streams().
+/// @param[in] streams  different ones of the workspace's model, all ready and with room for a chunk; from 1
+///                     to workspace.max_streams().
 void decode_together(Workspace& workspace, std::span<RecognizerStream* const> streams);
 
 }  // namespace whit

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "whit/make_room.h"
+
 namespace whit {
 
 /// First index of the greatest value; of the first NaN if there is one (docs/format.md, section 4).
@@ -88,6 +90,12 @@ class GreedySearch {
 
   /// Makes room for emissions of the current stream: up to so many, the search allocates nothing.
   void reserve(size_t num_emissions) { state_.emissions.reserve(num_emissions); }
+
+  /// Makes room for all that so many further frames can emit: searching them then allocates nothing.
+  /// @param[in] num_frames  at least 0.
+  void make_room(int64_t num_frames) {
+    whit::make_room(state_.emissions, size_t(num_frames) * size_t(max_symbols_));
+  }
 
   const std::vector<Emission>& emissions() const { return state_.emissions; }
 

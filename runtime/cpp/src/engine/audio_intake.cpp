@@ -14,7 +14,7 @@ Error accept_error(std::string expected, std::string received) {
 
 }  // namespace
 
-Expected<std::span<const float>> AudioIntake::accept(int sample_rate_hz, std::span<const float> samples) {
+Expected<size_t> AudioIntake::prepare(int sample_rate_hz, std::span<const float> samples) {
   const auto bad = std::ranges::find_if(samples, [](float x) { return !(std::fabs(x) <= kMaxMagnitude); });
   if (bad != samples.end()) {
     return accept_error(text("samples of magnitude up to ", kMaxMagnitude),
@@ -35,19 +35,23 @@ Expected<std::span<const float>> AudioIntake::accept(int sample_rate_hz, std::sp
       }
       resampler_rate_hz_ = sample_rate_hz;
     }
-    sample_rate_hz_ = sample_rate_hz;
   } else if (sample_rate_hz != sample_rate_hz_) {
     return accept_error(text(sample_rate_hz_, " Hz again"), text(sample_rate_hz, " Hz"));
   }
-  num_samples_ += int64_t(samples.size());
-  if (!resamples()) return samples;
+  if (!resamples(sample_rate_hz)) return samples.size();
   resampled_.resize(size_t(std::max<int64_t>(0, resampler_->num_samples_ready(int64_t(samples.size())))));
-  resampler_->process(samples, resampled_.data());
-  return std::span<const float>(resampled_);
+  return resampled_.size();
+}
+
+std::span<const float> AudioIntake::accept(int sample_rate_hz, std::span<const float> samples) {
+  if (resamples(sample_rate_hz)) resampler_->process(samples, resampled_.data());
+  sample_rate_hz_ = sample_rate_hz;
+  num_samples_ += int64_t(samples.size());
+  return resamples(sample_rate_hz) ? resampled_ : samples;
 }
 
 std::span<const float> AudioIntake::finish() {
-  if (!resamples()) return {};
+  if (!resamples(sample_rate_hz_)) return {};
   if (!finished_) {
     resampled_.resize(size_t(resampler_->num_samples_left()));
     resampler_->flush(resampled_.data());

@@ -3,6 +3,7 @@
 #include "whit/fail.h"
 #include "whit/frame_search.h"
 #include "whit/frame_shift.h"
+#include "whit/make_room.h"
 #include "whit/token_text.h"
 
 namespace whit {
@@ -15,21 +16,24 @@ std::optional<Error> OfflineStream::accept_waveform(int sample_rate_hz, std::spa
         .place = "accept_waveform", .expected = "a stream before decode", .received = "one after it"};
   }
   if (error_) return error_;
-  Expected<std::span<const float>> taken = intake_.accept(sample_rate_hz, samples);
-  if (!taken) return taken.error();
-  error_ = take(*taken);
-  return error_;
+  Expected<size_t> num_samples = intake_.prepare(sample_rate_hz, samples);
+  if (!num_samples) return num_samples.error();
+  error_ = make_room(*num_samples);
+  if (error_) return error_;
+  const std::span<const float> taken = intake_.accept(sample_rate_hz, samples);
+  samples_.insert(samples_.end(), taken.begin(), taken.end());
+  return std::nullopt;
 }
 
-std::optional<Error> OfflineStream::take(std::span<const float> samples) {
+std::optional<Error> OfflineStream::make_room(size_t num_samples) {
   const int64_t most = model().config().max_samples();
-  if (int64_t(samples_.size() + samples.size()) > most) {
+  if (int64_t(samples_.size() + num_samples) > most) {
     return Error{.place = "accept_waveform",
                  .expected = whit::text("an utterance of at most ", model().config().max_ms(),
                                         " ms, which this model takes as a whole"),
                  .received = "more"};
   }
-  samples_.insert(samples_.end(), samples.begin(), samples.end());
+  whit::make_room(samples_, num_samples);
   return std::nullopt;
 }
 
@@ -46,7 +50,9 @@ std::optional<Error> OfflineStream::decode() {
 }
 
 std::optional<Error> OfflineStream::compute() {
-  if (auto error = take(intake_.finish())) return error;
+  const std::span<const float> rest = intake_.finish();
+  if (auto error = make_room(rest.size())) return error;
+  samples_.insert(samples_.end(), rest.begin(), rest.end());
   if (int64_t(samples_.size()) < OfflineFbank::kMinNumSamples) {
     return Error{.place = "decode",
                  .expected = whit::text("an utterance of at least ", OfflineFbank::kMinNumSamples,

@@ -43,9 +43,10 @@ std::optional<Error> RecognizerStream::accept_waveform(int sample_rate_hz, std::
     return Error{
         .place = "accept_waveform", .expected = "a stream before input_finished", .received = "one after it"};
   }
-  Expected<std::span<const float>> taken = intake_.accept(sample_rate_hz, samples);
-  if (!taken) return taken.error();
-  fbank_.accept_waveform(*taken);
+  Expected<size_t> num_samples = intake_.prepare(sample_rate_hz, samples);
+  if (!num_samples) return num_samples.error();
+  fbank_.make_room(*num_samples);
+  fbank_.accept_waveform(intake_.accept(sample_rate_hz, samples));
   return std::nullopt;
 }
 
@@ -67,6 +68,7 @@ bool RecognizerStream::is_ready() const {
 
 void RecognizerStream::decode() {
   if (!is_ready()) return;
+  make_room_for_chunk();
   RecognizerStream* self = this;
   decode_together(workspace_, {&self, 1});
 }

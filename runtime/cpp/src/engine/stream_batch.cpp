@@ -64,6 +64,10 @@ std::optional<Error> StreamBatch::decode(std::span<RecognizerStream* const> stre
       if (streams[i] == streams[j]) return error("each stream once", text("one at places ", j, " and ", i));
     }
   }
+  // For all before the first is decoded: where memory runs out, nothing is.
+  for (RecognizerStream* stream : streams) {
+    if (stream->is_ready()) stream->make_room_for_chunk();
+  }
   std::array<RecognizerStream*, Workspace::kMaxStreams> ready;
   size_t num_ready = 0;
   for (size_t i = 0; i < streams.size(); ++i) {
