@@ -1,9 +1,12 @@
 """Damaged models and recordings through the command line: one sentence, exit code 2, never a crash."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 
 import numpy as np
@@ -82,6 +85,75 @@ def write_pickle(folder):
     np.savez(folder / "golden.npz", features=np.array([{}], object))
 
 
+def edit_archive(folder, change):
+    """Writes golden.npz anew, the entries changed; stored, so that bytes can be found in it."""
+    path = folder / "golden.npz"
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    change(entries)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+
+
+def edit_features_header(folder, old, new):
+    """Changes the header in the entry `features`; spaces at its end make up for the length."""
+
+    def change(entries):
+        content = entries["features.npy"]
+        header = content[10 : 10 + int.from_bytes(content[8:10], "little")]
+        changed = re.sub(old, new, header)
+        assert changed != header
+        changed = changed.rstrip(b" \n") + b"\n"
+        entries["features.npy"] = (
+            content[:8] + len(changed).to_bytes(2, "little") + changed + content[10 + len(header) :]
+        )
+
+    edit_archive(folder, change)
+
+
+def edit_directory(folder, at, value):
+    """Sets bytes of the first entry of the archive's directory."""
+    edit_archive(folder, lambda entries: None)
+    path = folder / "golden.npz"
+    content = bytearray(path.read_bytes())
+    begin = content.index(b"PK\x01\x02") + at
+    content[begin : begin + len(value)] = value
+    path.write_bytes(content)
+
+
+def compress(folder, method):
+    """Writes golden.npz anew, compressed, and damages what was compressed."""
+    path = folder / "golden.npz"
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+        first = archive.infolist()[0]
+    content = bytearray(path.read_bytes())
+    begin = first.header_offset + 30 + len(first.filename) + 9
+    content[begin : begin + 8] = b"\xff" * 8
+    path.write_bytes(content)
+
+
+def remove_frames(folder):
+    golden = dict(np.load(folder / "golden.npz"))
+    golden["features"] = golden["features"][:, :, :0]
+    golden["encoder_outputs"] = golden["encoder_outputs"][:, :, :0]
+    np.savez(folder / "golden.npz", **golden)
+
+
+def edit_external(folder, key, text):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(folder / "encoder.onnx", load_external_data=False)
+    entries = [entry for tensor in model.graph.initializer for entry in tensor.external_data]
+    next(entry for entry in entries if entry.key == key).value = text
+    (folder / "encoder.onnx").write_bytes(model.SerializeToString())
+
+
+HUGE = b"9" * 40
+
 DEFECTS = {
     "no encoder": (lambda f: (f / "encoder.onnx").unlink(), "encoder.onnx"),
     "no decoder": (lambda f: (f / "decoder.onnx").unlink(), "decoder.onnx"),
@@ -120,6 +192,29 @@ DEFECTS = {
     "golden vectors cut": (lambda f: truncate(f / "golden.npz", 0.7), "golden.npz"),
     "golden vectors of text": (lambda f: (f / "golden.npz").write_text("hello"), "golden.npz"),
     "golden vectors pickled": (write_pickle, "golden.npz"),
+    "golden vectors encrypted": (lambda f: edit_directory(f, 8, b"\1"), "stored or deflated"),
+    "golden vectors by bzip2": (lambda f: compress(f, zipfile.ZIP_BZIP2), "stored or deflated"),
+    "golden vectors by LZMA": (lambda f: compress(f, zipfile.ZIP_LZMA), "stored or deflated"),
+    "golden vectors deflated badly": (lambda f: compress(f, zipfile.ZIP_DEFLATED), "damaged file"),
+    "golden vectors beyond the file": (lambda f: edit_directory(f, 42, b"\xf0\xff\xff\xff"), "damaged file"),
+    "golden vectors that fill the memory": (
+        lambda f: edit_features_header(f, rb"\(1, \d+,", b"(1048576, 1048576,"), "the shape"),
+    "golden vectors beyond integers": (
+        lambda f: edit_features_header(f, rb"\(1, ", b"(" + HUGE + b", "), "the shape"),
+    "golden vectors of nothing beyond integers": (
+        lambda f: edit_features_header(f, rb"\(1, ", b"(0, " + HUGE + b", "), "features"),
+    "golden vectors of negative shape": (
+        lambda f: edit_features_header(f, rb"\(1, ", b"(-1, "), "numpy's format"),
+    "golden vectors with a header cut": (
+        lambda f: edit_features_header(f, rb", 'shape.*", b""), "numpy's format"),
+    "golden vectors with a nested header": (
+        lambda f: edit_features_header(f, rb"'shape': .*", b"-" * 9000 + b"1"), "numpy's format"),
+    "golden vectors of other numbers": (lambda f: edit_features_header(f, rb"<f4", b"<f8"), "the shape"),
+    "golden vectors without a frame": (remove_frames, "features"),
+    "an offset of 5000 digits": (lambda f: edit_external(f, "offset", "9" * 5000), "external data entry"),
+    "a length of 5000 digits": (lambda f: edit_external(f, "length", "9" * 5000), "external data entry"),
+    "too many features": (lambda f: edit_config(f, lambda c: c["frontend"].update(num_mels=257)),
+                          "'num_mels' from 1 to 256"),
     "decoder for encoder": (lambda f: shutil.copy(f / "decoder.onnx", f / "encoder.onnx"), "encoder.onnx"),
     "joiner for decoder": (lambda f: shutil.copy(f / "joiner.onnx", f / "decoder.onnx"), "4 inputs"),
 }  # fmt: skip
@@ -146,6 +241,18 @@ def test_damaged_models(model_copy, recording, name):
     damage(model_copy)
     result = CliRunner().invoke(cli.app, ["transcribe", str(model_copy), str(recording)])
     assert_one_sentence(result, expected)
+
+
+@pytest.mark.parametrize("engine", ["auto", "native", "onnxruntime", "litert"])
+def test_models_of_other_file_names_are_refused(exported, offline_exports, recording, tmp_path, engine):
+    for source in (exported, offline_exports / "quartznet"):
+        folder = tmp_path / os.fsdecode(b"model\xff")
+        shutil.copytree(source, folder)
+        result = CliRunner().invoke(
+            cli.app, ["transcribe", os.fspath(folder), str(recording), "--engine", engine]
+        )
+        assert_one_sentence(result, f"[{tmp_path}/model?] expected a path of UTF-8, received other bytes")
+        shutil.rmtree(folder)
 
 
 def test_a_damaged_model_ends_the_real_program_too(model_copy, recording):

@@ -2,10 +2,13 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import soundfile
 import typer
 from rich.console import Console
 from typer.testing import CliRunner
@@ -125,6 +128,67 @@ def test_transcribe_prints_text(exported, recording):
     text = json.loads(run("transcribe", exported, recording, "--json").stdout)["text"]
     result = run("transcribe", exported, recording)
     assert result.stdout == f"{recording}: {text}\n"
+
+
+@pytest.mark.parametrize("kind", ["streaming", "whole utterances"])
+def test_what_was_heard_before_an_error_is_printed(kind, exported, offline_exports, recording, tmp_path):
+    model = exported if kind == "streaming" else offline_exports / "quartznet"
+    samples, rate_hz = soundfile.read(recording, dtype="float32")
+    heard = np.concatenate([samples, samples])[: 10 * rate_hz // 10]  # whole blocks of the reader
+    good, bad, after = (tmp_path / f"{name}.wav" for name in ("good", "bad", "after"))
+    spoiled = np.concatenate([heard, np.full(rate_hz // 10, np.nan, np.float32), heard])
+    for path, content in ((good, heard), (bad, spoiled), (after, samples)):
+        soundfile.write(path, content, rate_hz, subtype="FLOAT")
+    error = f"[{bad}] [sample {len(heard)}] expected a number of magnitude up to 100000, received nan"
+    expected = run("transcribe", model, good, after).stdout
+    result = run("transcribe", model, bad, after)
+    assert result.exit_code == 2
+    assert result.stdout == expected.replace(str(good), str(bad))
+    assert len(expected.splitlines()[0]) > len(f"{good}: ")
+    assert result.stderr == f"{error}\n"
+
+    whole, expected_after = map(
+        json.loads, run("transcribe", model, good, after, "--json").stdout.splitlines()
+    )
+    result = run("transcribe", model, bad, after, "--json")
+    report, report_after = map(json.loads, result.stdout.splitlines())
+    assert (result.exit_code, result.stderr) == (2, f"{error}\n")
+    assert report.pop("error") == error
+    assert report.keys() == whole.keys()
+    assert all(
+        report[key] == whole[key] for key in ("text", "words", "tokens", "token_times_s", "duration_s")
+    )
+    assert report_after["tokens"] == expected_after["tokens"]
+    assert "error" not in report_after
+
+
+def test_every_recording_that_cannot_be_read_is_named(exported, recording, tmp_path):
+    (tmp_path / "empty.wav").write_bytes(b"")
+    missing = tmp_path / "missing.wav"
+    expected = run("transcribe", exported, recording).stdout
+    result = run("transcribe", exported, missing, recording, tmp_path / "empty.wav")
+    assert (result.exit_code, result.stdout) == (2, expected)
+    assert [line.split("]")[0] for line in result.stderr.splitlines()] == [
+        f"[{missing}", f"[{tmp_path / 'empty.wav'}"
+    ]  # fmt: skip
+
+
+def test_recordings_of_any_file_name(exported, offline_exports, recording, tmp_path):
+    path = tmp_path / os.fsdecode(b"say\xff.wav")
+    path.write_bytes(recording.read_bytes())
+    for model in (exported, offline_exports / "quartznet"):
+        expected = run("transcribe", model, recording).stdout.removeprefix(f"{recording}: ")
+        result = run("transcribe", model, path)
+        assert result.exit_code == 0, result.output
+        assert result.stdout == f"{tmp_path}/say?.wav: {expected}"
+        report = json.loads(run("transcribe", model, path, "--json").stdout)
+        assert report["audio"] == f"{tmp_path}/say?.wav"
+    path.write_bytes(b"hello")
+    result = run("transcribe", exported, path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(
+        f"[{tmp_path}/say?.wav] expected WAV, FLAC, Ogg or other audio, received "
+    )
 
 
 def test_a_redraw_asks_for_no_more_than_it_shows(exported, recording, monkeypatch):

@@ -116,7 +116,7 @@ def test_the_parts_sum_to_the_whole(ends, costs_ms, feed_ms):
     playback = play([cost / 1000 for cost in costs_ms], words, 1.0, feed_ms=feed_ms)
     latencies = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
     assert len(latencies) == len(words)
-    for latency, word, (chunk, _) in zip(latencies, words, by_word(playback, len(words)), strict=True):
+    for latency, word, (chunk, *_) in zip(latencies, words, by_word(playback, len(words)), strict=True):
         shown_s = playback.chunks[chunk].emit_s
         assert latency.upl_s == pytest.approx(shown_s - word.end_s, abs=1e-9)
         assert latency.buffering_s >= -1e-9
@@ -127,7 +127,7 @@ def test_the_parts_sum_to_the_whole(ends, costs_ms, feed_ms):
 def by_word(playback, num_words):
     """Yields the text in which the n-th word appeared (forced words never change)."""
     for number in range(1, num_words + 1):
-        yield next(entry for entry in playback.texts if len(entry[1]) >= number)
+        yield next(entry for entry in playback.texts if entry[1] + len(entry[2]) >= number)
 
 
 def chunk(ready_s, emit_s, is_flush=False):
@@ -136,7 +136,7 @@ def chunk(ready_s, emit_s, is_flush=False):
 
 def test_a_word_that_changes_is_stable_only_at_the_end():
     chunks = tuple(chunk(0.07 + 0.06 * i, 0.08 + 0.06 * i) for i in range(6))
-    texts = ((1, ("for",)), (2, ("four",)), (3, ("for", "t")), (4, ("four", "two")))
+    texts = ((1, 0, ("for",)), (2, 0, ("four",)), (3, 0, ("for", "t")), (4, 0, ("four", "two")))
     playback = Playback(duration_s=0.4, chunks=chunks, texts=texts, endpoints_s=())
     words = spoken(("four", 0.0, 0.1), ("two", 0.1, 0.2))
     four, two = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
@@ -145,11 +145,68 @@ def test_a_word_that_changes_is_stable_only_at_the_end():
     assert two.upl_s == two.first_upl_s == pytest.approx(0.08 + 0.24 - 0.2)
 
 
+def test_words_that_stay_need_not_be_said_again():
+    chunks = tuple(chunk(0.07 + 0.06 * i, 0.08 + 0.06 * i) for i in range(6))
+    words = spoken(("one", 0.0, 0.1), ("two", 0.1, 0.2), ("three", 0.2, 0.3))
+    whole = ((1, 0, ("one",)), (2, 0, ("one", "two")), (4, 0, ("one", "two", "three")))
+    changes = ((1, 0, ("one",)), (2, 1, ("two",)), (4, 1, ("two", "three")))
+    playbacks = [
+        Playback(duration_s=0.4, chunks=chunks, texts=texts, endpoints_s=()) for texts in (whole, changes)
+    ]
+    assert playbacks[0].words == playbacks[1].words == ("one", "two", "three")
+    of_whole, of_changes = (
+        word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S) for playback in playbacks
+    )
+    assert of_whole == of_changes
+    assert [round(word.upl_s, 6) for word in of_whole] == [0.04, 0.0, 0.02]
+
+
+class Watched(Recognizer):
+    """Keeps the words of every whole result, and how many tokens it was asked for."""
+
+    def __init__(self, engine):
+        super().__init__(engine)
+        self.words, self.num_asked = [], []
+
+    def get_result(self, stream, *, max_tokens=None):
+        whole = super().get_result(stream)
+        self.words.append(tuple(word.text for word in whole.words))
+        result = super().get_result(stream, max_tokens=max_tokens)
+        self.num_asked.append(len(result.tokens))
+        return result
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5)), max_size=30))
+def test_changes_make_up_the_whole_text(emissions):
+    tokens = ("▁zero", "ty", "▁", "a▁b", "▁c▁d", "e▁")
+    recognizer = Watched(FakeEngine(tokens=tokens))
+    forced = [(token, frame) for frame, token in sorted(emissions)]
+    playback = play_recording(
+        recognizer, RATE_HZ, np.split(np.zeros(12000, np.float32), 75), HandClock(), forced=forced
+    )
+    words = []
+    for whole, (_, num_kept, after) in zip(recognizer.words, playback.texts, strict=True):
+        words[num_kept:] = after
+        assert tuple(words) == whole
+    assert playback.words == tuple(words)
+
+
+def test_a_long_recording_costs_what_it_changes():
+    recognizer = Watched(FakeEngine())
+    forced = [(i % 2, 4 * i) for i in range(200)]
+    blocks = [np.zeros(960, np.float32)] * 402
+    playback = play_recording(recognizer, RATE_HZ, blocks, HandClock(), forced=forced)
+    assert len(playback.words) == len(playback.texts) == 200
+    assert max(len(after) for *_, after in playback.texts) == 2
+    assert max(recognizer.num_asked) == 2
+
+
 def test_a_repeated_word_is_matched_by_time():
     chunks = tuple(chunk(0.07 + 0.06 * i, 0.08 + 0.06 * i) for i in range(20))
     words = spoken(("six", 0.0, 0.2), ("six", 0.3, 0.5), ("nine", 0.6, 0.9))
     for shown, end_s in ((3, 0.2), (8, 0.5)):
-        texts = ((shown, ("six",)), (15, ("six", "nine")))
+        texts = ((shown, 0, ("six",)), (15, 0, ("six", "nine")))
         playback = Playback(duration_s=1.2, chunks=chunks, texts=texts, endpoints_s=())
         six, nine = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
         assert six.upl_s == pytest.approx(chunks[shown].emit_s - end_s)
@@ -169,7 +226,7 @@ def test_matching_by_time_has_least_edits(reference, hypothesis):
 
 def test_wrong_and_missing_words_are_not_counted():
     chunks = (chunk(0.07, 0.08), chunk(0.13, 0.14))
-    playback = Playback(duration_s=0.2, chunks=chunks, texts=((1, ("two", "five")),), endpoints_s=())
+    playback = Playback(duration_s=0.2, chunks=chunks, texts=((1, 0, ("two", "five")),), endpoints_s=())
     words = spoken(("one", 0.0, 0.01), ("two", 0.01, 0.02), ("three", 0.02, 0.03))
     latencies = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
     assert [latency.text for latency in latencies] == ["two"]

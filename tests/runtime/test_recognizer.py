@@ -8,7 +8,7 @@ from fake_engine import FakeEngine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whit.runtime.errors import AudioError, ConfigError
+from whit.runtime.errors import AudioError, ConfigError, ModelFileError
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.settings import EndpointRule, RecognizerSettings
 
@@ -289,6 +289,109 @@ def test_reset_makes_a_stream_new():
     stream.input_finished()
     recognizer.decode(stream)
     assert recognizer.get_result(stream) == recognize(recognizer, 16000, noise(9000))
+
+
+class FailingEngine(FakeEngine):
+    """Raises once, in the k-th call of any of its parts, and counts the calls."""
+
+    def __init__(self, k, error):
+        super().__init__(blank_bias=0.5)
+        self.k, self.error, self.num_calls = k, error, 0  # error: its class
+
+    def _count(self):
+        self.num_calls += 1
+        if self.num_calls == self.k:
+            raise self.error
+
+    def encode(self, features, state):
+        self._count()
+        return super().encode(features, state)
+
+    def predict(self, token, state):
+        self._count()
+        return super().predict(token, state)
+
+    def join(self, encoder_output, predictor_output):
+        self._count()
+        return super().join(encoder_output, predictor_output)
+
+
+class FailingBatchEngine(FailingEngine):
+    """Runs streams together, each part as one call."""
+
+    def encode_batch(self, features, states):
+        self._count()
+        return [FakeEngine.encode(self, *pair) for pair in zip(features, states, strict=True)]
+
+    def predict_batch(self, tokens, states):
+        self._count()
+        return [FakeEngine.predict(self, *pair) for pair in zip(tokens, states, strict=True)]
+
+    def join_batch(self, encoder_outputs, predictor_outputs):
+        self._count()
+        return [FakeEngine.join(self, *pair) for pair in zip(encoder_outputs, predictor_outputs, strict=True)]
+
+
+def decode_together(recognizer, streams, all_samples):
+    for stream, samples in zip(streams, all_samples, strict=True):
+        stream.accept_waveform(16000, samples)
+        stream.input_finished()
+    while any(recognizer.is_ready(stream) for stream in streams):
+        recognizer.decode_streams(streams)
+    return [recognizer.get_result(stream) for stream in streams]
+
+
+def refusals(recognizer, stream):
+    verbs = {
+        "accept_waveform": lambda: stream.accept_waveform(16000, noise(10)),
+        "input_finished": stream.input_finished,
+        "is_ready": lambda: recognizer.is_ready(stream),
+        "get_result": lambda: recognizer.get_result(stream),
+        "is_endpoint": lambda: recognizer.is_endpoint(stream),
+    }
+    for verb, call in verbs.items():
+        with pytest.raises(AudioError, match=rf"^\[{verb}\] expected .*, received one that was: reset it$"):
+            call()
+    for call in (recognizer.decode_stream, recognizer.decode, lambda s: recognizer.decode_streams([s])):
+        with pytest.raises(AudioError, match=r"reset it$"):
+            call(stream)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ModelFileError, MemoryError])
+@pytest.mark.parametrize("engine_class", [FailingEngine, FailingBatchEngine])
+def test_an_interrupted_stream_is_refused_until_reset(engine_class, error):
+    all_samples = [noise(2000, seed) for seed in (1, 2)]
+    recognizer = Recognizer(engine_class(0, error))
+    expected = decode_together(recognizer, [recognizer.create_stream() for _ in all_samples], all_samples)
+    assert all(result.tokens for result in expected)
+    num_calls = recognizer.engine.num_calls
+    assert num_calls > 20
+    for k in range(1, num_calls + 1):
+        recognizer = Recognizer(engine_class(k, error))
+        streams = [recognizer.create_stream() for _ in all_samples]
+        with pytest.raises(error):
+            decode_together(recognizer, streams, all_samples)
+        interrupted = [stream for stream in streams if stream.interrupted]
+        assert interrupted
+        for stream in interrupted:
+            refusals(recognizer, stream)
+        for stream in streams:
+            recognizer.reset(stream)
+        assert decode_together(recognizer, streams, all_samples) == expected
+
+
+def test_an_interruption_of_the_end_is_refused_too(monkeypatch):
+    recognizer = Recognizer(FakeEngine(blank_bias=0.5))
+    stream = recognizer.create_stream()
+    stream.accept_waveform(8000, noise(4000))
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stream.intake, "flush", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        stream.input_finished()
+    refusals(recognizer, stream)
 
 
 def test_memory_of_a_stream_does_not_grow():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,9 +44,11 @@ class AudioFile:
         if self.path.stat().st_size == 0:
             raise AudioError(f"[{path}] expected an audio file, received an empty file")
         try:
-            self._file = soundfile.SoundFile(self.path)
+            # As bytes: soundfile would write the name in UTF-8, which some names are not.
+            self._file = soundfile.SoundFile(os.fsencode(self.path))
         except (soundfile.LibsndfileError, TypeError, ValueError) as error:
-            raise AudioError(f"[{path}] expected WAV, FLAC, Ogg or other audio, received {error}") from error
+            reason = error.error_string if isinstance(error, soundfile.LibsndfileError) else error
+            raise AudioError(f"[{path}] expected WAV, FLAC, Ogg or other audio, received {reason}") from error
         if self._file.samplerate < 1:
             self._file.close()
             raise AudioError(f"[{path}] expected a sample rate above 0 Hz, received {self._file.samplerate}")

@@ -19,9 +19,11 @@ import typer.core
 import typer.main
 
 from whit.runtime.errors import WhitError, file_sentence
+from whit.runtime.printable import printable
 
 ENTRY_POINT_GROUP = "whit.commands"
 INTERRUPTED = 130  # 128 + SIGINT, what shells report
+FAILED = 2
 
 
 class CommandGroup(typer.core.TyperGroup):
@@ -67,9 +69,14 @@ class CommandGroup(typer.core.TyperGroup):
         return self.own_commands | {name: found[name] for name in sorted(found)}
 
 
+def tell(sentence: str) -> None:
+    """Prints a sentence for the user on one line of stderr."""
+    typer.echo(" ".join(printable(sentence).split()), err=True)
+
+
 def _fail(sentence: str) -> None:
-    typer.echo(" ".join(sentence.split()), err=True)
-    raise typer.Exit(2)
+    tell(sentence)
+    raise typer.Exit(FAILED)
 
 
 def _load(name: str, target: str) -> Any:

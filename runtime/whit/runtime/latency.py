@@ -35,18 +35,21 @@ class Playback:
 
     duration_s: float
     chunks: tuple[ChunkTiming, ...]
-    texts: tuple[tuple[int, tuple[str, ...]], ...]  # (chunk, words on the screen), whenever they changed
+    texts: tuple[tuple[int, int, tuple[str, ...]], ...]  # (chunk, how many words stay, those after them)
     endpoints_s: tuple[float, ...]  # whenever the endpoint rule began to hold, after the first word
 
     @property
     def words(self) -> tuple[str, ...]:
         """Returns the final words."""
-        return self.texts[-1][1] if self.texts else ()
+        words: list[str] = []
+        for _, num_kept, after in self.texts:
+            words[num_kept:] = after
+        return tuple(words)
 
     @property
     def first_partial_s(self) -> float | None:
         """Returns when the first non-empty text appeared."""
-        chunk = next((chunk for chunk, words in self.texts if words), None)
+        chunk = next((chunk for chunk, _, words in self.texts if words), None)
         return None if chunk is None else self.chunks[chunk].emit_s
 
 
@@ -81,12 +84,13 @@ def word_latencies(
     """
     if not playback.chunks:
         return ()
-    stable = [_stable_chunk(playback, position) for position in range(len(playback.words))]
+    words = playback.words
+    stable, earliest = _appearances(playback, words)
     latencies = []
     matches = match_words(
         [word.text for word in reference],
         [word.end_s for word in reference],
-        playback.words,
+        words,
         [playback.chunks[chunk].ready_s for chunk in stable],
     )
     for spoken, position in matches:
@@ -96,7 +100,7 @@ def word_latencies(
         shown = playback.chunks[stable[position]]
         wait_s = covering.ready_s - end_s
         ahead_s = max(0.0, min(lookahead_s, wait_s))
-        first = playback.chunks[_first_chunk(playback, position)]
+        first = playback.chunks[earliest[position]]
         latencies.append(
             WordLatency(
                 text=word.text,
@@ -116,18 +120,17 @@ def _chunk_of(end_s: float, chunk_s: float) -> int:
     return max(0, math.ceil((end_s - 1e-9) / chunk_s) - 1)
 
 
-def _stable_chunk(playback: Playback, position: int) -> int:
-    """Returns the chunk from which on the word at a position is the final one."""
-    final = playback.words[position]
-    stable = playback.texts[-1][0]
-    for chunk, words in reversed(playback.texts):
-        if position >= len(words) or words[position] != final:
-            break
-        stable = chunk
-    return stable
-
-
-def _first_chunk(playback: Playback, position: int) -> int:
-    """Returns the first chunk whose text holds the final word at its position."""
-    final = playback.words[position]
-    return next(c for c, words in playback.texts if position < len(words) and words[position] == final)
+def _appearances(playback: Playback, final: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Returns for each final word the chunk from which on it stays, and the first that shows it there."""
+    shown: list[str] = []
+    stable: list[int] = []
+    first: list[int | None] = [None] * len(final)
+    for chunk, num_kept, words in playback.texts:
+        for position, word in enumerate(words, start=num_kept):
+            if shown[position : position + 1] != [word]:
+                stable[position : position + 1] = [chunk]
+                shown[position : position + 1] = [word]
+            if position < len(final) and word == final[position] and first[position] is None:
+                first[position] = chunk
+        del shown[num_kept + len(words) :], stable[num_kept + len(words) :]
+    return stable, [chunk for chunk in first if chunk is not None]

@@ -15,16 +15,23 @@ from numpy.typing import NDArray
 from whit.runtime.errors import AudioError, MissingDependency
 
 BLOCK_S = 0.02
+MAX_WAITING_S = 60  # of audio: then the model is slower than speech
 
 
 class Microphone:
     """An open input device; a context manager, within which Ctrl-C ends the recording.
 
     A second Ctrl-C ends the program.
+
+    Attributes:
+        num_gaps: how often the system lost audio because it was not taken in time.
     """
 
     def __init__(self, device: Any, errors: tuple[type[Exception], ...]) -> None:
-        self._queue: queue.SimpleQueue[NDArray[np.float32] | None] = queue.SimpleQueue()  # None: the end
+        # None is the end that the user chose, an error any other.
+        self._queue: queue.SimpleQueue[NDArray[np.float32] | AudioError | None] = queue.SimpleQueue()
+        self._is_full = False
+        self.num_gaps = 0
         self._errors = errors
         self._former_handler: Any = None
         try:
@@ -35,16 +42,38 @@ class Microphone:
                 samplerate=self.sample_rate_hz,
                 blocksize=round(BLOCK_S * self.sample_rate_hz),
                 callback=self._take,
+                finished_callback=self._pulled,
             )
         except errors as error:
             raise _no_device(error) from error
 
-    def _take(self, samples: NDArray[np.float32], *_: Any) -> None:
-        self._queue.put(samples[:, 0].copy())
+    def _take(self, samples: NDArray[np.float32], _num: int, _time: Any, status: Any) -> None:
+        self.num_gaps += bool(status.input_overflow)
+        waiting_s = self._queue.qsize() * BLOCK_S
+        if waiting_s < MAX_WAITING_S:
+            self._queue.put(samples[:, 0].copy())
+        elif not self._is_full:
+            self._is_full = True
+            self._queue.put(
+                AudioError(
+                    "[--mic] expected a model at least as fast as speech, "
+                    f"received {MAX_WAITING_S} s of audio that wait for it"
+                )
+            )
+
+    def _pulled(self) -> None:
+        """Is called when the device ends, also by `close`: then nobody reads the queue any more."""
+        self._queue.put(AudioError("[--mic] expected audio until Ctrl-C, received the end of the device"))
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yields blocks (n,) until Ctrl-C."""
+        """Yields blocks (n,) until Ctrl-C.
+
+        Raises:
+            AudioError: the device ended by itself, or more audio waits than there is room for.
+        """
         while (block := self._queue.get()) is not None:
+            if isinstance(block, AudioError):
+                raise block
             yield block
 
     def _end(self, *_: Any) -> None:

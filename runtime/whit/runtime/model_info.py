@@ -11,6 +11,7 @@ from whit.runtime.errors import ModelFileError
 FRAME_SHIFT_MS = 10
 FLOOR = np.float32(np.log(1.1920929e-7))  # log-mel energy of silence (docs/format.md, section 7)
 SAMPLE_RATE_HZ = 16000
+MAX_MELS = 256
 MAX_STATE_VALUES = 1 << 24  # of one state: it is allocated before a graph is asked for its shape
 WORD_START = "\u2581"  # SentencePiece's mark for a space before the token
 
@@ -104,7 +105,7 @@ def _info(config: ConfigSection, dialect: str, sha256: str | None) -> ModelInfo:
         name=config.text("name"),
         dialect=dialect,
         flavour=frontend.text("flavour"),
-        num_mels=frontend.number("num_mels"),
+        num_mels=frontend.number("num_mels", most=MAX_MELS),
         chunk_frames=max(1, streaming.number("chunk_ms") // FRAME_SHIFT_MS),
         subsampling=encoder.subsampling,
         fixed_chunk=encoder.fixed_chunk,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from whit.runtime.config_section import ConfigSection, read_config
 from whit.runtime.errors import ModelFileError
-from whit.runtime.model_info import FRAME_SHIFT_MS, SAMPLE_RATE_HZ
+from whit.runtime.model_info import FRAME_SHIFT_MS, MAX_MELS, SAMPLE_RATE_HZ
 
 FLAVOUR = "nemo_offline"
 HEADS = {"conv_ctc": ("ctc",), "conv_classifier": ("frames", "pooled"), "conformer_ctc": ("ctc",)}
@@ -139,7 +139,7 @@ def _check_frontend(frontend: ConfigSection, model: ConfigSection) -> None:
             f"[{frontend.place}] expected a sample rate of {SAMPLE_RATE_HZ} Hz, "
             f"received {frontend.number('sample_rate_hz')}"
         )
-    num_mels, expected = frontend.number("num_mels", most=256), model.number("num_mels")
+    num_mels, expected = frontend.number("num_mels", most=MAX_MELS), model.number("num_mels")
     if num_mels != expected:
         raise ModelFileError(
             f"[{frontend.place}] expected num_mels {expected} as in model, received {num_mels}"

@@ -21,6 +21,8 @@ DATA_TYPES = {
     12: ("uint32", 32), 13: ("uint64", 64), 16: ("bfloat16", 16), 21: ("uint4", 4), 22: ("int4", 4),
 }  # fmt: skip
 
+MAX_DIGITS = 20  # of an offset or a length of 64 bits
+
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxTensor:
@@ -192,8 +194,8 @@ def _read_tensor(data: memoryview) -> OnnxTensor:
 
 
 def _decimal(text: str, name: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise ProtobufError(f"tensor {name!r} has the external data entry {text!r}")
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_DIGITS:
+        raise ProtobufError(f"tensor {name!r} has the external data entry {text[:80]!r}")
     return int(text)
 
 

@@ -7,6 +7,7 @@ from whit.runtime.engine import Floats
 from whit.runtime.latency import ChunkTiming, Playback
 from whit.runtime.playback import play
 from whit.runtime.recognizer import Recognizer
+from whit.runtime.words import group_words, starts_word
 
 
 def play_recording(
@@ -28,17 +29,23 @@ def play_recording(
     """
     stream = recognizer.create_stream(forced=forced)
     chunks: list[ChunkTiming] = []
-    texts: list[tuple[int, tuple[str, ...]]] = []
+    texts: list[tuple[int, int, tuple[str, ...]]] = []
     num_tokens = 0
+    num_kept, kept_tokens = 0, 0  # words that cannot change any more, and their tokens
     endpoints_s: list[float] = []
     was_endpoint = False
     for chunk in play(recognizer, stream, sample_rate_hz, blocks, clock):
-        if len(stream.tokens) != num_tokens:
+        is_changed = len(stream.tokens) != num_tokens
+        if is_changed:
             num_tokens = len(stream.tokens)
-            words = tuple(word.text for word in recognizer.get_result(stream).words)
-            texts.append((len(chunks), words))
+            result = recognizer.get_result(stream, max_tokens=num_tokens - kept_tokens)
         is_endpoint = bool(num_tokens) and recognizer.is_endpoint(stream)
         emit_s = clock.now_s()
+        if is_changed:
+            texts.append((len(chunks), num_kept, tuple(word.text for word in result.words)))
+            new = _open_word(result.tokens)
+            num_kept += len(group_words(result.tokens[:new], range(new), frame_s=0))
+            kept_tokens += new
         chunks.append(
             ChunkTiming(ready_s=chunk.ready_s, start_s=chunk.start_s, emit_s=emit_s, is_flush=chunk.is_flush)
         )
@@ -52,3 +59,8 @@ def play_recording(
         texts=tuple(texts),
         endpoints_s=tuple(endpoints_s),
     )
+
+
+def _open_word(tokens: Sequence[str]) -> int:
+    """Returns where the last word begins, which later tokens may go on with; 0 where no token says so."""
+    return next((i for i in range(len(tokens) - 1, 0, -1) if starts_word(tokens[i])), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ class Recognizer:
         recognizer.decode(stream)
         print(recognizer.get_result(stream).text)
 
-    A stream's result depends on its audio only, never on how it was cut into calls.
+    A stream's result depends on its audio only, never on how it was cut into calls. A call that an exception
+    such as KeyboardInterrupt ends part way leaves a stream that all verbs refuse by AudioError until `reset`.
     """
 
     def __init__(self, engine: Engine, settings: RecognizerSettings | None = None) -> None:
@@ -88,6 +90,7 @@ class Recognizer:
 
     def is_ready(self, stream: Stream) -> bool:
         """Returns whether a whole chunk waits for `decode_stream`."""
+        stream.check("is_ready")
         num_frames = stream.fbank.num_frames_ready
         return num_frames >= self.info.chunk_frames or (stream.finished and num_frames > 0)
 
@@ -95,17 +98,18 @@ class Recognizer:
         """Decodes one chunk.
 
         Raises:
-            AudioError: the stream is not ready.
+            AudioError: the stream is not ready, or was interrupted.
         """
         if not self.is_ready(stream):
             num_frames = stream.fbank.num_frames_ready
             raise AudioError(
                 f"[decode_stream] expected {self.info.chunk_frames} frames, received {num_frames}"
             )
-        chunk = self._take_chunk(stream)
-        stream.encoder_outputs, stream.encoder_state = self.engine.encode(chunk, stream.encoder_state)
-        self._search(stream)
-        self._commit(stream)
+        with stream.changing("decode_stream"):
+            chunk = self._take_chunk(stream)
+            stream.encoder_outputs, stream.encoder_state = self.engine.encode(chunk, stream.encoder_state)
+            self._search(stream)
+            self._commit(stream)
 
     def decode_streams(self, streams: Sequence[Stream]) -> None:
         """Decodes one chunk of each stream that is ready; the others stay as they are.
@@ -118,6 +122,7 @@ class Recognizer:
 
         Raises:
             ConfigError: a stream is there twice.
+            AudioError: a stream was interrupted; the others stay as they were.
         """
         if len({id(stream) for stream in streams}) < len(streams):
             raise ConfigError("[decode_streams] expected each stream once, received one twice")
@@ -126,13 +131,16 @@ class Recognizer:
             for stream in ready:
                 self.decode_stream(stream)
             return
-        chunks = [self._take_chunk(stream) for stream in ready]
-        encoded = self.engine.encode_batch(chunks, [stream.encoder_state for stream in ready])
-        for stream, (frames, state) in zip(ready, encoded, strict=True):
-            stream.encoder_outputs, stream.encoder_state = frames, state
-        search_together(ready, self.engine, blank=self.info.blank)
-        for stream in ready:
-            self._commit(stream)
+        with ExitStack() as stack:
+            for stream in ready:
+                stack.enter_context(stream.changing("decode_streams"))
+            chunks = [self._take_chunk(stream) for stream in ready]
+            encoded = self.engine.encode_batch(chunks, [stream.encoder_state for stream in ready])
+            for stream, (frames, state) in zip(ready, encoded, strict=True):
+                stream.encoder_outputs, stream.encoder_state = frames, state
+            search_together(ready, self.engine, blank=self.info.blank)
+            for stream in ready:
+                self._commit(stream)
 
     def _take_chunk(self, stream: Stream) -> Floats:
         chunk_frames = self.info.chunk_frames
@@ -152,9 +160,13 @@ class Recognizer:
         """Returns what was recognised so far.
 
         Args:
-            stream: in any state.
+            stream: before its end or after it.
             max_tokens: only of so many tokens at the end, so that a long stream costs no more; else of all.
+
+        Raises:
+            AudioError: the stream was interrupted.
         """
+        stream.check("get_result")
         first = 0 if max_tokens is None else max(0, len(stream.tokens) - max_tokens)
         tokens = tuple(self.info.tokens[token] for token in stream.tokens[first:])
         frames = stream.token_frames[first:]
@@ -174,6 +186,7 @@ class Recognizer:
 
     def is_endpoint(self, stream: Stream) -> bool:
         """Returns whether the utterance has ended by `EndpointRule`."""
+        stream.check("is_endpoint")
         rule = self.settings.endpoint
         frames = stream.token_frames
         num_frames = stream.first_encoder_frame + len(stream.encoder_outputs)
@@ -182,7 +195,12 @@ class Recognizer:
         return silent_frames * self.info.encoder_frame_s >= limit_s
 
     def reset(self, stream: Stream) -> None:
-        """Starts the stream anew; forced emissions are kept."""
+        """Starts the stream anew; forced emissions are kept.
+
+        Audio that was accepted and not decoded yet is dropped: at an endpoint, decode until nothing is ready
+        first. Of the audio after the last whole chunk, up to a chunk is dropped even so.
+        """
+        stream.interrupted = True  # until all of it is new
         stream.search.reset()
         fresh = self.create_stream()
         fresh.search = stream.search

@@ -1,5 +1,7 @@
 """One stream: takes audio, and remembers all that is needed between calls."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +16,10 @@ from whit.runtime.model_info import SAMPLE_RATE_HZ
 
 @dataclass(kw_only=True)
 class Stream:
-    """State of one stream, made by `Recognizer.create_stream`; callers use its two verbs only."""
+    """State of one stream, made by `Recognizer.create_stream`; callers use its two verbs only.
+
+    `Recognizer.reset` drops what was accepted and not decoded yet.
+    """
 
     fbank: Fbank  # holds the samples that later frames still need, at 16 kHz
     search: GreedySearch
@@ -29,6 +34,34 @@ class Stream:
     token_frames: list[int] = field(default_factory=list)  # (n,): the encoder frame of each
     num_committed: int = 0  # tokens that belong to committed text
     finished: bool = False
+    interrupted: bool = False  # within a call, by an exception: parts of the state may be a step ahead
+
+    def check(self, verb: str) -> None:
+        """Refuses a stream that an exception left within a call.
+
+        Raises:
+            AudioError: only `Recognizer.reset` makes the stream new.
+        """
+        if self.interrupted:
+            raise AudioError(
+                f"[{verb}] expected a stream that was not interrupted within a call, "
+                "received one that was: reset it"
+            )
+
+    @contextmanager
+    def changing(self, verb: str) -> Iterator[None]:
+        """Leaves the stream marked as interrupted when the block does not end.
+
+        AudioError does not count: it is raised before anything changes.
+        """
+        self.check(verb)
+        self.interrupted = True
+        try:
+            yield
+        except AudioError:
+            self.interrupted = False
+            raise
+        self.interrupted = False
 
     def accept_waveform(self, sample_rate_hz: float, samples: ArrayLike) -> None:
         """Takes the next samples.
@@ -40,23 +73,25 @@ class Stream:
 
         Raises:
             AudioError: the stream is finished, the rate is impossible or changed, or a sample is not finite;
-                the stream stays as it was.
+                the stream stays as it was. Or it was interrupted, see `check`.
         """
-        if self.finished:
-            raise AudioError("[accept_waveform] expected no samples after input_finished, received some")
-        self.fbank.accept_waveform(self.intake.accept(sample_rate_hz, samples))
+        with self.changing("accept_waveform"):
+            if self.finished:
+                raise AudioError("[accept_waveform] expected no samples after input_finished, received some")
+            self.fbank.accept_waveform(self.intake.accept(sample_rate_hz, samples))
 
     def input_finished(self) -> None:
         """Says that no more audio comes; calling it again changes nothing.
 
         Appends the model's tail of silence (docs/format.md, section 8).
         """
-        if self.finished:
-            return
-        self.finished = True
-        self.fbank.accept_waveform(self.intake.flush())
-        self.fbank.accept_waveform(np.zeros(self.tail_ms * SAMPLE_RATE_HZ // 1000, np.float32))
-        self.fbank.input_finished()
+        with self.changing("input_finished"):
+            if self.finished:
+                return
+            self.fbank.accept_waveform(self.intake.flush())
+            self.fbank.accept_waveform(np.zeros(self.tail_ms * SAMPLE_RATE_HZ // 1000, np.float32))
+            self.fbank.input_finished()
+            self.finished = True
 
     @property
     def state_size_bytes(self) -> int:

@@ -60,8 +60,18 @@ def recognize_utterance(recognizer: OfflineRecognizer, path: Path) -> OfflineStr
         AudioError: it cannot be read, or is too short or too long; the message begins with its name.
     """
     stream = recognizer.create_stream()
+    hear_utterance(stream, path)
+    with named_errors(path):
+        recognizer.decode_stream(stream)
+    return stream
+
+
+def hear_utterance(stream: OfflineStream, path: Path) -> None:
+    """Gives a stream the audio of a recording.
+
+    Raises:
+        AudioError: it cannot be read, or is too long; the message begins with its name.
+    """
     with named_errors(path), AudioFile(path) as audio:
         for block in audio.blocks():
             stream.accept_waveform(audio.sample_rate_hz, block)
-        recognizer.decode_stream(stream)
-    return stream

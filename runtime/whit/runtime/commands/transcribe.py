@@ -2,7 +2,7 @@
 
 import json as json_format
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,13 +14,15 @@ from rich.text import Text
 
 from whit.runtime.audio import BLOCK_MS, AudioFile, named_errors
 from whit.runtime.clock import PacedClock, VirtualClock
-from whit.runtime.commands.utterances import show_utterances
+from whit.runtime.command_group import FAILED, tell
+from whit.runtime.commands.utterances import show_utterance
 from whit.runtime.engine import Floats
 from whit.runtime.engines import AUTO
-from whit.runtime.errors import ConfigError
+from whit.runtime.errors import AudioError, ConfigError
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.offline_recognizer import OfflineRecognizer
 from whit.runtime.playback import play
+from whit.runtime.printable import printable
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.result import Result
 from whit.runtime.stream import Stream
@@ -55,7 +57,7 @@ def transcribe(
                 f"received {'--mic' if mic else '--paced'}"
             )
         offline = OfflineRecognizer.from_file(model, engine=engine, num_threads=threads, self_test=self_test)
-        show_utterances(offline, audio or [], console=console, json=json)
+        _show_each(audio or [], lambda path: show_utterance(offline, path, console=console, json=json))
         return
     recognizer = Recognizer.from_file(model, engine=engine, num_threads=threads, self_test=self_test)
     if mic:
@@ -63,9 +65,16 @@ def transcribe(
 
         with open_microphone() as source:
             rate_hz = source.sample_rate_hz
-            show_stream(recognizer, rate_hz, source.blocks(), console=console, name="microphone", json=json)
+            try:
+                show_stream(
+                    recognizer, rate_hz, source.blocks(), console=console, name="microphone", json=json
+                )
+            finally:
+                if source.num_gaps:
+                    tell(f"[--mic] expected all audio, received it with {source.num_gaps} gaps")
         return
-    for path in audio or []:
+
+    def show(path: Path) -> None:
         with named_errors(path), AudioFile(path) as recording:
             show_stream(
                 recognizer,
@@ -76,6 +85,21 @@ def transcribe(
                 paced=paced,
                 json=json,
             )
+
+    _show_each(audio or [], show)
+
+
+def _show_each(paths: Iterable[Path], show: Callable[[Path], None]) -> None:
+    """Shows recordings; one that goes wrong does not keep the later ones from being shown."""
+    exit_code = 0
+    for path in paths:
+        try:
+            show(path)
+        except AudioError as error:
+            tell(str(error))
+            exit_code = FAILED
+    if exit_code:
+        raise typer.Exit(exit_code)
 
 
 def show_stream(
@@ -88,7 +112,11 @@ def show_stream(
     paced: bool = False,
     json: bool = False,
 ) -> Result:
-    """Shows words while they come (on a terminal) and prints the final text; returns the final result."""
+    """Shows words while they come (on a terminal) and prints the final text; returns the final result.
+
+    Raises:
+        AudioError: the audio went wrong; what was heard before is printed.
+    """
     stream = recognizer.create_stream()
     clock = PacedClock() if paced else VirtualClock()
     started_s = time.perf_counter()
@@ -96,14 +124,25 @@ def show_stream(
     view: AbstractContextManager[Any] = (
         Live(console=console, refresh_per_second=1 / REDRAW_S, transient=True) if is_live else nullcontext()
     )
+    error: AudioError | None = None
     with view as live:
         drawn_s = 0.0
-        for _ in play(recognizer, stream, sample_rate_hz, blocks, clock):
-            if live is not None and time.perf_counter() - drawn_s >= REDRAW_S:
-                drawn_s = time.perf_counter()
-                live.update(partial_text(recognizer.get_result(stream, max_tokens=MAX_SHOWN)))
+        try:
+            for _ in play(recognizer, stream, sample_rate_hz, blocks, clock):
+                if live is not None and time.perf_counter() - drawn_s >= REDRAW_S:
+                    drawn_s = time.perf_counter()
+                    live.update(partial_text(recognizer.get_result(stream, max_tokens=MAX_SHOWN)))
+        except AudioError as received:
+            if not stream.intake.num_samples:
+                raise
+            error = received
+            stream.input_finished()
+            recognizer.decode(stream)
     result = recognizer.get_result(stream)
-    _print(result, stream, console, name=name, json=json, elapsed_s=time.perf_counter() - started_s)
+    elapsed_s = time.perf_counter() - started_s
+    _print(result, stream, console, name=name, json=json, elapsed_s=elapsed_s, error=error)
+    if error is not None:
+        raise error
     return result
 
 
@@ -114,13 +153,22 @@ def partial_text(result: Result) -> Text:
 
 
 def _print(
-    result: Result, stream: Stream, console: Console, *, name: str, json: bool, elapsed_s: float
+    result: Result,
+    stream: Stream,
+    console: Console,
+    *,
+    name: str,
+    json: bool,
+    elapsed_s: float,
+    error: AudioError | None,
 ) -> None:
-    duration_s = stream.intake.duration_s
     if json:
-        typer.echo(json_format.dumps(_to_json(result, name, duration_s, elapsed_s), ensure_ascii=False))
+        content = _to_json(result, name, stream.intake.duration_s, elapsed_s)
+        if error is not None:
+            content["error"] = str(error)
+        typer.echo(printable(json_format.dumps(content, ensure_ascii=False)))
         return
-    console.print(Text.assemble((f"{name}: ", "dim"), (result.text, "bold")), soft_wrap=True)
+    console.print(Text.assemble((f"{printable(name)}: ", "dim"), (result.text, "bold")), soft_wrap=True)
     if console.is_terminal and result.words:
         times = ", ".join(f"{word.text} {word.start_s:.2f}-{word.end_s:.2f}" for word in result.words)
         console.print(Text(f"  {times} s", "dim"), soft_wrap=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from whit.runtime.engine import Engine
 from whit.runtime.errors import ConfigError, ModelFileError, UnsupportedEngine
 from whit.runtime.offline_engine import OfflineEngine
+from whit.runtime.printable import printable
 from whit.runtime.shape_check import check_shapes
 from whit.runtime.tflite_metadata import FILE, read_metadata
 
@@ -54,10 +55,12 @@ def load_engine(
 
     Raises:
         UnsupportedEngine: no such engine, or it does not read this kind of file.
-        ModelFileError: the file is missing, damaged, or does not compute what it stores.
+        ModelFileError: the file is missing, damaged, or does not compute what it stores; or its path is not
+            UTF-8.
         MissingDependency: the engine's package is not installed.
         ConfigError: num_threads is below 1.
     """
+    _check_path(path)
     engine = choose_engine(path, engine)
     _check_threads(num_threads)
     loaded = _load(Path(path), engine, num_threads, self_test)
@@ -69,6 +72,7 @@ def load_offline_engine(
     path: str | Path, *, engine: str = AUTO, num_threads: int = 1, self_test: bool = True
 ) -> OfflineEngine:
     """Returns an engine with a model that takes whole utterances; otherwise as `load_engine`."""
+    _check_path(path)
     engine = choose_engine(path, engine)
     _check_threads(num_threads)
     if engine == "native":
@@ -82,6 +86,15 @@ def load_offline_engine(
     from whit.runtime.engines.offline_onnxruntime import OnnxruntimeOfflineEngine
 
     return OnnxruntimeOfflineEngine.load(Path(path), num_threads=num_threads, self_test=self_test)
+
+
+def _check_path(path: str | Path) -> None:
+    """Refuses what Python makes of a file name of another encoding, which no engine takes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        name = printable(str(path))
+        raise ModelFileError(f"[{name}] expected a path of UTF-8, received other bytes") from error
 
 
 def _check_threads(num_threads: int) -> None:
