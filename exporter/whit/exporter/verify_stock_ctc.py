@@ -102,8 +102,16 @@ def verify_ctc_float(written: StockCtcGraph, model: Model, checkpoint: CtcCheckp
     return CheckResult("within rounding", sum(compared))
 
 
-def measure_ctc_int8(written: StockCtcGraph, model: Model, checkpoint: CtcCheckpoint) -> CheckResult:
+def measure_ctc_int8(
+    written: StockCtcGraph, model: Model, checkpoint: CtcCheckpoint, *, exact_products: bool = True
+) -> CheckResult:
     """Compares every value of an int8 file, and counts decisions that differ from the dequantized checkpoint.
+
+    Args:
+        written: the file's graph.
+        model: of build_float_ctc.
+        checkpoint: integer-only.
+        exact_products: whether the host adds products without saturation here; else only decisions count.
 
     Raises:
         SelfCheckError: a value differs by more than a step and its operation's bound.
@@ -111,7 +119,8 @@ def measure_ctc_int8(written: StockCtcGraph, model: Model, checkpoint: CtcCheckp
     graph = model.graph("encode")
     features = _probe(graph, checkpoint)
     int8 = _int8(written, graph, checkpoint)
-    _compare(written, graph, features, len(features), int8)
+    if exact_products:
+        _compare(written, graph, features, len(features), int8)
     # Decisions are counted on features within the range: what is clamped is lost at the first step.
     features = int8.clamp("features", features).astype(np.float32)
     received = written.run(features, len(features), every_value=False)["logits"]
