@@ -33,6 +33,7 @@ def test_preset_sizes() -> None:
         "rnnt-6m": 6_322_205,
         "rnnt-6m-projected": 6_522_653,
         "rnnt-45m": 45_323_037,
+        "conformer-5m": 5_474_173,
         "conformer-10m": 10_228_861,
         "conformer-14m": 14_002_653,
     }
