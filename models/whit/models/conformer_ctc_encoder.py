@@ -19,8 +19,16 @@ from whit.models.linear import Linear
 KERNEL, STRIDE, PADDING = 3, 2, 1  # of both subsampling convolutions, in time and in frequency
 
 
+def frames_present(lengths: Tensor, frames: int) -> Tensor:
+    """Returns which of `frames` lie within each of `lengths` (int64, (batch,)), bool (batch, frames)."""
+    return torch.arange(frames, device=lengths.device) < lengths[:, None]
+
+
 class StridingSubsampling(nn.Module):
-    """Two 3 x 3 convolutions of stride 2 with ReLU, and a linear layer: NeMo's `striding` by 4."""
+    """Two 3 x 3 convolutions of stride 2 with ReLU, and a linear layer: NeMo's `striding` by 4.
+
+    Each convolution sees zeros past an utterance's end, as it does where the utterance is alone.
+    """
 
     def __init__(self, config: ConformerCtcConfig) -> None:
         super().__init__()
@@ -40,9 +48,11 @@ class StridingSubsampling(nn.Module):
             x: normalised log-mels, zero past each length, (batch, frames, num_mels).
             lengths: int64, (batch,).
         """
-        y = self.conv["2"](self.conv["0"](x.unsqueeze(1)).relu()).relu()  # (batch, channels, frames', F'')
-        for _ in self.conv:
+        y = x.unsqueeze(1)
+        for conv in self.conv.values():  # (batch, channels, frames, frequencies)
+            y = conv(y).relu()
             lengths = (lengths + 2 * PADDING - KERNEL) // STRIDE + 1
+            y = y * frames_present(lengths, y.shape[2])[:, None, :, None]
         return self.out(y.transpose(1, 2).flatten(2)), lengths
 
 
@@ -109,10 +119,10 @@ class OfflineConformerEncoder(nn.Module):
             features: normalised, (batch, frames, num_mels).
             num_frames: int64, (batch,).
         """
-        present = torch.arange(features.shape[1], device=features.device) < num_frames[:, None]
+        present = frames_present(num_frames, features.shape[1])
         x, lengths = self.pre_encode(features * present.unsqueeze(2), num_frames)
         x = self.dropout(x * self.scale)
-        valid = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+        valid = frames_present(lengths, x.shape[1])
         positions = distances(x.shape[1], x.shape[2]).to(x)
         for layer in self.layers:
             x = layer(x, positions, valid)
