@@ -2,9 +2,10 @@
 
     python benchmarks/accuracy_plots.py bits rnnt.json [conformer.json] -o docs/plots/bits.svg
     python benchmarks/accuracy_plots.py curve RUN/metrics.jsonl... -o docs/plots/curve.svg
+    python benchmarks/accuracy_plots.py ablations ablations.json -o docs/plots/ablations.svg
 
 `bits` shows each row named "GQ N", "PTQ ... N" over its bits; `curve` appends runs to each other, each having
-begun where the one before ended.
+begun where the one before ended; `ablations` shows what each variant of gq_ablations.py changes.
 """
 
 import argparse
@@ -59,10 +60,23 @@ def draw_curve(axes: Axes, runs: list[Path], batch_s: float) -> None:
     axes.legend()
 
 
+def draw_changes(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """Draws how much the CER of each variant differs from the first row, with 95 % intervals, best on top."""
+    variants = sorted(rows[1:], key=lambda row: -row["cer_change"]["estimate"])
+    for height, row in enumerate(variants):
+        change = row["cer_change"]
+        middle = change["estimate"]
+        reach = [[middle - change["low"]], [change["high"] - middle]]
+        axes.errorbar([middle], [height], xerr=reach, marker="o", capsize=3, color="tab:blue")
+    axes.axvline(0, color="grey", linestyle="--")
+    axes.set_yticks(range(len(variants)), [row["name"] for row in variants])
+    axes.set(xlabel=f"CER, points more than {rows[0]['name']!r}")
+
+
 def main() -> None:
     """Reads, draws, writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("kind", choices=["bits", "curve"])
+    parser.add_argument("kind", choices=["bits", "curve", "ablations"])
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--batch-s", type=float, default=320.0, help="speech of a training step")
     parser.add_argument("-o", "--out", type=Path, required=True)
@@ -70,6 +84,8 @@ def main() -> None:
     figure = Figure(figsize=(6 * (len(arguments.files) if arguments.kind == "bits" else 1), 4))
     if arguments.kind == "curve":
         draw_curve(figure.subplots(), arguments.files, arguments.batch_s)
+    elif arguments.kind == "ablations":
+        draw_changes(figure.subplots(), json.loads(arguments.files[0].read_text()))
     else:
         panels = figure.subplots(1, len(arguments.files), squeeze=False)[0]
         for axes, file in zip(panels, arguments.files, strict=True):

@@ -18,6 +18,7 @@ from streamed_rows import Row, minus, recognise, signed
 from whit.models.recipe import Recipe, read_recipe
 from whit.models.speech_data import tuning_half
 from whit.models.train import CHECKPOINT, train_recipe
+from whit.runtime.bootstrap import Interval
 from whit.runtime.error_rates import score
 from whit.runtime.manifest import Recording, read_manifest
 
@@ -55,12 +56,18 @@ def variant(recipe: Recipe, name: str, steps: int) -> Recipe:
     return replace(recipe, name=f"{recipe.name}-{words}", quantization=rules, optimization=optimization)
 
 
-def table(recordings: Sequence[Recording], rows: Sequence[Row]) -> str:
+def changes(recordings: Sequence[Recording], rows: Sequence[Row]) -> list[Interval | None]:
+    """Returns the CER of each row minus that of the first, points; None for the first."""
+    return [None, *(minus(recordings, row, rows[0]) for row in rows[1:])]
+
+
+def table(
+    recordings: Sequence[Recording], rows: Sequence[Row], cer_changes: Sequence[Interval | None]
+) -> str:
     """Returns the rows in Markdown, each compared with the first."""
     lines = ["| variant | CER % | minus the first | WER % |", "|---|---|---|---|"]
-    for row in rows:
+    for row, change in zip(rows, cer_changes, strict=True):
         rates = score(recordings, row.transcripts)
-        change = None if row is rows[0] else minus(recordings, row, rows[0])
         wer = rates.wer["utterance"].estimate
         lines.append(f"| {row.name} | {rates.cer.estimate:.2f} | {signed(change)} | {wer:.2f} |")
     return "\n".join([*lines, "", "Intervals are over utterances; each variant is one training."])
@@ -76,7 +83,7 @@ def main() -> None:
         "--only", nargs="*", choices=VARIANTS, help="variants; the recipe itself is always run"
     )
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="also write texts here")
+    parser.add_argument("--json", type=Path, help="also write texts and changes here")
     arguments = parser.parse_args()
 
     recipe = read_recipe(arguments.recipe)
@@ -90,10 +97,15 @@ def main() -> None:
             changed, run=run, data=arguments.data, cache=Path("runs") / "voices", threads=arguments.threads
         )
         rows.append(recognise(name, run / CHECKPOINT, recordings, out=OUT / recipe.name))
-    print(table(recordings, rows))
+    cer_changes = changes(recordings, rows)
+    print(table(recordings, rows, cer_changes))
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-        print(f"texts: {arguments.json}", file=sys.stderr)
+        report = [
+            asdict(row) | {"cer_change": change and asdict(change)}
+            for row, change in zip(rows, cer_changes, strict=True)
+        ]
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        print(f"texts and changes: {arguments.json}", file=sys.stderr)
 
 
 if __name__ == "__main__":
