@@ -138,6 +138,7 @@ def test_audio_that_cannot_be_read_is_an_error(cli, model_file, tmp_path) -> Non
         (["MODEL", "a.wav", "--raw", "8000"], "expected a WAV file or --raw RATE, received both"),
         (["MODEL", "--raw", "x"], "[--raw] expected a sample rate in Hz, received x"),
         (["MODEL", "--raw"], "[--raw] expected a sample rate in Hz, received none"),
+        (["MODEL", "a.wav", "--chunks"], "[--chunks] expected --json beside it, received none"),
         (["MODEL", "a.wav", "--threads", "0"], "[--threads] expected a number of threads, received 0"),
         (["MODEL", "--threads"], "[--threads] expected a number of threads, received none"),
         (

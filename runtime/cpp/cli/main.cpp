@@ -8,10 +8,11 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "audio_clock.h"
 #include "audio_source.h"
+#include "chunk_log.h"
 #include "end_signal.h"
 #include "latency.h"
 #include "options.h"
@@ -65,9 +66,11 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
   whit_model_get_info(model, &info);
   Latency latency(info.chunk_ms);
   const int rate = audio.sample_rate_hz();
-  std::vector<float> block(size_t(std::min(rate, kMaxRateHz)) * kBlockMs / 1000 + 1);
+  const size_t block_samples = (size_t(std::min(rate, kMaxRateHz)) * kBlockMs + 500) / 1000;
+  std::vector<float> block(std::max<size_t>(block_samples, 1));
   uint64_t num_samples = 0;  // a 32-bit count ends after a day
-  const auto start = Clock::now();
+  AudioClock clock(options.paced);
+  ChunkLog log(clock, options.chunks);
   // Time to the first result is all work until then, not the time that speech takes.
   const auto timed = [&](auto work) {
     const bool is_first = latency.num_chunks() == 0;
@@ -84,11 +87,10 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     if (!read) defect = read.error().text();
     if (count == 0) break;
     // A block exists only once its last sample was spoken.
-    if (options.paced) {
-      const std::chrono::duration<double> end(double(num_samples + count) / rate);
-      std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(end));
-    }
-    if (timed([&] { return session.accept(rate, {block.data(), count}, latency); })) {
+    const double ready_ms = 1000 * double(num_samples + count) / rate;
+    clock.wait_until(ready_ms);
+    log.begin(ready_ms, false);
+    if (timed([&] { return session.accept(rate, {block.data(), count}, latency, log); })) {
       defect = whit_error_text();
     } else {
       num_samples += count;
@@ -99,7 +101,8 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     return refuse({.place = audio.place(), .expected = "at least 1 sample", .received = "none"});
   }
   // Audio may be spoiled before there is enough of it to decode: no words then, and the defect says why.
-  const bool unfinished = timed([&] { return session.finish(latency); });
+  log.begin(1000 * double(num_samples) / rate, true);
+  const bool unfinished = timed([&] { return session.finish(latency, log); });
   whit_result result;
   if ((unfinished && defect.empty()) || session.result(&result)) return refuse(whit_error_text());
   if (!defect.empty() && result.num_tokens == 0 && !options.json) return refuse(defect.c_str());
@@ -110,6 +113,7 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
       .audio_s = double(num_samples) / rate,
       .paced = options.paced,
       .compute = latency.summary(),
+      .chunks = log.chunks(),
       .memory = {},
       .loaded = loaded_memory,
       .process = read_process_memory(),

@@ -25,6 +25,8 @@ Expected<Options> parse_options(int num_arguments, char** arguments) {
       options.paced = true;
     } else if (argument == "--json") {
       options.json = true;
+    } else if (argument == "--chunks") {
+      options.chunks = true;
     } else if (argument == "--no-self-test") {
       options.self_test = false;
     } else if (argument == "--help") {
@@ -46,6 +48,7 @@ Expected<Options> parse_options(int num_arguments, char** arguments) {
       return refuse("whit-cli", "one model and one recording", argument);
     }
   }
+  if (options.chunks && !options.json) return refuse("--chunks", "--json beside it", "none");
   if (options.model.empty()) return refuse("whit-cli", "a model (see --help)", "none");
   if (options.audio.empty() == (options.raw_rate_hz == 0)) {
     return refuse("whit-cli", "a WAV file or --raw RATE", options.raw_rate_hz ? "both" : "neither");

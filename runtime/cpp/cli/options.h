@@ -14,6 +14,7 @@ struct Options {
   int num_threads = 1;  ///< of one decode
   bool paced = false;   ///< feed the audio at the speed it was spoken
   bool json = false;    ///< print one JSON object instead of text
+  bool chunks = false;  ///< and in it when each chunk was there
   bool self_test = true;
   bool help = false;
 };
@@ -27,6 +28,8 @@ inline constexpr const char* kUsage =
     "  --threads N      compute with N threads, up to 64; they sleep between chunks\n"
     "  --paced          feed the audio at the speed it was spoken\n"
     "  --json           print one JSON object: text, tokens, times, memory, latency\n"
+    "  --chunks         in it also each chunk: ready, begun, shown (ms since the first sample), tokens, is "
+    "flush\n"
     "  --no-self-test   do not compute the file's golden vectors at load\n"
     "  --help           print this\n"
     "\n"

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <span>
 #include <string>
 
+#include "chunk_log.h"
 #include "latency.h"
 #include "process_memory.h"
 #include "whit.h"
@@ -16,6 +18,7 @@ struct Report {
   double audio_s;
   bool paced;
   LatencySummary compute;
+  std::span<const ChunkTiming> chunks;  ///< none unless they were asked for
   whit_memory_report memory;
   ProcessMemory loaded;   ///< before any audio
   ProcessMemory process;  ///< at the end

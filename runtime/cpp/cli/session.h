@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 
+#include "chunk_log.h"
 #include "latency.h"
 #include "whit.h"
 
@@ -13,8 +14,8 @@ class StreamSession {
  public:
   int create(const whit_model* model);
   /// Takes a block and decodes the chunks that it completes.
-  int accept(int rate_hz, std::span<const float> samples, Latency& latency);
-  int finish(Latency& latency);
+  int accept(int rate_hz, std::span<const float> samples, Latency& latency, ChunkLog& log);
+  int finish(Latency& latency, ChunkLog& log);
   int result(whit_result* result) const { return whit_stream_result(stream_.get(), result); }
   void report(whit_memory_report* report) const { whit_report(stream_.get(), report); }
 
@@ -22,7 +23,7 @@ class StreamSession {
   struct Free {
     void operator()(whit_stream* stream) const { whit_stream_free(stream); }
   };
-  int decode_ready(Latency& latency);
+  int decode_ready(Latency& latency, ChunkLog& log);
 
   std::unique_ptr<whit_stream, Free> stream_;
 };
@@ -31,8 +32,8 @@ class StreamSession {
 class UtteranceSession {
  public:
   int create(const whit_model* model);
-  int accept(int rate_hz, std::span<const float> samples, Latency& latency);
-  int finish(Latency& latency);
+  int accept(int rate_hz, std::span<const float> samples, Latency& latency, ChunkLog& log);
+  int finish(Latency& latency, ChunkLog& log);
   int result(whit_result* result) const { return whit_offline_stream_result(stream_.get(), result); }
   void report(whit_memory_report* report) const { whit_offline_report(stream_.get(), report); }
 

@@ -46,13 +46,19 @@ def memory_table(reports: Sequence[MemoryReport], first_result_ms: Sequence[floa
     return table
 
 
-def device_table(reports: Sequence[DeviceReport | None], first_result_ms: Sequence[float | None]) -> Table:
+def device_table(
+    reports: Sequence[DeviceReport | None],
+    first_result_ms: Sequence[float | None],
+    *,
+    title: str = "whit-cli alone",
+) -> Table:
     """Returns the same figures of whit-cli; None stands for a model that it does not run."""
-    table = _table("whit-cli alone", len(reports))
+    table = _table(title, len(reports))
     _add_sizes(
         table,
         reports,
         (
+            ("file size, MiB", 1 << 20, "file_size"),
             ("private dirty, loaded, MiB", 1 << 20, "private_dirty_after_load"),
             ("private dirty, MiB", 1 << 20, "private_dirty_after_stream"),
             ("state per stream, KiB", 1 << 10, "model_state"),

@@ -11,6 +11,7 @@ COMMANDS = {
     "inspect": "whit.runtime.commands.inspect:inspect",
     "eval": "whit.runtime.commands.evaluate:evaluate",
     "bench": "whit.runtime.commands.bench:bench",
+    "device-bench": "whit.runtime.commands.device_bench:device_bench",
 }
 
 

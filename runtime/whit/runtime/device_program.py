@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,11 @@ def measure_program(program: Path, model: Path, speech: Path, *, num_threads: in
         MeasurementError: the program failed; its sentence is passed on.
     """
     os.sync()  # pages of a file written moments ago count as dirty until they are on the disk
-    report = _run(program, model, speech, num_threads)
+    return memory_of(_run(program, model, speech, num_threads))
+
+
+def memory_of(report: Mapping[str, Any]) -> DeviceReport:
+    """Returns the memory that whit-cli reports with `--json`."""
     memory = report["memory"]
     return DeviceReport(
         file_size=memory["file_bytes"],
