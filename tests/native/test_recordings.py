@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-BLOCK = 161  # samples at 16 kHz that the program reads at once
+BLOCK = 160  # samples at 16 kHz that the program reads at once
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,7 @@ def test_older_x86(plain: list[str], tmp_path: Path) -> None:
         assert run(binary, emulator, "-cpu", cpu) == Checksums(plain, isas[-1], set(isas)), cpu
 
 
+@pytest.mark.full
 def test_32_bit_arm(plain: list[str], tmp_path: Path) -> None:
     """A Raspberry Pi with a 32-bit system runs the portable form, with pointers of 4 bytes."""
     compiler = needs("arm-linux-gnueabihf-g++", "g++-arm-linux-gnueabihf")
