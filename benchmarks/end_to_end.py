@@ -21,6 +21,7 @@ from seeded_models import MIXED, PRESET, native_model, stock_model
 from whit.runtime.benchmark import read_blocks
 from whit.runtime.environment import describe_environment
 from whit.runtime.forced_emission import forced_emissions
+from whit.runtime.load_time import turn_order
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.model_memory import MemorySettings, measure_models
 from whit.runtime.recognizer import Recognizer
@@ -67,7 +68,7 @@ def measure(players: Sequence[Player], recordings: Sequence[Recording], turn: in
         for player in players:
             player.begin(recording)
         for begin in range(0, len(blocks), turn):
-            for index in np.roll(np.arange(len(players)), -number).tolist():
+            for index in turn_order(len(players), number):
                 heard = [players[index].hear(rate_hz, block) for block in blocks[begin : begin + turn]]
                 turns[index].append([time_ms for time_ms in heard if time_ms is not None])
             number += 1

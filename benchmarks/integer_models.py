@@ -25,6 +25,7 @@ from seeded_quartznet import PRESET, native_file, stock_folder
 
 from whit.runtime import _core
 from whit.runtime.environment import describe_environment
+from whit.runtime.load_time import turn_order
 
 ROOT = Path(__file__).parent.parent
 FRAMES_PER_SECOND = 100
@@ -111,7 +112,7 @@ def measure(
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
     for number in range(rounds):
-        for index in np.roll(np.arange(len(names)), -number).tolist():
+        for index in turn_order(len(names), number):
             time.sleep(REST_SECONDS)
             start_s = time.perf_counter()
             calls[names[index]]()

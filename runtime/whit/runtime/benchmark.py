@@ -12,6 +12,7 @@ from whit.runtime.engine import Floats
 from whit.runtime.errors import ConfigError, ManifestError
 from whit.runtime.forced_emission import forced_emissions
 from whit.runtime.latency import Playback
+from whit.runtime.load_time import turn_order
 from whit.runtime.manifest import Recording
 from whit.runtime.play_recording import play_recording
 from whit.runtime.recognizer import Recognizer
@@ -73,11 +74,10 @@ def play_all(
     playbacks: list[list[Playback]] = [[] for _ in recognizers]
     for number, recording in enumerate(recordings):
         sample_rate_hz, blocks = read_blocks(recording.audio, settings.feed_ms)
-        order = np.roll(np.arange(len(recognizers)), -number).tolist()
         if number == 0:
             for recognizer in recognizers:  # caches and lazy set-up are not latency
                 _play(recognizer, recording, sample_rate_hz, blocks, VirtualClock(), settings)
-        for index in order:
+        for index in turn_order(len(recognizers), number):
             playbacks[index].append(
                 _play(recognizers[index], recording, sample_rate_hz, blocks, settings.clock(), settings)
             )

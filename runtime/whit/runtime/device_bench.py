@@ -16,7 +16,7 @@ from whit.runtime.device_program import NAME, DeviceReport, memory_of
 from whit.runtime.device_shell import DeviceShell
 from whit.runtime.errors import ConfigError, MeasurementError
 from whit.runtime.json_text import parse_json
-from whit.runtime.load_time import take_turns
+from whit.runtime.load_time import take_turns, turn_order
 from whit.runtime.manifest import Recording
 from whit.runtime.speech_sample import write_speech_sample
 
@@ -145,7 +145,7 @@ def measure_on_device(
         pace = ("--paced",) if settings.paced else ()
         reports: list[list[dict[str, Any]]] = [[] for _ in names]
         for number in range(len(recordings)):
-            for index in np.roll(np.arange(len(names)), -number).tolist():
+            for index in turn_order(len(names), number):
                 reports[index].append(run(names[index], f"{number}.wav", "--chunks", *pace))
                 progress()
     return [

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from whit.runtime.errors import ConfigError, MeasurementError
+from whit.runtime.last_words import last_words
 
 NAME = "whit-cli"
 KIB = 1024
@@ -94,6 +95,5 @@ def _run(program: Path, model: Path, speech: Path, num_threads: int) -> dict[str
     command = [str(program), str(model), str(speech), "--threads", str(num_threads), "--json"]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
-        lines = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
-        raise MeasurementError(f"[{NAME} {model}] expected a measurement, received: {lines[-1]}")
+        raise MeasurementError(f"[{NAME} {model}] expected a measurement, received: {last_words(process)}")
     return dict(json.loads(process.stdout))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whit.runtime.errors import ConfigError, MeasurementError, MissingDependency
+from whit.runtime.last_words import last_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +58,7 @@ class DeviceShell:
     def _call(self, words: Sequence[str], *, task: str) -> str:
         done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-            raise MeasurementError(f"[{self.name}] expected {task}, received: {lines[-1]}")
+            raise MeasurementError(f"[{self.name}] expected {task}, received: {last_words(done)}")
         return done.stdout
 
 

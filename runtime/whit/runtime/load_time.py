@@ -11,19 +11,23 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from whit.runtime.errors import MeasurementError, WhitError
+from whit.runtime.last_words import last_words
 from whit.runtime.memory import FAILURE, import_libraries
 
 Measure = Callable[[], float]
 
 
+def turn_order(count: int, number: int) -> list[int]:
+    """Returns the order of `count` in a round: another one begins each time, so that noise hits all."""
+    return [(number + place) % count for place in range(count)]
+
+
 def take_turns(measures: Sequence[Measure], *, rounds: int) -> list[list[float]]:
-    """Returns what each measured in every round; another one begins each time, so that noise hits all."""
+    """Returns what each measured in every round, in turns."""
     figures: list[list[float]] = [[] for _ in measures]
     for number in range(rounds):
-        for index in np.roll(np.arange(len(measures)), -number).tolist():
+        for index in turn_order(len(measures), number):
             figures[index].append(measures[index]())
     return figures
 
@@ -40,8 +44,9 @@ def first_result_ms(path: Path, *, engine: str, speech: Path, num_threads: int =
     command = [sys.executable, "-m", module, str(path), engine, str(num_threads), str(speech)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
-        lines = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
-        raise MeasurementError(f"[first result of {path}] expected a measurement, received: {lines[-1]}")
+        raise MeasurementError(
+            f"[first result of {path}] expected a measurement, received: {last_words(process)}"
+        )
     return float(process.stdout)
 
 

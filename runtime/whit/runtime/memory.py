@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whit.runtime.errors import MeasurementError
+from whit.runtime.last_words import last_words
 from whit.runtime.process_memory import (
     ProcessMemory,
     bare_interpreter_bytes,
@@ -92,8 +93,7 @@ def measure_memory(path: Path, *, engine: str, speech: Path, num_threads: int = 
     os.sync()  # pages of a file written moments ago count as dirty until they are on the disk
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
-        lines = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
-        raise MeasurementError(f"[memory of {path}] expected a measurement, received: {lines[-1]}")
+        raise MeasurementError(f"[memory of {path}] expected a measurement, received: {last_words(process)}")
     return MemoryReport(**json.loads(process.stdout))
 
 

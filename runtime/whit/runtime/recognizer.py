@@ -187,12 +187,11 @@ class Recognizer:
     def is_endpoint(self, stream: Stream) -> bool:
         """Returns whether the utterance has ended by `EndpointRule`."""
         stream.check("is_endpoint")
-        rule = self.settings.endpoint
         frames = stream.token_frames
         num_frames = stream.first_encoder_frame + len(stream.encoder_outputs)
         silent_frames = num_frames - (frames[-1] + 1 if frames else 0)
-        limit_s = rule.after_word_s if frames else rule.without_word_s
-        return silent_frames * self.info.encoder_frame_s >= limit_s
+        silence_s = silent_frames * self.info.encoder_frame_s
+        return self.settings.endpoint.has_ended(silence_s, after_token=bool(frames))
 
     def reset(self, stream: Stream) -> None:
         """Starts the stream anew; forced emissions are kept.

@@ -52,15 +52,17 @@ def bench_utterances(
             rows.append([float(np.median(times)) for times in take_turns(measures, rounds=rounds)])
         durations_s.append(len(samples) / rate_hz)
         progress()
-    return [
-        UtteranceReport(
-            finalization_ms=distribution(times),
-            real_time_factor=sum(times) / sum(durations_s),
-            utterance_rtf=tuple(t / duration for t, duration in zip(times, durations_s, strict=True)),
-            num_recordings=len(recordings),
-        )
-        for times in zip(*rows, strict=True)
-    ]
+    return [utterance_report(times, durations_s) for times in zip(*rows, strict=True)]
+
+
+def utterance_report(times_s: Sequence[float], durations_s: Sequence[float]) -> UtteranceReport:
+    """Returns the figures of one model from the time and the length of each recording, seconds."""
+    return UtteranceReport(
+        finalization_ms=distribution(times_s),
+        real_time_factor=sum(times_s) / sum(durations_s),
+        utterance_rtf=tuple(t / duration for t, duration in zip(times_s, durations_s, strict=True)),
+        num_recordings=len(times_s),
+    )
 
 
 def _decode_s(recognizer: OfflineRecognizer, rate_hz: int, samples: Floats) -> Callable[[], float]:

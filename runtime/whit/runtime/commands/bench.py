@@ -19,6 +19,15 @@ from whit.runtime.benchmark import (
     check_recordings,
     play_all,
 )
+from whit.runtime.commands.bench_options import (
+    Against,
+    Json,
+    Limit,
+    LoadRuns,
+    Manifest,
+    MemorySeconds,
+    Model,
+)
 from whit.runtime.commands.bench_report import make_console, print_environment, print_memory
 from whit.runtime.commands.bench_utterances import bench_whole_utterances
 from whit.runtime.device_program import find_program
@@ -35,26 +44,26 @@ from whit.runtime.recognizer import Recognizer
 
 
 def bench(
-    model: Annotated[Path, typer.Argument(help="What `whit export` wrote.")],
-    manifest: Annotated[Path, typer.Argument(help="JSON lines with audio, text and word times.")],
+    model: Model,
+    manifest: Manifest,
     *,
-    against: Annotated[list[Path] | None, typer.Option(help="Another model in the same run.")] = None,
+    against: Against = None,
     paced: Annotated[bool, typer.Option("--paced", help="Play at the pace of speech.")] = False,
     forced: Annotated[
         bool, typer.Option("--forced", help="Emit the reference words: for models of random weights.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many recordings.")] = None,
+    limit: Limit = None,
     feed_ms: Annotated[
         float | None, typer.Option(help="Audio of one block.", show_default=str(FEED_MS))
     ] = None,
-    memory_s: Annotated[float, typer.Option(min=0.1, help="Speech streamed to measure memory.")] = 60.0,
-    load_runs: Annotated[int, typer.Option(min=1, help="Fresh processes to time loading.")] = 5,
+    memory_s: MemorySeconds = 60.0,
+    load_runs: LoadRuns = 5,
     cli: Annotated[
         Path | None, typer.Option(help="whit-cli, measured beside Python; else the one in PATH.")
     ] = None,
     engine: Annotated[str, typer.Option(help="What runs the models.")] = AUTO,
     threads: Annotated[int, typer.Option(help="Threads of one encoder call.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure memory and user-perceived latency of a model, and of others in the same run."""
     if takes_whole_utterances(model):

@@ -11,6 +11,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from whit.runtime.bench_table import LETTERS, device_table, latency_table, summary, utterance_table
+from whit.runtime.commands.bench_options import (
+    Against,
+    Json,
+    Limit,
+    LoadRuns,
+    Manifest,
+    MemorySeconds,
+    Model,
+)
 from whit.runtime.commands.bench_report import make_console
 from whit.runtime.device_bench import (
     DeviceMeasurement,
@@ -36,22 +45,22 @@ from whit.runtime.utterance_bench import UtteranceReport
 
 
 def device_bench(
-    model: Annotated[Path, typer.Argument(help="What `whit export` wrote.")],
-    manifest: Annotated[Path, typer.Argument(help="JSON lines with audio, text and word times.")],
+    model: Model,
+    manifest: Manifest,
     *,
     device: Annotated[str, typer.Option(help="adb, adb:SERIAL, ssh:HOST or local.")] = "adb",
     cli: Annotated[
         Path | None, typer.Option(help="whit-cli for the device's processor; else the one in PATH.")
     ] = None,
-    against: Annotated[list[Path] | None, typer.Option(help="Another model in the same run.")] = None,
+    against: Against = None,
     paced: Annotated[
         bool, typer.Option(help="Play at the pace of speech, so that the processor may clock down.")
     ] = True,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many recordings.")] = None,
-    memory_s: Annotated[float, typer.Option(min=0.1, help="Speech streamed to measure memory.")] = 60.0,
-    load_runs: Annotated[int, typer.Option(min=1, help="Fresh processes to time loading.")] = 5,
+    limit: Limit = None,
+    memory_s: MemorySeconds = 60.0,
+    load_runs: LoadRuns = 5,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one encoder call.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure memory and user-perceived latency on a device, by adb or ssh."""
     paths = [model, *(against or [])]
