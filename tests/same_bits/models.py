@@ -16,7 +16,7 @@ import soundfile
 ROOT = Path(__file__).parents[2]
 WIDTHS = (8, 5, 4, 2, 1)
 SEEDED = tuple(f"rnnt-45m-{bits}bit" for bits in WIDTHS)
-BUNDLED = ("rnnt-digits-gq", "rnnt-digits-qat8")
+BUNDLED = ("rnnt-digits-gq", "rnnt-digits-qat8", "rnnt-librispeech-gq")
 MODELS = SEEDED + BUNDLED
 BALANCE_FRAMES = slice(7, 31)  # encoder frames of 60 ms with speech in them
 BLANK_LEAD = 2.5  # standard deviations of a logit

@@ -1,5 +1,7 @@
 #include "kernels/expand_e.h"
 
+#include <cstring>
+
 namespace whit {
 namespace {
 
@@ -50,6 +52,23 @@ void expand(const uint8_t* block, const int8_t* codebook, int16_t* codes, size_t
 }
 
 template <int kBits>
+void expand_pairs(const uint8_t* block, const CodePair* pairs, int16_t* codes, size_t stride) {
+  uint8_t index[kGroups * kRows * 4];
+  unpack_fields<kBits>(block, index);
+  uint16_t pair[kGroups * kRows * 2];
+  for (size_t i = 0; i < kGroups * kRows * 2; ++i) {
+    pair[i] = uint16_t(index[2 * i] | index[2 * i + 1] << kBits);
+  }
+  for (size_t g = 0; g < kGroups; ++g) {
+    for (size_t r = 0; r < kRows; ++r) {
+      const uint16_t* in = pair + (g * kRows + r) * 2;
+      const CodePair quad[2] = {pairs[in[0]], pairs[in[1]]};
+      std::memcpy(codes + r * stride + g * 4, quad, sizeof(quad));
+    }
+  }
+}
+
+template <int kBits>
 void expand_quads(const uint8_t* block, const int8_t* codebook, int8_t* codes) {
   uint8_t index[kGroups * kRows * 4];
   unpack_fields<kBits>(block, index);
@@ -63,6 +82,20 @@ void expand_quads(const uint8_t* block, const int8_t* codebook, int8_t* codes) {
 }
 
 }  // namespace
+
+void pair_codes_e(const int8_t* codebook, int bits, CodePair* pairs) {
+  const size_t num_codes = size_t{1} << bits;
+  for (size_t right = 0; right < num_codes; ++right) {
+    for (size_t left = 0; left < num_codes; ++left) *pairs++ = {codebook[left], codebook[right]};
+  }
+}
+
+void expand_pairs_e(const uint8_t* block, int bits, const CodePair* pairs, int16_t* codes, size_t stride) {
+  using Expand = void (*)(const uint8_t*, const CodePair*, int16_t*, size_t);
+  static constexpr Expand kExpand[kMaxPairBits] = {expand_pairs<1>, expand_pairs<2>, expand_pairs<3>,
+                                                   expand_pairs<4>, expand_pairs<5>, expand_pairs<6>};
+  kExpand[bits - 1](block, pairs, codes, stride);
+}
 
 void expand_quads_e(const uint8_t* block, int bits, const int8_t* codebook, int8_t* codes) {
   using Expand = void (*)(const uint8_t*, const int8_t*, int8_t*);
