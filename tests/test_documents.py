@@ -26,8 +26,13 @@ extern int read_audio(float* samples, int32_t* num_samples);
 int main(void) {{
   static float samples[160];
   int32_t num_samples;
-{body}
+{streaming}
   return 0;
+}}
+extern void show(const char* text, size_t num_committed);
+void dictate(whit_stream* stream) {{
+  whit_result result;
+{dictation}
 }}
 """
 
@@ -123,9 +128,10 @@ def test_the_program_of_the_c_header_compiles(tmp_path: Path) -> None:
     compiler = needs("gcc")
     header = ROOT / "runtime" / "cpp" / "include" / "whit.h"
     comment = header.read_text().split("*/")[0]
-    streaming, offline = re.findall(r"(?:^ \*     .*\n)+", comment, re.MULTILINE)
+    examples = re.findall(r"(?:^ \*     .*\n)+", comment, re.MULTILINE)
+    streaming, dictation, offline = (re.sub(r"^ \*", "", code, flags=re.MULTILINE) for code in examples)
     program = tmp_path / "program.c"
-    program.write_text(C_PROGRAM.format(body=streaming.replace("\n *", "\n").removeprefix(" *")))
+    program.write_text(C_PROGRAM.format(streaming=streaming, dictation=dictation))
     command = [compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{header.parent}"]
     subprocess.run([*command, str(program)], check=True)
     assert "whit_offline_stream_decode" in offline

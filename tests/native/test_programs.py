@@ -1,12 +1,10 @@
 """The programs around the engine: whit-cli, the C API, and what a stream allocates."""
 
-import fcntl
 import json
 import os
 import signal
 import struct
 import subprocess
-import termios
 import time
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from build_tools import ROOT
+from piped_program import waits_for_more
 from programs import needs
 
 from whit.runtime.recognizer import Recognizer
@@ -82,13 +81,6 @@ def test_paced_input_takes_its_time(cli, model_file, samples) -> None:
     )
     assert report["paced"]
     assert report["tokens"] == plain["tokens"]
-
-
-def waits_for_more(process: subprocess.Popen[bytes]) -> bool:
-    """Returns whether a program has read all of its input and sleeps."""
-    unread = struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))[0]
-    state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return not unread and state == "S"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -15,6 +15,7 @@
 #include "chunk_log.h"
 #include "end_signal.h"
 #include "latency.h"
+#include "live_text.h"
 #include "options.h"
 #include "process_memory.h"
 #include "report.h"
@@ -79,6 +80,20 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     if (is_first) first_result_ms += ms_since(work_start);
     return error;
   };
+  LiveText live;
+  size_t num_shown = 0;  // chunks
+  const auto show = [&] {
+    if (options.json || latency.num_chunks() == num_shown) return 0;
+    num_shown = latency.num_chunks();
+    whit_result result;
+    if (session.result(&result)) return 1;
+    if (!options.utterances || !session.is_endpoint()) {
+      live.show(result);
+      return 0;
+    }
+    if (result.num_tokens > 0) live.end_line(result);
+    return session.reset();
+  };
   catch_end_signals();
   std::string defect;  // what ended the audio early
   while (!end_signalled() && defect.empty()) {
@@ -90,7 +105,7 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     const double ready_ms = 1000 * double(num_samples + count) / rate;
     clock.wait_until(ready_ms);
     log.begin(ready_ms, false);
-    if (timed([&] { return session.accept(rate, {block.data(), count}, latency, log); })) {
+    if (timed([&] { return session.accept(rate, {block.data(), count}, latency, log); }) || show()) {
       defect = whit_error_text();
     } else {
       num_samples += count;
@@ -121,8 +136,8 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
   session.report(&report.memory);
   if (options.json) {
     print_json(model, result, report, defect);
-  } else {
-    std::puts(result.text);
+  } else if (result.num_tokens > 0 || !options.utterances) {
+    live.end_line(result);
   }
   if (const int error = finish_output()) return error;
   if (!defect.empty()) return refuse(defect.c_str());
@@ -144,6 +159,10 @@ int run(const Options& options) {
   const std::unique_ptr<whit_model, FreeModel> model(loaded);
   whit_model_info info;
   whit_model_get_info(model.get(), &info);
+  if (options.utterances && !info.is_streaming) {
+    return refuse(
+        {.place = "--utterances", .expected = "a streaming model", .received = "one of whole utterances"});
+  }
   return info.is_streaming ? transcribe<StreamSession>(options, *opened, model.get(), load_start)
                            : transcribe<UtteranceSession>(options, *opened, model.get(), load_start);
 }

@@ -23,6 +23,8 @@ Expected<Options> parse_options(int num_arguments, char** arguments) {
     const std::string_view argument = arguments[i];
     if (argument == "--paced") {
       options.paced = true;
+    } else if (argument == "--utterances") {
+      options.utterances = true;
     } else if (argument == "--json") {
       options.json = true;
     } else if (argument == "--chunks") {
@@ -49,6 +51,7 @@ Expected<Options> parse_options(int num_arguments, char** arguments) {
     }
   }
   if (options.chunks && !options.json) return refuse("--chunks", "--json beside it", "none");
+  if (options.utterances && options.json) return refuse("--utterances", "no --json beside it", "--json");
   if (options.model.empty()) return refuse("whit-cli", "a model (see --help)", "none");
   if (options.audio.empty() == (options.raw_rate_hz == 0)) {
     return refuse("whit-cli", "a WAV file or --raw RATE", options.raw_rate_hz ? "both" : "neither");

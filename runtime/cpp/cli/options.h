@@ -9,12 +9,13 @@ namespace whit::cli {
 /// What the user asked for.
 struct Options {
   std::string model;
-  std::string audio;    ///< a WAV file; empty with raw_rate_hz
-  int raw_rate_hz = 0;  ///< above 0: int16 of one channel from standard input
-  int num_threads = 1;  ///< of one decode
-  bool paced = false;   ///< feed the audio at the speed it was spoken
-  bool json = false;    ///< print one JSON object instead of text
-  bool chunks = false;  ///< and in it when each chunk was there
+  std::string audio;        ///< a WAV file; empty with raw_rate_hz
+  int raw_rate_hz = 0;      ///< above 0: int16 of one channel from standard input
+  int num_threads = 1;      ///< of one decode
+  bool paced = false;       ///< feed the audio at the speed it was spoken
+  bool utterances = false;  ///< end utterances at pauses, and print each as a line
+  bool json = false;        ///< print one JSON object instead of text
+  bool chunks = false;      ///< and in it when each chunk was there
   bool self_test = true;
   bool help = false;
 };
@@ -27,12 +28,14 @@ inline constexpr const char* kUsage =
     "  --raw RATE       read 16-bit little-endian samples of one channel at RATE Hz from standard input\n"
     "  --threads N      compute with N threads, up to 64; they sleep between chunks\n"
     "  --paced          feed the audio at the speed it was spoken\n"
+    "  --utterances     end an utterance after a pause of 0.8 s and print each as a line: for a microphone\n"
     "  --json           print one JSON object: text, tokens, times, memory, latency\n"
     "  --chunks         in it also each chunk: ready, begun, shown (ms since the first sample), tokens, is "
     "flush\n"
     "  --no-self-test   do not compute the file's golden vectors at load\n"
     "  --help           print this\n"
     "\n"
+    "Words are printed as soon as nothing can follow them, so that a microphone's come while one speaks.\n"
     "Ctrl-C ends the audio: the result of what was heard is printed. A second one ends the program.\n"
     "Audio that becomes unreadable part way gives what was heard, the error (error in JSON) and exit code "
     "2.\n"

@@ -17,6 +17,8 @@ class StreamSession {
   int accept(int rate_hz, std::span<const float> samples, Latency& latency, ChunkLog& log);
   int finish(Latency& latency, ChunkLog& log);
   int result(whit_result* result) const { return whit_stream_result(stream_.get(), result); }
+  bool is_endpoint() const { return whit_stream_is_endpoint(stream_.get(), nullptr); }
+  int reset() { return whit_stream_reset(stream_.get()); }
   void report(whit_memory_report* report) const { whit_report(stream_.get(), report); }
 
  private:
@@ -35,6 +37,8 @@ class UtteranceSession {
   int accept(int rate_hz, std::span<const float> samples, Latency& latency, ChunkLog& log);
   int finish(Latency& latency, ChunkLog& log);
   int result(whit_result* result) const { return whit_offline_stream_result(stream_.get(), result); }
+  bool is_endpoint() const { return false; }
+  int reset() { return whit_offline_stream_reset(stream_.get()); }
   void report(whit_memory_report* report) const { whit_offline_report(stream_.get(), report); }
 
  private:

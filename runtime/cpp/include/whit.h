@@ -17,6 +17,15 @@
  *     whit_stream_free(stream);
  *     whit_model_free(model);
  *
+ * From a microphone, utterances end at pauses; what is committed of a text may be shown at once:
+ *
+ *     while (whit_stream_is_ready(stream)) {
+ *       whit_stream_decode(stream);
+ *       whit_stream_result(stream, &result);
+ *       show(result.text, result.committed_bytes);
+ *       if (whit_stream_is_endpoint(stream, NULL)) whit_stream_reset(stream);
+ *     }
+ *
  * A model is of one of two kinds (whit_model_info). A streaming transducer decodes chunks while speech comes
  * in: streams and batches, as above. A model that takes whole utterances decodes once, at their end:
  *
@@ -126,6 +135,8 @@ int whit_batch_decode(whit_batch* batch, whit_stream* const* streams, size_t num
 
 typedef struct whit_result {
   const char* text;         /* words separated by single spaces, UTF-8 */
+  size_t committed_bytes;   /* of the text: later results of the stream begin with them; what follows may be
+                               the beginning of a longer word */
   const int32_t* tokens;    /* (num_tokens,) */
   const int64_t* frames_ms; /* (num_tokens,): start of the encoder frame that emitted each token */
   size_t num_tokens;
@@ -134,6 +145,16 @@ typedef struct whit_result {
 
 /* Returns what was recognised so far. Pointers stay valid until the next call with this stream. */
 int whit_stream_result(whit_stream* stream, whit_result* result);
+
+/* When an utterance has ended; all zero is the default. */
+typedef struct whit_endpoint_rule {
+  int32_t after_word_ms;   /* so long without a token ends an utterance that has one; 0: 800 */
+  int32_t without_word_ms; /* the same where none has come; 0: 2400 */
+} whit_endpoint_rule;
+
+/* Returns 1 when the utterance has ended, else 0: asked after whit_stream_decode. Then take the result, and
+ * reset the stream for the next utterance. rule  may be null */
+int whit_stream_is_endpoint(const whit_stream* stream, const whit_endpoint_rule* rule);
 
 /* Starts a new stream in the same memory; any sample rate may follow. Audio that was accepted and not decoded
  * yet is dropped: decode while whit_stream_is_ready, after whit_stream_input_finished, to hear all of it. */

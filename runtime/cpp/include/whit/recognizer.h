@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "whit/audio_intake.h"
+#include "whit/commitment.h"
+#include "whit/endpoint.h"
 #include "whit/error.h"
 #include "whit/fbank.h"
 #include "whit/search.h"
@@ -47,6 +49,10 @@ class RecognizerStream {
   const std::vector<Emission>& emissions() const { return search_.emissions(); }
   /// Returns the words so far, separated by single spaces.
   std::string text() const;
+  /// How much of the text stays as it is: later texts begin with it.
+  size_t committed_bytes() const;
+  /// Whether the utterance has ended.
+  bool is_endpoint(const EndpointRule& rule = {}) const;
   /// Start of an encoder frame in milliseconds.
   int64_t frame_ms(int64_t frame) const;
   /// Returns the encoder frames of the last chunk, (encoded_frames, joint_hidden).
@@ -77,11 +83,13 @@ class RecognizerStream {
   };
   static StateLayout layout_of(const TransducerModel& model);
   EncodeCall take_chunk();
+  void finish_chunk();
 
   Workspace workspace_;
   AudioIntake intake_;
   Fbank fbank_;
   GreedySearch search_;
+  Commitment commitment_;
   StateLayout at_;
   std::vector<float> state_;     // (layout.num_floats,)
   std::vector<float> features_;  // (chunk_frames, num_mels)

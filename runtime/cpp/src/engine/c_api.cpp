@@ -33,9 +33,10 @@ struct Words {
       frames_ms.push_back(stream.frame_ms(emission.frame));
     }
   }
-  whit_result result(bool is_final) const {
+  whit_result result(bool is_final, size_t committed_bytes = 0) const {
     return {
         .text = text.c_str(),
+        .committed_bytes = is_final ? text.size() : committed_bytes,
         .tokens = tokens.data(),
         .frames_ms = frames_ms.data(),
         .num_tokens = tokens.size(),
@@ -235,9 +236,16 @@ int whit_batch_decode(whit_batch* batch, whit_stream* const* streams, size_t num
 int whit_stream_result(whit_stream* stream, whit_result* result) {
   return guarded([&] {
     stream->words.set(stream->stream);
-    *result = stream->words.result(stream->stream.is_final());
+    *result = stream->words.result(stream->stream.is_final(), stream->stream.committed_bytes());
     return 0;
   });
+}
+
+int whit_stream_is_endpoint(const whit_stream* stream, const whit_endpoint_rule* rule) {
+  whit::EndpointRule endpoint;
+  if (rule && rule->after_word_ms > 0) endpoint.after_word_ms = rule->after_word_ms;
+  if (rule && rule->without_word_ms > 0) endpoint.without_word_ms = rule->without_word_ms;
+  return stream->stream.is_endpoint(endpoint);
 }
 
 int whit_stream_reset(whit_stream* stream) {

@@ -82,7 +82,23 @@ EncodeCall RecognizerStream::take_chunk() {
   return {features_.data(), state + at_.encoder, state + at_.encoded};
 }
 
+void RecognizerStream::finish_chunk() {
+  first_encoded_frame_ += model().encoded_frames();
+  commitment_.update(model().config().tokens, emissions(), first_encoded_frame_, frame_ms(1));
+}
+
+bool RecognizerStream::is_endpoint(const EndpointRule& rule) const {
+  const bool after_token = !emissions().empty();
+  const int64_t speech_end = after_token ? emissions().back().frame + 1 : 0;
+  return rule.has_ended(frame_ms(first_encoded_frame_ - speech_end), after_token);
+}
+
 std::string RecognizerStream::text() const { return token_text(model().config().tokens, emissions()); }
+
+size_t RecognizerStream::committed_bytes() const {
+  if (is_final()) return text().size();
+  return token_text(model().config().tokens, std::span(emissions()).first(commitment_.num_tokens())).size();
+}
 
 int64_t RecognizerStream::frame_ms(int64_t frame) const {
   return frame * model().config().subsampling * kFrameShiftMs;
@@ -91,6 +107,7 @@ int64_t RecognizerStream::frame_ms(int64_t frame) const {
 void RecognizerStream::reset() {
   fbank_.reset();
   search_.reset();
+  commitment_ = {};
   intake_.reset();
   std::ranges::fill(state_, 0.0f);
   first_encoded_frame_ = 0;

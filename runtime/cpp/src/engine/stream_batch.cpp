@@ -46,7 +46,7 @@ void decode_together(Workspace& workspace, std::span<RecognizerStream* const> st
       }
     }
   }
-  for (RecognizerStream* stream : streams) stream->first_encoded_frame_ += num_frames;
+  for (RecognizerStream* stream : streams) stream->finish_chunk();
 }
 
 StreamBatch::StreamBatch(std::shared_ptr<const TransducerModel> model)

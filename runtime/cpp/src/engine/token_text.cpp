@@ -1,13 +1,13 @@
 #include "whit/token_text.h"
 
-#include <string_view>
-
 namespace whit {
 namespace {
 
 constexpr std::string_view kWordStart = "\u2581";  // SentencePiece's mark for a space before the token
 
 }  // namespace
+
+bool starts_word(std::string_view token) { return token.starts_with(kWordStart); }
 
 std::string token_text(const std::vector<std::string>& tokens, std::span<const Emission> emissions) {
   std::string words;

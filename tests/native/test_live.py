@@ -1,0 +1,139 @@
+"""What is shown while speech comes: committed words and the ends of utterances, as Python has them."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from build_tools import ROOT
+from piped_program import waits_for_more
+from programs import needs
+
+from whit.runtime.recognizer import Recognizer
+from whit.runtime.settings import EndpointRule, RecognizerSettings
+
+HERE = Path(__file__).parent
+RATE_HZ = 16000
+BLOCK = 160
+RULE = EndpointRule(after_word_s=0.3, without_word_s=0.5)
+
+
+@pytest.fixture(scope="module")
+def cli(native_build) -> Path:
+    return native_build / "cli" / "whit-cli"
+
+
+@pytest.fixture(scope="module")
+def pausing_model(export_random) -> Path:
+    """Blanks for seconds between tokens, so that utterances end."""
+    return export_random("linear", 4, blank_bias=2.0) / "model.tflite"
+
+
+@pytest.fixture(scope="module")
+def samples() -> np.ndarray:
+    """Eight seconds: bursts of noise with pauses, int16."""
+    bursts = (np.arange(8 * RATE_HZ) // (RATE_HZ // 4)) % 7 == 1
+    return (np.random.default_rng(3).normal(0, 0.1, len(bursts)) * bursts * 32767).astype(np.int16)
+
+
+def blocks_of(samples: np.ndarray) -> list[np.ndarray]:
+    return np.split(samples.astype(np.float32) / 32768, range(BLOCK, len(samples), BLOCK))
+
+
+def test_c_api(pausing_model, samples, native_build, tmp_path) -> None:
+    include = ROOT / "runtime" / "cpp" / "include"
+    program, compiled = tmp_path / "use_live", tmp_path / "use_live.o"
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{include}", "-c"]
+    subprocess.run([needs("gcc"), *flags, HERE / "use_live.c", "-o", compiled], check=True)
+    library = native_build / "libwhit_core.a"
+    subprocess.run([needs("g++"), compiled, library, "-pthread", "-o", program], check=True)
+    rule_ms = [str(round(1000 * s)) for s in (RULE.after_word_s, RULE.without_word_s)]
+    done = subprocess.run(
+        [program, pausing_model, *rule_ms],
+        input=(samples.astype(np.float32) / 32768).tobytes(),
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+    recognizer = Recognizer.from_file(pausing_model, engine="native")
+    other = Recognizer(recognizer.engine, settings=RecognizerSettings(endpoint=RULE))
+    stream = recognizer.create_stream()
+    expected = []
+
+    def decode() -> None:
+        while recognizer.is_ready(stream):
+            recognizer.decode_stream(stream)
+            result = recognizer.get_result(stream)
+            ends = [int(r.is_endpoint(stream)) for r in (recognizer, other)]
+            expected.append(f"{len(result.committed.encode())} {ends[0]} {ends[1]} {result.text}")
+
+    for block in blocks_of(samples):
+        stream.accept_waveform(RATE_HZ, block)
+        decode()
+    stream.input_finished()
+    decode()
+    assert done.stdout.decode().splitlines() == expected
+    said = [line.split(" ", 3) for line in expected]
+    tentative = [int(committed) < len(text.encode()) for committed, _, _, text in said]
+    assert any(tentative) and not all(tentative)
+    assert {ends for _, *ends, _ in map(tuple, said) for ends in [tuple(ends)]} >= {
+        ("0", "0"),
+        ("0", "1"),
+        ("1", "1"),
+    }
+
+
+def test_utterances_are_lines(cli, pausing_model, samples) -> None:
+    recognizer = Recognizer.from_file(pausing_model, engine="native")
+    stream = recognizer.create_stream()
+    lines = []
+    for block in blocks_of(samples):
+        stream.accept_waveform(RATE_HZ, block)
+        recognizer.decode(stream)
+        if recognizer.is_endpoint(stream):
+            lines.append(recognizer.get_result(stream).text)
+            recognizer.reset(stream)
+    stream.input_finished()
+    recognizer.decode(stream)
+    lines.append(recognizer.get_result(stream).text)
+    done = subprocess.run(
+        [cli, pausing_model, "--raw", str(RATE_HZ), "--utterances"],
+        input=samples.tobytes(),
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().splitlines() == [line for line in lines if line]
+    assert sum(map(bool, lines)) > 2
+
+
+@pytest.mark.parametrize("options", [[], ["--utterances"]])
+def test_words_come_while_one_speaks(options: list[str], cli, pausing_model, samples) -> None:
+    command = [cli, pausing_model, "--raw", str(RATE_HZ), *options]
+    expected = subprocess.run(command, input=samples.tobytes(), capture_output=True).stdout
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdin.write(samples.tobytes())
+        process.stdin.flush()
+        while process.poll() is None and not waits_for_more(process):
+            pass
+        early = os.read(process.stdout.fileno(), 1 << 16)  # what was printed before the audio's end
+        process.stdin.close()
+        late = process.stdout.read()
+    assert process.returncode == 0
+    assert early + late == expected
+    assert len(early) > len(expected) // 2
+
+
+def test_utterances_refusals(cli, pausing_model, export_offline) -> None:
+    for arguments, message in [
+        ([pausing_model, "--json"], "expected no --json beside it, received --json"),
+        ([export_offline("quartznet")], "expected a streaming model, received one of whole utterances"),
+    ]:
+        done = subprocess.run(
+            [cli, *arguments, "--raw", "16000", "--utterances"], input=b"", capture_output=True
+        )
+        assert done.returncode == 2
+        assert done.stderr.decode() == f"whit-cli: [--utterances] {message}\n"
+        assert not done.stdout
