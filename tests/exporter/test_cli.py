@@ -9,7 +9,7 @@ from random_checkpoint import random_checkpoint
 from typer.testing import CliRunner
 
 from whit.exporter.cli import export
-from whit.exporter.errors import CheckpointFileError
+from whit.exporter.errors import CheckpointFileError, ExportError
 
 app = typer.Typer()
 app.command()(export)
@@ -75,3 +75,18 @@ def test_a_terminated_export_leaves_nothing(tmp_path, checkpoint):
 def test_errors_reach_the_command(tmp_path):
     result = run(tmp_path / "nothing", "-o", tmp_path / "out")
     assert isinstance(result.exception, CheckpointFileError) and "\n" not in str(result.exception)
+
+
+def test_brackets_in_a_name_are_no_markup(tmp_path):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps(config | {"name": "digits [/gq] [red]"}))
+    result = run(checkpoint, "-o", tmp_path / "out", "--dialect", "whit")
+    assert result.exit_code == 0, repr(result.exception)
+    assert "digits [/gq] [red]" in result.output
+
+
+def test_an_increase_without_a_gate_is_refused(tmp_path, checkpoint):
+    result = run(checkpoint, "-o", tmp_path / "out", "--max-increase", "0.5")
+    assert isinstance(result.exception, ExportError)
+    assert str(result.exception) == "[--max-increase] expected --gate beside it, received 0.5 alone"

@@ -185,6 +185,31 @@ def test_strange_folders_are_replaced_by_force_only(tmp_path):
     assert (tmp_path / "out" / "other.txt").is_file()
 
 
+def test_a_file_in_the_place_of_a_folder_is_never_replaced(tmp_path):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "onnx").write_text("precious notes")
+    for force in (False, True):
+        with pytest.raises(OutputError, match="an earlier export or nothing, received something else"):
+            run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", force=force))
+    assert (tmp_path / "out" / "onnx").read_text() == "precious notes"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["onnx"]
+
+
+@pytest.mark.parametrize(
+    ("idle", "message"),
+    [
+        ({"max_seconds": 60}, r"\[--max-seconds\] expected a model of whole utterances"),
+        ({"layout": "P", "dialect": "stock"}, r"\[--layout\] expected packed matrices"),
+    ],
+)
+def test_options_of_other_exports_are_refused(tmp_path, idle, message):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    with pytest.raises(ExportError, match=message):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", **idle))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "wrong", [{"dialect": "tflite"}, {"layout": "Q"}, {"target": "arm"}, {"format": "whit"}]
 )

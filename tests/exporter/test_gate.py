@@ -1,5 +1,6 @@
 """The gate on the bundled digit recogniser and the demo's recordings."""
 
+import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -64,3 +65,16 @@ def test_other_gates_are_errors(text: str) -> None:
 def test_an_increase_is_a_share() -> None:
     with pytest.raises(ExportError, match="share from 0 to 1"):
         parse_gate("wer=x.jsonl", 2.0)
+
+
+@pytest.mark.parametrize("flavour", ["nemo", "kaldi"])
+def test_the_checkpoint_hears_by_its_own_front_end(flavour: str, tmp_path: Path) -> None:
+    copy = tmp_path / "checkpoint"
+    shutil.copytree(CHECKPOINT, copy)
+    config = json.loads((copy / "config.json").read_text())
+    config["frontend"]["flavour"] = flavour
+    (copy / "config.json").write_text(json.dumps(config))
+    run_export(ExportRequest(checkpoint=copy, output=tmp_path, dialect="whit", format="tflite"))
+    recognizer = Recognizer.from_file(tmp_path / "model.tflite")
+    recording = read_manifest(DEMO)[0]
+    assert transcribe(read_checkpoint(copy), recording) == transcribe_stream(recognizer, recording.audio)

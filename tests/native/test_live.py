@@ -2,14 +2,17 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from build_tools import ROOT
 from piped_program import waits_for_more
 from programs import needs
 
+from whit.exporter.export import ExportRequest, run_export
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.settings import EndpointRule, RecognizerSettings
 
@@ -65,8 +68,12 @@ def test_c_api(pausing_model, samples, native_build, tmp_path) -> None:
         while recognizer.is_ready(stream):
             recognizer.decode_stream(stream)
             result = recognizer.get_result(stream)
-            ends = [int(r.is_endpoint(stream)) for r in (recognizer, other)]
-            expected.append(f"{len(result.committed.encode())} {ends[0]} {ends[1]} {result.text}")
+            default, other_ends = (int(r.is_endpoint(stream)) for r in (recognizer, other))
+            last_ms = round(1000 * result.token_times_s[-1]) if result.tokens else -1
+            committed = len(result.committed.encode())
+            expected.append(f"{committed} {default} {other_ends} {last_ms} {result.text}")
+            if other_ends:
+                recognizer.next_utterance(stream)
 
     for block in blocks_of(samples):
         stream.accept_waveform(RATE_HZ, block)
@@ -74,14 +81,13 @@ def test_c_api(pausing_model, samples, native_build, tmp_path) -> None:
     stream.input_finished()
     decode()
     assert done.stdout.decode().splitlines() == expected
-    said = [line.split(" ", 3) for line in expected]
-    tentative = [int(committed) < len(text.encode()) for committed, _, _, text in said]
+    said = [line.split(" ", 4) for line in expected]
+    tentative = [int(committed) < len(text.encode()) for committed, *_, text in said]
     assert any(tentative) and not all(tentative)
-    assert {ends for _, *ends, _ in map(tuple, said) for ends in [tuple(ends)]} >= {
-        ("0", "0"),
-        ("0", "1"),
-        ("1", "1"),
-    }
+    ends = [int(by_other) for _, _, by_other, *_ in said]
+    assert 2 < sum(ends) < len(ends)
+    times = [int(last_ms) for *_, last_ms, _ in said if last_ms != "-1"]
+    assert times == sorted(times) and times[-1] > 5000  # of the audio, not of the utterance
 
 
 def test_utterances_are_lines(cli, pausing_model, samples) -> None:
@@ -93,7 +99,7 @@ def test_utterances_are_lines(cli, pausing_model, samples) -> None:
         recognizer.decode(stream)
         if recognizer.is_endpoint(stream):
             lines.append(recognizer.get_result(stream).text)
-            recognizer.reset(stream)
+            recognizer.next_utterance(stream)
     stream.input_finished()
     recognizer.decode(stream)
     lines.append(recognizer.get_result(stream).text)
@@ -104,7 +110,7 @@ def test_utterances_are_lines(cli, pausing_model, samples) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode().splitlines() == [line for line in lines if line]
-    assert sum(map(bool, lines)) > 2
+    assert sum(map(bool, lines)) > 1
 
 
 @pytest.mark.parametrize("options", [[], ["--utterances"]])
@@ -126,6 +132,24 @@ def test_words_come_while_one_speaks(options: list[str], cli, pausing_model, sam
     assert len(early) > len(expected) // 2
 
 
+@pytest.mark.parametrize("lead_s", [2.04, 2.06, 2.08])
+def test_a_word_that_began_before_a_line_ended_is_whole(lead_s: float, cli, tmp_path) -> None:
+    """After 2.4 s without a token the next utterance begins: here within the first word."""
+    run_export(
+        ExportRequest(
+            checkpoint=ROOT / "checkpoints" / "rnnt-digits-gq",
+            output=tmp_path,
+            dialect="whit",
+            format="tflite",
+        )
+    )
+    speech, rate_hz = soundfile.read(ROOT / "demo" / "digits-1.flac", dtype="int16")
+    audio = np.concatenate([np.zeros(round(lead_s * rate_hz), np.int16), speech])
+    command = [cli, tmp_path / "model.tflite", "--raw", str(rate_hz), "--utterances"]
+    done = subprocess.run(command, input=audio.tobytes(), capture_output=True)
+    assert done.stdout.decode().split() == ["four", "seven", "one", "nine"]
+
+
 def test_utterances_refusals(cli, pausing_model, export_offline) -> None:
     for arguments, message in [
         ([pausing_model, "--json"], "expected no --json beside it, received --json"),
@@ -137,3 +161,19 @@ def test_utterances_refusals(cli, pausing_model, export_offline) -> None:
         assert done.returncode == 2
         assert done.stderr.decode() == f"whit-cli: [--utterances] {message}\n"
         assert not done.stdout
+
+
+def test_lines_that_cannot_be_written_end_the_program(cli, pausing_model, samples) -> None:
+    command = [cli, pausing_model, "--raw", str(RATE_HZ), "--utterances"]
+    with (
+        open("/dev/full", "wb") as full,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=full, stderr=subprocess.PIPE, bufsize=0
+        ) as process,
+    ):
+        with suppress(BrokenPipeError):
+            for block in np.split(samples, 100):
+                process.stdin.write(block.tobytes())
+        assert process.wait() == 2  # though the audio has not ended
+        said = process.stderr.read().decode()
+    assert said.startswith("whit-cli: [standard output] expected room for what is printed, received No space")

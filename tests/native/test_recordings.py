@@ -159,3 +159,35 @@ def test_what_was_heard_before_an_error_is_printed(
     assert report.pop("error") == error
     assert report.keys() == whole.keys()
     assert all(report[key] == whole[key] for key in ("text", "token_ids", "token_times_ms", "audio_s"))
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_file_that_ends_before_its_stated_size_is_an_error(
+    options, cli, model_file, noise, tmp_path
+) -> None:
+    whole, cut = tmp_path / "whole.wav", tmp_path / "cut.wav"
+    soundfile.write(whole, noise[: 60 * BLOCK], 16000, subtype="PCM_16")
+    expected = run(cli, model_file, whole, *options)
+    soundfile.write(cut, noise, 16000, subtype="PCM_16")
+    cut.write_bytes(cut.read_bytes()[: whole.stat().st_size])
+    done = run(cli, model_file, cut, *options)
+    assert done.returncode == 2
+    message = f"[{cut}] expected {40 * BLOCK * 2} more bytes of audio, received the end of the file"
+    assert done.stderr.decode() == f"whit-cli: {message}\n"
+    if options:
+        heard, report = json.loads(expected.stdout), json.loads(done.stdout)
+        assert report["error"] == message
+        assert report["tokens"] == heard["tokens"]
+    else:
+        assert done.stdout == expected.stdout
+
+
+def test_a_size_near_2_to_31_is_a_placeholder(cli, model_file, noise, tmp_path) -> None:
+    path = tmp_path / "pipe.wav"
+    content = wav(format_chunk(), noise.tobytes())
+    data = content.rindex(b"data") + 4
+    path.write_bytes(content[:data] + struct.pack("<I", 0x7FFFFFFF) + content[data + 4 :])
+    done = run(cli, model_file, path)
+    assert done.returncode == 0, done.stderr
+    path.write_bytes(content)
+    assert done.stdout == run(cli, model_file, path).stdout

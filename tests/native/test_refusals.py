@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
 from edit_tflite import edit, metadata_buffer, operator, schema
@@ -400,3 +401,19 @@ def test_calls_check_shapes(model_file) -> None:
         engine.predict(0, state)
     with pytest.raises(ValueError, match=r"\[join\] expected a frame"):
         engine.join(np.zeros(3, np.float32), np.zeros(3, np.float32))
+
+
+@pytest.mark.parametrize("offset", [2, 4096, 1 << 16, 1 << 40, (1 << 64) - (1 << 16)])
+def test_arrays_behind_a_file_smaller_than_its_end(offset: int, tmp_path) -> None:
+    """The 4096 bytes that end a file do not fit: nothing can lie before them."""
+    model = schema.ModelT()
+    model.version = 3
+    model.buffers = [schema.BufferT(), schema.BufferT()]
+    model.buffers[1].offset, model.buffers[1].size = offset, 256
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path = tmp_path / "small.tflite"
+    path.write_bytes(bytes(builder.Output()))
+    assert path.stat().st_size < 4096
+    with pytest.raises(ModelFileError, match="data section"):
+        load(path)

@@ -19,8 +19,11 @@ static void decode(whit_stream* stream, const whit_endpoint_rule* rule) {
   while (whit_stream_is_ready(stream)) {
     check(whit_stream_decode(stream));
     check(whit_stream_result(stream, &result));
-    printf("%zu %d %d %s\n", result.committed_bytes, whit_stream_is_endpoint(stream, NULL),
-           whit_stream_is_endpoint(stream, rule), result.text);
+    const int has_ended = whit_stream_is_endpoint(stream, rule);
+    const int last_ms = result.num_tokens ? (int)result.frames_ms[result.num_tokens - 1] : -1;
+    printf("%zu %d %d %d %s\n", result.committed_bytes, whit_stream_is_endpoint(stream, NULL), has_ended, last_ms,
+           result.text);
+    if (has_ended) check(whit_stream_next_utterance(stream));
   }
 }
 

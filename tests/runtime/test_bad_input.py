@@ -177,6 +177,7 @@ DEFECTS = {
     "a nested configuration": (nest_config, "expected JSON in whit.config"),
     "another dialect": (lambda f: edit_metadata(f, b"dialect", b"whit", b"whip"), "'whip'"),
     "another architecture": (lambda f: edit_config(f, lambda c: c.update(architecture="ctc")), "'ctc'"),
+    "an architecture of no text": (lambda f: edit_config(f, lambda c: c.update(architecture=["rn"])), "rn"),
     "a chunk that does not fit": (lambda f: edit_config(f, lambda c: c["streaming"].update(chunk_ms=70)),
                                   "multiple of 60 ms"),
     "a negative tail": (lambda f: edit_config(f, lambda c: c["streaming"].update(tail_ms=-1)), "tail_ms"),

@@ -128,6 +128,13 @@ def test_a_rate_that_no_stream_takes_names_the_recording(tmp_path):
         play_all([Recognizer(FakeEngine())], [odd], BenchSettings())
 
 
+@pytest.mark.parametrize("seconds", ["inf", "nan", "0"])
+def test_memory_needs_seconds_that_can_be_streamed(exported, manifest, seconds):
+    result = CliRunner().invoke(cli.app, ["bench", str(exported), str(manifest), "--memory-s", seconds])
+    assert result.exit_code == 2, repr(result.exception)
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize("feed_ms", [0, -1, 5000])
 def test_settings_are_checked(feed_ms):
     with pytest.raises(ConfigError):

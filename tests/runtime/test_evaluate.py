@@ -126,3 +126,9 @@ def test_eval_command(exported, manifest):
     table = CliRunner().invoke(cli.app, arguments)
     assert table.exit_code == 0
     assert "95 % interval, 2 speakers" in table.stdout
+
+
+def test_spaces_of_a_manifest_are_no_errors():
+    result = score(recordings(["one  two\tthree "]), ["one two three"])
+    assert result.wer["utterance"].estimate == result.cer.estimate == 0
+    assert score(recordings(["one  two"]), ["one twa"]).cer.estimate == pytest.approx(100 / 7)

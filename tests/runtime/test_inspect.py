@@ -2,6 +2,7 @@
 
 import json
 
+import onnx
 import pytest
 from typer.testing import CliRunner
 
@@ -112,3 +113,14 @@ def test_an_operator_without_attributes(model_copy):
     (model_copy / "joiner.onnx").write_bytes(content.replace(b"\x0a\x04rows", b"\x0a\x04raws"))
     with pytest.raises(ModelFileError, match="rows"):
         list_layers(open_model_folder(model_copy).graphs)
+
+
+def test_brackets_in_a_name_are_no_markup(model_copy):
+    for graph in (model_copy / "encoder.onnx",):
+        model = onnx.load(graph, load_external_data=False)
+        entry = next(entry for entry in model.metadata_props if entry.key == "whit.config")
+        entry.value = json.dumps(json.loads(entry.value) | {"name": "digits [/gq] [red]"})
+        graph.write_bytes(model.SerializeToString())
+    result = run(model_copy)
+    assert result.exit_code == 0, repr(result.exception)
+    assert result.output.startswith("digits [/gq] [red]: dialect whit")

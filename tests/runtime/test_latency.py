@@ -14,7 +14,7 @@ from whit.runtime.clock import PacedClock, VirtualClock
 from whit.runtime.errors import ManifestError
 from whit.runtime.forced_emission import forced_emissions
 from whit.runtime.latency import ChunkTiming, Playback, word_latencies
-from whit.runtime.latency_report import distribution, summarize
+from whit.runtime.latency_report import distribution, rounded, summarize
 from whit.runtime.manifest import Recording, SpokenWord
 from whit.runtime.play_recording import play_recording
 from whit.runtime.recognizer import Recognizer
@@ -137,7 +137,7 @@ def chunk(ready_s, emit_s, is_flush=False):
 def test_a_word_that_changes_is_stable_only_at_the_end():
     chunks = tuple(chunk(0.07 + 0.06 * i, 0.08 + 0.06 * i) for i in range(6))
     texts = ((1, 0, ("for",)), (2, 0, ("four",)), (3, 0, ("for", "t")), (4, 0, ("four", "two")))
-    playback = Playback(duration_s=0.4, chunks=chunks, texts=texts, endpoints_s=())
+    playback = Playback(duration_s=0.4, chunks=chunks, texts=texts)
     words = spoken(("four", 0.0, 0.1), ("two", 0.1, 0.2))
     four, two = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
     assert four.upl_s == pytest.approx(0.08 + 0.24 - 0.1)
@@ -150,9 +150,7 @@ def test_words_that_stay_need_not_be_said_again():
     words = spoken(("one", 0.0, 0.1), ("two", 0.1, 0.2), ("three", 0.2, 0.3))
     whole = ((1, 0, ("one",)), (2, 0, ("one", "two")), (4, 0, ("one", "two", "three")))
     changes = ((1, 0, ("one",)), (2, 1, ("two",)), (4, 1, ("two", "three")))
-    playbacks = [
-        Playback(duration_s=0.4, chunks=chunks, texts=texts, endpoints_s=()) for texts in (whole, changes)
-    ]
+    playbacks = [Playback(duration_s=0.4, chunks=chunks, texts=texts) for texts in (whole, changes)]
     assert playbacks[0].words == playbacks[1].words == ("one", "two", "three")
     of_whole, of_changes = (
         word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S) for playback in playbacks
@@ -207,7 +205,7 @@ def test_a_repeated_word_is_matched_by_time():
     words = spoken(("six", 0.0, 0.2), ("six", 0.3, 0.5), ("nine", 0.6, 0.9))
     for shown, end_s in ((3, 0.2), (8, 0.5)):
         texts = ((shown, 0, ("six",)), (15, 0, ("six", "nine")))
-        playback = Playback(duration_s=1.2, chunks=chunks, texts=texts, endpoints_s=())
+        playback = Playback(duration_s=1.2, chunks=chunks, texts=texts)
         six, nine = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
         assert six.upl_s == pytest.approx(chunks[shown].emit_s - end_s)
         assert nine.upl_s == pytest.approx(chunks[15].emit_s - 0.9)
@@ -226,7 +224,7 @@ def test_matching_by_time_has_least_edits(reference, hypothesis):
 
 def test_wrong_and_missing_words_are_not_counted():
     chunks = (chunk(0.07, 0.08), chunk(0.13, 0.14))
-    playback = Playback(duration_s=0.2, chunks=chunks, texts=((1, 0, ("two", "five")),), endpoints_s=())
+    playback = Playback(duration_s=0.2, chunks=chunks, texts=((1, 0, ("two", "five")),))
     words = spoken(("one", 0.0, 0.01), ("two", 0.01, 0.02), ("three", 0.02, 0.03))
     latencies = word_latencies(playback, words, chunk_s=0.06, lookahead_s=LOOKAHEAD_S)
     assert [latency.text for latency in latencies] == ["two"]
@@ -283,6 +281,49 @@ def test_early_endpoints_are_counted_apart():
     assert report.endpoint_ms.count == 1
     # 0.8 s after the frame until 1.92 s: 2.72 s, the chunk until 2.76 s, ready at 2.77 s.
     assert report.endpoint_ms.p50 == pytest.approx(1000 * (2.77 + 0.02 - 1.9))
+
+
+def test_a_rule_that_began_early_and_still_holds_is_an_endpoint_too():
+    words = spoken(("zero", 0.1, 0.29), ("one", 1.2, 1.5))
+    playback = play([0.02], words[:1], 2.0)  # it misses the second word
+    report = summarize([recording(words)], [playback], fake_info())
+    assert report.num_early_endpoints == 1  # from 1.10 s on
+    # The chunk until 1.50 s is ready at 1.51 s.
+    assert report.endpoint_ms.p50 == pytest.approx(1000 * (1.51 + 0.02 - 1.5))
+
+
+class SlowIntake(Recognizer):
+    """Each block takes 5 ms by the hand clock before it is in."""
+
+    def __init__(self, clock):
+        super().__init__(SlowEngine(clock, [0.02]))
+        self.clock = clock
+
+    def create_stream(self, **options):
+        stream = super().create_stream(**options)
+        accept = stream.accept_waveform
+
+        def accept_slowly(rate_hz, samples):
+            self.clock.time_s += 0.005
+            accept(rate_hz, samples)
+
+        stream.accept_waveform = accept_slowly
+        return stream
+
+
+def test_the_real_time_factor_counts_blocks_that_complete_no_chunk():
+    clock = HandClock()
+    blocks = np.split(np.zeros(RATE_HZ, np.float32), 100)
+    playback = play_recording(SlowIntake(clock), RATE_HZ, blocks, clock)
+    assert playback.work_s == pytest.approx(100 * 0.005 + len(playback.chunks) * 0.02)
+    report = summarize([recording(())], [playback], fake_info())
+    assert report.real_time_factor == pytest.approx(playback.work_s)
+    assert report.chunk_compute_ms.p50 == pytest.approx(25)
+
+
+def test_json_keeps_the_digits_of_small_figures():
+    said = rounded({"rtf": 0.00102345678, "ms": [123.456789], "n": 3})
+    assert said == {"rtf": 0.00102346, "ms": [123.4568], "n": 3}
 
 
 def test_report_without_word_times():

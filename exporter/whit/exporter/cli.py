@@ -30,22 +30,24 @@ def export(
         str | None, typer.Option(help="wer=MANIFEST: refuse files that recognise worse than the checkpoint.")
     ] = None,
     max_increase: Annotated[
-        float, typer.Option(help="Of the gate's word error rate, as a share: 0.02 is 2 points.")
-    ] = 0.02,
+        float | None,
+        typer.Option(help="Of the gate's word error rate, as a share; 0.02 (2 points) if absent."),
+    ] = None,
     max_seconds: Annotated[
-        int,
-        typer.Option(help="Longest utterance of a model that takes whole ones."),
-    ] = 40,
+        int | None, typer.Option(help="Longest utterance of a model that takes whole ones; 40 if absent.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace sub-folders that are no exports.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Export a checkpoint as model.tflite and ONNX, each file checked against it before it is kept."""
-    from rich.console import Console
-
+    from whit.exporter.errors import ExportError
     from whit.exporter.export import run_export
-    from whit.exporter.gate import parse_gate
+    from whit.exporter.gate import DEFAULT_MAX_INCREASE, parse_gate
     from whit.exporter.request import ExportRequest
+    from whit.runtime.plain_console import plain_console
 
+    if gate is None and max_increase is not None:
+        raise ExportError(f"[--max-increase] expected --gate beside it, received {max_increase} alone")
     request = ExportRequest(
         checkpoint=checkpoint,
         output=output,
@@ -55,9 +57,11 @@ def export(
         target=target,
         max_seconds=max_seconds,
         force=force,
-        gate=None if gate is None else parse_gate(gate, max_increase),
+        gate=None
+        if gate is None
+        else parse_gate(gate, DEFAULT_MAX_INCREASE if max_increase is None else max_increase),
     )
-    with Console(stderr=True).status("starting") as status, _terminated_cleanly():
+    with plain_console(stderr=True).status("starting") as status, _terminated_cleanly():
         report = run_export(request, progress=status.update)
     if json:
         import json as json_format
@@ -83,10 +87,11 @@ def _terminated_cleanly() -> Iterator[None]:
 
 def _print(report: "ExportReport", output: Path) -> None:
     """Prints the report as tables."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from whit.runtime.plain_console import plain_console
+
+    console = plain_console()
     matrices = Table("matrix", "scheme", title=report.name, title_justify="left")
     for column in ("bits", "rows", "cols", "layout", "bytes"):
         matrices.add_column(column, justify="right")

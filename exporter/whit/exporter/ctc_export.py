@@ -6,13 +6,14 @@ from whit.exporter.build_ctc import build_float_ctc, build_integer_ctc
 from whit.exporter.ctc_checkpoint import CtcCheckpoint, read_ctc_checkpoint
 from whit.exporter.ctc_gate import transcribe_utterance
 from whit.exporter.ctc_jobs import integer_jobs
-from whit.exporter.errors import NotQuantizedError
+from whit.exporter.errors import ExportError, NotQuantizedError
 from whit.exporter.ir import Model
 from whit.exporter.lower import lower_to_integers
 from whit.exporter.plan import ExportPlan, Job, Progress
 from whit.exporter.report import describe_matrices
 from whit.exporter.request import ExportRequest
 from whit.exporter.stock_ctc_jobs import stock_ctc_jobs
+from whit.exporter.target import ANY
 
 FRAMES_PER_SECOND = 100
 
@@ -28,6 +29,9 @@ def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
     Raises:
         ExportError: the checkpoint is at fault, or it has no such dialect.
     """
+    for option, is_default in (("--layout", request.layout == "auto"), ("--target", request.target == ANY)):
+        if not is_default:
+            raise ExportError(f"[{option}] expected a transducer, received a model of whole utterances")
     checkpoint = read_ctc_checkpoint(request.checkpoint)
     notes: list[str] = []
     jobs: list[Job] = []
@@ -37,7 +41,7 @@ def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
     if integers:
         jobs += integer_jobs(integers, checkpoint, request.formats)
     if request.dialect != "whit":
-        floats = build_float_ctc(checkpoint, max_frames=frames_of(request.max_seconds))
+        floats = build_float_ctc(checkpoint, max_frames=frames_of(request.longest_s))
         jobs += stock_ctc_jobs(floats, checkpoint, request.formats, notes)
     return ExportPlan(
         name=checkpoint.config.name,
@@ -54,7 +58,7 @@ def _integers(
     """Returns the packed graph of an integer-only checkpoint, or None with a note where it is a float one."""
     if checkpoint.config.integer:
         progress("packing weights")
-        model = build_integer_ctc(checkpoint, max_frames=frames_of(request.max_seconds))
+        model = build_integer_ctc(checkpoint, max_frames=frames_of(request.longest_s))
         return lower_to_integers(model)
     if request.dialect == "whit":
         raise NotQuantizedError(

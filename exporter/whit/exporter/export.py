@@ -1,5 +1,6 @@
 """The whole way: checkpoint, graphs, passes, files, self-check, and only then the output folder."""
 
+import os
 from pathlib import Path
 
 from whit.exporter.checkpoint import read_config_text
@@ -96,7 +97,8 @@ def _check_output(output: Path, names: list[str], *, force: bool) -> None:
         raise OutputError(f"[{output}] expected a folder, received a file")
     for name in names:
         folder = output / name
-        if name == TFLITE_FILE and folder.exists() and not _is_tflite(folder):
+        is_other_kind = not (_is_tflite(folder) if name == TFLITE_FILE else folder.is_dir())
+        if os.path.lexists(folder) and is_other_kind:
             raise OutputError(f"[{folder}] expected an earlier export or nothing, received something else")
         if (
             folder.is_dir()

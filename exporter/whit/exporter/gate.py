@@ -26,6 +26,7 @@ from whit.runtime.transcriber import open_transcriber
 from whit.runtime.words import join_tokens
 
 SAMPLE_RATE_HZ = 16000
+DEFAULT_MAX_INCREASE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,12 @@ def transcribe(checkpoint: Checkpoint, recording: Recording) -> str:
     arithmetic = FloatArithmetic() if checkpoint.float_matrices else ExactArithmetic()
     interpreter = Interpreter(checkpoint, arithmetic)
     chunk = config.chunk_frames
-    features = _features(recording, num_mels=config.model.num_mels, tail_ms=config.streaming.tail_ms)
+    features = _features(
+        recording,
+        flavour=config.frontend.flavour,
+        num_mels=config.model.num_mels,
+        tail_ms=config.streaming.tail_ms,
+    )
     missing = -len(features) % chunk
     features = np.pad(features, ((0, missing), (0, 0)), constant_values=FLOOR)
     state = interpreter.encoder_state()
@@ -125,10 +131,10 @@ def read_samples(recording: Recording) -> Array:
     return resampled
 
 
-def _features(recording: Recording, *, num_mels: int, tail_ms: int) -> Array:
+def _features(recording: Recording, *, flavour: str, num_mels: int, tail_ms: int) -> Array:
     """Returns log-mels (frames, num_mels) of a recording and its tail of zeros, float32."""
     tail = np.zeros(tail_ms * SAMPLE_RATE_HZ // 1000, np.float32)
-    features: Array = _core.fbank(np.concatenate([read_samples(recording), tail]), "nemo", num_mels)
+    features: Array = _core.fbank(np.concatenate([read_samples(recording), tail]), flavour, num_mels)
     return features
 
 

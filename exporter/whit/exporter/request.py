@@ -24,9 +24,9 @@ class ExportRequest:
         output: folder that receives model.tflite, onnx/, stock-float/, stock-int8/ and stock-int4/.
         dialect: "whit", "stock" or "all" that the checkpoint can have.
         format: "tflite", "onnx" or "all".
-        layout: of packed matrices.
+        layout: of packed matrices; another than "auto" is refused where none is packed by choice.
         target: processors that "auto" layouts are chosen for, a name of TARGETS.
-        max_seconds: of the longest utterance, for models that take whole ones.
+        max_seconds: of the longest utterance, for models that take whole ones; None is 40.
         force: replace sub-folders that are no exports.
         gate: what accuracy every written file must keep.
     """
@@ -37,7 +37,7 @@ class ExportRequest:
     format: Formats = "all"
     layout: Layout = "auto"
     target: str = ANY
-    max_seconds: int = DEFAULT_MAX_SECONDS
+    max_seconds: int | None = None
     force: bool = False
     gate: Gate | None = None
 
@@ -50,8 +50,13 @@ class ExportRequest:
             raise ExportError(f"[--layout] expected auto, E or P, received {self.layout!r}")
         if self.target not in TARGETS:
             raise ExportError(f"[--target] expected one of: {', '.join(TARGETS)}, received {self.target!r}")
-        if not 1 <= self.max_seconds <= LONGEST_SECONDS:
+        if self.max_seconds is not None and not 1 <= self.max_seconds <= LONGEST_SECONDS:
             raise ExportError(f"[--max-seconds] expected 1 to {LONGEST_SECONDS}, received {self.max_seconds}")
+
+    @property
+    def longest_s(self) -> int:
+        """Seconds of the longest utterance."""
+        return DEFAULT_MAX_SECONDS if self.max_seconds is None else self.max_seconds
 
     @property
     def formats(self) -> tuple[Literal["onnx", "tflite"], ...]:

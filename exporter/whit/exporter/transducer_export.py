@@ -6,7 +6,7 @@ from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import Checkpoint, read_checkpoint
 from whit.exporter.config import ModelConfig
 from whit.exporter.conformer_config import ConformerConfig
-from whit.exporter.errors import NotQuantizedError
+from whit.exporter.errors import ExportError, NotQuantizedError
 from whit.exporter.gate import transcribe
 from whit.exporter.ir import Model
 from whit.exporter.jobs import packed_jobs, stock_jobs
@@ -23,12 +23,18 @@ def plan_transducer(request: ExportRequest, progress: Progress) -> ExportPlan:
     Raises:
         ExportError: the checkpoint is at fault, or it has no such dialect.
     """
+    if request.max_seconds is not None:
+        raise ExportError("[--max-seconds] expected a model of whole utterances, received a transducer")
     checkpoint = read_checkpoint(request.checkpoint)
     model = build_rnnt(checkpoint)
     notes: list[str] = []
     packed = None
     if request.dialect != "stock":
         packed = _pack(model, checkpoint, request, notes, progress)
+    if packed is None and request.layout != "auto":
+        raise ExportError(
+            f"[--layout] expected packed matrices to lay out, received none by {request.dialect}"
+        )
     floats = None
     if request.dialect != "whit":
         floats = _dequantize(model, checkpoint, notes)

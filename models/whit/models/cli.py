@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from whit.runtime.plain_console import plain_console
 from whit.runtime.whole_file import whole_file
 
 
@@ -52,7 +52,7 @@ def train(
         parsed = replace(parsed, name=f"{parsed.name}-seed{seed}", seed=seed)
     if precision is not None:
         parsed = replace(parsed, optimization=replace(parsed.optimization, precision=precision))
-    console = Console()
+    console = plain_console()
     if parsed.optimization.precision == "bfloat16" and not has_fast_bfloat16():
         console.print("note: this processor has no products of bfloat16; --precision float32 is faster here")
     folder = run or Path("runs") / parsed.name
@@ -108,7 +108,7 @@ def init(
                 f"[init] expected neither --bits nor --scheme with {preset}, received {bits} and {scheme}"
             )
         write_seeded_ctc_checkpoint(out, CTC_PRESETS[preset], name=f"{preset}-float-seed{seed}", seed=seed)
-        Console().print(f"checkpoint: {out}")
+        plain_console().print(f"checkpoint: {out}")
         return
     if bits is None and scheme is not None:
         raise ModelConfigError(f"[init] expected --bits with --scheme, received {scheme!r} alone")
@@ -116,7 +116,7 @@ def init(
     width = "float" if bits is None else f"{scheme}{bits}"
     name = f"{preset}-{width}-seed{seed}"
     write_seeded_checkpoint(out, find_preset(preset), name=name, seed=seed, bits=bits, scheme=scheme)
-    Console().print(f"checkpoint: {out}")
+    plain_console().print(f"checkpoint: {out}")
 
 
 def digits(
@@ -130,7 +130,7 @@ def digits(
     from whit.models.digit_strings import write_digit_strings
 
     written = write_digit_strings(manifest, out, count=strings, seed=seed, speaker=speaker)
-    Console().print(f"manifest: {written}")
+    plain_console().print(f"manifest: {written}")
 
 
 def pieces(
@@ -143,7 +143,7 @@ def pieces(
 
     learned = learn_pieces(manifests, size)
     write_pieces(out, learned)
-    Console().print(f"{len(learned)} pieces: {out}")
+    plain_console().print(f"{len(learned)} pieces: {out}")
 
 
 def import_(
@@ -157,7 +157,7 @@ def import_(
     from whit.models.nemo_import import import_checkpoint
 
     import_checkpoint(source, out)
-    Console().print(f"checkpoint: {out}")
+    plain_console().print(f"checkpoint: {out}")
 
 
 def allocate(
@@ -201,7 +201,7 @@ def allocate(
         if path is not None:
             check_output(path)
     check_extended(out.parent / extends, checkpoint)
-    console = Console(highlight=False)
+    console = plain_console()
 
     def show(name: str, choice: Choice) -> None:
         console.print(f"{choice.harm:+.4f} nats per token  {choice.bits} bits  {name}")

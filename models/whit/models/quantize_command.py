@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from whit.runtime.plain_console import plain_console
 
 OF_A_TRANSDUCER = ("checkpoint", "out", "bits", "scheme", "init", "threads")
 INTEGER = "Integer-only (models without a prediction network)"
@@ -98,7 +99,7 @@ def quantize(
         from whit.models.post_training import quantize_checkpoint
 
         quantize_checkpoint(checkpoint, out, scheme=scheme, bits=bits, init=init)
-        Console().print(f"checkpoint: {out}")
+        plain_console().print(f"checkpoint: {out}")
         return
     chosen = [zero_shot, calibrate is not None, noise]
     if sum(chosen) != 1:
@@ -153,7 +154,7 @@ def quantize(
         score=score,
         plot=plot,
     )
-    run_job(job, Console())
+    run_job(job, plain_console())
 
 
 def _given(ctx: typer.Context) -> dict[str, str]:

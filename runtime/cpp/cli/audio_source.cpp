@@ -78,6 +78,9 @@ std::string describe_other(std::FILE* file, const ChunkHeader& header) {
 // Streaming writers leave a size 0 or at its greatest.
 bool is_unknown(uint32_t num_bytes) { return num_bytes == 0 || num_bytes == UINT32_MAX; }
 
+// Some leave one near 2^31, which a large file may have too.
+constexpr uint32_t kLeastDoubtfulBytes = 0x7fff0000;
+
 }  // namespace
 
 Expected<AudioSource> AudioSource::open_wav(const std::string& path) {
@@ -138,6 +141,7 @@ Expected<AudioSource> AudioSource::open_wav(const std::string& path) {
   // Of an unknown size, the file's end counts. A data size of 0 in a file of known size is no audio.
   const bool unknown = header.num_bytes == 0 ? is_unknown(riff_bytes) : is_unknown(header.num_bytes);
   source.bytes_left_ = unknown ? UINT64_MAX : header.num_bytes;
+  source.is_size_certain_ = !unknown && header.num_bytes < kLeastDoubtfulBytes;
   return source;
 }
 
@@ -158,6 +162,11 @@ Expected<size_t> AudioSource::read(std::span<float> samples) {
   if (num_frames < wanted && std::ferror(file_.get()) && errno != EINTR) {
     return Error{
         .place = place_, .expected = "audio that can be read to its end", .received = std::strerror(errno)};
+  }
+  if (num_frames == 0 && wanted > 0 && is_size_certain_ && std::feof(file_.get())) {
+    return Error{.place = place_,
+                 .expected = std::to_string(bytes_left_) + " more bytes of audio",
+                 .received = "the end of the file"};
   }
   bytes_left_ -= num_frames * frame_bytes;
   for (size_t i = 0; i < num_frames; ++i) {

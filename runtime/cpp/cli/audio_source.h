@@ -28,7 +28,9 @@ class AudioSource {
 
   /// Reads the next samples; channels are averaged.
   /// @param[out] samples  in [-1, 1]
-  /// @return how many came; fewer than asked for only at the end, or where a signal interrupts a read.
+  /// @return how many came; fewer than asked for only at the end, or where a signal interrupts a read. An
+  /// error
+  ///         for a file that ends before the size it states, after what was there.
   Expected<size_t> read(std::span<float> samples);
 
  private:
@@ -43,7 +45,8 @@ class AudioSource {
   int sample_rate_hz_ = 0;
   size_t num_channels_ = 1;
   SampleType type_ = SampleType::kInt16;
-  uint64_t bytes_left_ = UINT64_MAX;  // of the data chunk
+  uint64_t bytes_left_ = UINT64_MAX;  // of the data chunk; all of an unknown size
+  bool is_size_certain_ = false;
   std::vector<std::byte> block_;
 };
 

@@ -22,7 +22,6 @@ LatencySummary Latency::summary() const {
   return {
       .num_chunks = sorted.size(),
       .num_missed = size_t(missed),
-      .total_ms = std::accumulate(chunks_ms_.begin(), chunks_ms_.end(), 0.0),
       .p50_ms = percentile(sorted, 0.5),
       .p90_ms = percentile(sorted, 0.9),
       .p99_ms = percentile(sorted, 0.99),

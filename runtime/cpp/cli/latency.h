@@ -10,7 +10,6 @@ namespace whit::cli {
 struct LatencySummary {
   size_t num_chunks;
   size_t num_missed;
-  double total_ms;
   double p50_ms;
   double p90_ms;
   double p99_ms;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -8,25 +9,29 @@
 
 namespace whit::cli {
 
-/// Prints a transcript while it comes: of each result, what is committed and was not printed yet.
+/// Prints a transcript while it comes: of each result, what is committed and was not printed yet. Functions
+/// return 0, or why printing failed: an errno.
 class LiveText {
  public:
-  void show(const whit_result& result) { print_up_to(result.text, result.committed_bytes); }
+  int show(const whit_result& result) { return print_up_to(result.text, result.committed_bytes); }
 
   /// Prints the rest of an utterance and ends its line.
-  void end_line(const whit_result& result) {
-    print_up_to(result.text, std::strlen(result.text));
-    std::putchar('\n');
-    std::fflush(stdout);
+  int end_line(const whit_result& result) {
+    if (const int error = print_up_to(result.text, std::strlen(result.text))) return error;
     num_printed_ = 0;
+    return print("\n", 1);
   }
 
  private:
-  void print_up_to(const char* text, size_t num_bytes) {
-    if (num_bytes <= num_printed_) return;
-    std::fwrite(text + num_printed_, 1, num_bytes - num_printed_, stdout);
-    std::fflush(stdout);
+  int print_up_to(const char* text, size_t num_bytes) {
+    if (num_bytes <= num_printed_) return 0;
+    const size_t first = num_printed_;
     num_printed_ = num_bytes;
+    return print(text + first, num_bytes - first);
+  }
+
+  int print(const char* text, size_t num_bytes) {
+    return std::fwrite(text, 1, num_bytes, stdout) == num_bytes && std::fflush(stdout) == 0 ? 0 : errno;
   }
 
   size_t num_printed_ = 0;

@@ -46,12 +46,13 @@ int refuse(const char* message) {
 
 int refuse(const Error& error) { return refuse(error.text().c_str()); }
 
-// What was printed is on its way, or the error is told.
-int finish_output() {
-  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return 0;
+int refuse_output(int error) {
   return refuse(
-      {.place = "standard output", .expected = "room for what is printed", .received = std::strerror(errno)});
+      {.place = "standard output", .expected = "room for what is printed", .received = std::strerror(error)});
 }
+
+// What was printed is on its way, or the error is told.
+int finish_output() { return std::fflush(stdout) == 0 && !std::ferror(stdout) ? 0 : refuse_output(errno); }
 
 // Feeds a recording to a session of the model's kind and prints what it found out.
 template <typename Session>
@@ -61,6 +62,7 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
   if (session.create(model)) return refuse(whit_error_text());
   const double load_ms = ms_since(load_start);
   double first_result_ms = load_ms;
+  double work_ms = 0;
   const ProcessMemory loaded_memory = read_process_memory();
 
   whit_model_info info;
@@ -77,22 +79,24 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     const bool is_first = latency.num_chunks() == 0;
     const auto work_start = Clock::now();
     const int error = work();
-    if (is_first) first_result_ms += ms_since(work_start);
+    const double took_ms = ms_since(work_start);
+    if (is_first) first_result_ms += took_ms;
+    work_ms += took_ms;
     return error;
   };
   LiveText live;
   size_t num_shown = 0;  // chunks
+  int output_error = 0;
   const auto show = [&] {
     if (options.json || latency.num_chunks() == num_shown) return 0;
     num_shown = latency.num_chunks();
     whit_result result;
     if (session.result(&result)) return 1;
-    if (!options.utterances || !session.is_endpoint()) {
-      live.show(result);
-      return 0;
+    const bool has_ended = options.utterances && session.is_endpoint();
+    if (!has_ended || result.num_tokens > 0) {
+      output_error = has_ended ? live.end_line(result) : live.show(result);
     }
-    if (result.num_tokens > 0) live.end_line(result);
-    return session.reset();
+    return has_ended ? session.next_utterance() : 0;
   };
   catch_end_signals();
   std::string defect;  // what ended the audio early
@@ -110,6 +114,7 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     } else {
       num_samples += count;
     }
+    if (output_error) return refuse_output(output_error);
   }
   if (num_samples == 0) {
     if (!defect.empty()) return refuse(defect.c_str());
@@ -127,6 +132,7 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
       .first_result_ms = first_result_ms,
       .audio_s = double(num_samples) / rate,
       .paced = options.paced,
+      .work_ms = work_ms,
       .compute = latency.summary(),
       .chunks = log.chunks(),
       .memory = {},
@@ -137,8 +143,9 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
   if (options.json) {
     print_json(model, result, report, defect);
   } else if (result.num_tokens > 0 || !options.utterances) {
-    live.end_line(result);
+    output_error = live.end_line(result);
   }
+  if (output_error) return refuse_output(output_error);
   if (const int error = finish_output()) return error;
   if (!defect.empty()) return refuse(defect.c_str());
   if (!options.json) print_report(report);

@@ -28,7 +28,7 @@ inline constexpr const char* kUsage =
     "  --raw RATE       read 16-bit little-endian samples of one channel at RATE Hz from standard input\n"
     "  --threads N      compute with N threads, up to 64; they sleep between chunks\n"
     "  --paced          feed the audio at the speed it was spoken\n"
-    "  --utterances     end an utterance after a pause of 0.8 s and print each as a line: for a microphone\n"
+    "  --utterances     print a line for each utterance: one ends 0.8 s after its last token\n"
     "  --json           print one JSON object: text, tokens, times, memory, latency\n"
     "  --chunks         in it also each chunk: ready, begun, shown (ms since the first sample), tokens, is "
     "flush\n"

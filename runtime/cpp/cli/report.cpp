@@ -7,7 +7,7 @@ namespace whit::cli {
 namespace {
 
 double real_time_factor(const Report& report) {
-  return report.audio_s > 0 ? report.compute.total_ms / 1000 / report.audio_s : 0;
+  return report.audio_s > 0 ? report.work_ms / 1000 / report.audio_s : 0;
 }
 
 void print_string(std::string_view text) {
@@ -69,8 +69,8 @@ void print_json(const whit_model* model, const whit_result& result, const Report
   }
   std::printf(
       "], \"audio_s\": %.6f, \"paced\": %s, \"load_ms\": %.3f, \"first_result_ms\": %.3f, "
-      "\"real_time_factor\": %.6f",
-      r.audio_s, r.paced ? "true" : "false", r.load_ms, r.first_result_ms, real_time_factor(r));
+      "\"work_ms\": %.4f, \"real_time_factor\": %.6f",
+      r.audio_s, r.paced ? "true" : "false", r.load_ms, r.first_result_ms, r.work_ms, real_time_factor(r));
   std::printf(
       ", \"compute\": {\"chunks\": %zu, \"p50_ms\": %.4f, \"p90_ms\": %.4f, \"p99_ms\": %.4f, "
       "\"deadlines_missed\": %zu}",

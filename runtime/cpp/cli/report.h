@@ -17,6 +17,7 @@ struct Report {
   double first_result_ms;  ///< load_ms and all work until the first chunk was decoded
   double audio_s;
   bool paced;
+  double work_ms;  ///< taking in all audio and decoding it
   LatencySummary compute;
   std::span<const ChunkTiming> chunks;  ///< none unless they were asked for
   whit_memory_report memory;

@@ -18,7 +18,7 @@ class StreamSession {
   int finish(Latency& latency, ChunkLog& log);
   int result(whit_result* result) const { return whit_stream_result(stream_.get(), result); }
   bool is_endpoint() const { return whit_stream_is_endpoint(stream_.get(), nullptr); }
-  int reset() { return whit_stream_reset(stream_.get()); }
+  int next_utterance() { return whit_stream_next_utterance(stream_.get()); }
   void report(whit_memory_report* report) const { whit_report(stream_.get(), report); }
 
  private:
@@ -38,7 +38,7 @@ class UtteranceSession {
   int finish(Latency& latency, ChunkLog& log);
   int result(whit_result* result) const { return whit_offline_stream_result(stream_.get(), result); }
   bool is_endpoint() const { return false; }
-  int reset() { return whit_offline_stream_reset(stream_.get()); }
+  int next_utterance() { return 0; }
   void report(whit_memory_report* report) const { whit_offline_report(stream_.get(), report); }
 
  private:

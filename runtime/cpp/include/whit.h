@@ -23,7 +23,7 @@
  *       whit_stream_decode(stream);
  *       whit_stream_result(stream, &result);
  *       show(result.text, result.committed_bytes);
- *       if (whit_stream_is_endpoint(stream, NULL)) whit_stream_reset(stream);
+ *       if (whit_stream_is_endpoint(stream, NULL)) whit_stream_next_utterance(stream);
  *     }
  *
  * A model is of one of two kinds (whit_model_info). A streaming transducer decodes chunks while speech comes
@@ -152,9 +152,14 @@ typedef struct whit_endpoint_rule {
   int32_t without_word_ms; /* the same where none has come; 0: 2400 */
 } whit_endpoint_rule;
 
-/* Returns 1 when the utterance has ended, else 0: asked after whit_stream_decode. Then take the result, and
- * reset the stream for the next utterance. rule  may be null */
+/* Returns 1 when the utterance has ended, else 0: to be asked after whit_stream_decode.
+ * rule  may be null */
 int whit_stream_is_endpoint(const whit_stream* stream, const whit_endpoint_rule* rule);
+
+/* Begins the next utterance of the same audio, with no tokens. Audio that waits is kept, and the last 0.3 s
+ * that were decoded are decoded once more: a word that had begun without a token is heard whole. Times go on
+ * from the start of the audio. */
+int whit_stream_next_utterance(whit_stream* stream);
 
 /* Starts a new stream in the same memory; any sample rate may follow. Audio that was accepted and not decoded
  * yet is dropped: decode while whit_stream_is_ready, after whit_stream_input_finished, to hear all of it. */

@@ -24,29 +24,31 @@ def device_playback(report: Mapping[str, Any], info: ModelInfo, rule: EndpointRu
     frames = [round(time_ms / 1000 / frame_s) for time_ms in report["token_times_ms"]]
     chunks: list[ChunkTiming] = []
     texts: list[tuple[int, int, tuple[str, ...]]] = []
-    endpoints_s: list[float] = []
-    num_shown, was_endpoint = 0, False
+    num_shown = 0
     for ready_ms, start_ms, emit_ms, num_tokens, is_flush in report.get("chunks", ()):
         if num_tokens != num_shown:
             num_shown = num_tokens
             words = group_words(report["tokens"][:num_tokens], frames[:num_tokens], frame_s=frame_s)
             texts.append((len(chunks), 0, tuple(word.text for word in words)))
-        chunk = ChunkTiming(
-            ready_s=ready_ms / 1000, start_s=start_ms / 1000, emit_s=emit_ms / 1000, is_flush=bool(is_flush)
-        )
-        chunks.append(chunk)
         is_endpoint = False
-        if num_tokens:
-            silent_frames = len(chunks) * info.chunk_frames // info.subsampling - frames[num_tokens - 1] - 1
+        if num_tokens and not is_flush:
+            num_frames = (len(chunks) + 1) * info.chunk_frames // info.subsampling
+            silent_frames = num_frames - frames[num_tokens - 1] - 1
             is_endpoint = rule.has_ended(silent_frames * frame_s, after_token=True)
-        if is_endpoint and not was_endpoint and not chunk.is_flush:
-            endpoints_s.append(chunk.emit_s)
-        was_endpoint = is_endpoint
+        chunks.append(
+            ChunkTiming(
+                ready_s=ready_ms / 1000,
+                start_s=start_ms / 1000,
+                emit_s=emit_ms / 1000,
+                is_flush=bool(is_flush),
+                is_endpoint=is_endpoint,
+            )
+        )
     return Playback(
         duration_s=report["audio_s"],
         chunks=tuple(chunks),
         texts=tuple(texts),
-        endpoints_s=tuple(endpoints_s),
+        intake_s=report["work_ms"] / 1000 - sum(chunk.compute_s for chunk in chunks),
     )
 
 

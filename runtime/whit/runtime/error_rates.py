@@ -33,7 +33,7 @@ def score(recordings: Sequence[Recording], transcripts: Sequence[str]) -> Score:
     num_words = sum(len(recording.text.split()) for recording in recordings)
     if not num_words:
         raise ManifestError("[eval] expected at least 1 reference word, received none")
-    characters = [align(r.text, t) for r, t in zip(recordings, transcripts, strict=True)]
+    characters = [align(letters(r.text), letters(t)) for r, t in zip(recordings, transcripts, strict=True)]
     return Score(
         num_recordings=len(recordings),
         num_words=num_words,
@@ -47,10 +47,15 @@ def score(recordings: Sequence[Recording], transcripts: Sequence[str]) -> Score:
         },
         cer=error_rate(
             [alignment.num_errors for alignment in characters],
-            [len(recording.text) for recording in recordings],
+            [len(letters(recording.text)) for recording in recordings],
             range(len(recordings)),
         ),
     )
+
+
+def letters(text: str) -> str:
+    """Returns a text as its characters are counted: words separated by single spaces."""
+    return " ".join(text.split())
 
 
 def compare(

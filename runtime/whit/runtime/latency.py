@@ -22,6 +22,7 @@ class ChunkTiming:
     start_s: float  # work on it began
     emit_s: float  # its text was on the screen
     is_flush: bool  # completed by the end of the input
+    is_endpoint: bool = False  # the endpoint rule held, after the first word and before the end of the input
 
     @property
     def compute_s(self) -> float:
@@ -36,7 +37,22 @@ class Playback:
     duration_s: float
     chunks: tuple[ChunkTiming, ...]
     texts: tuple[tuple[int, int, tuple[str, ...]], ...]  # (chunk, how many words stay, those after them)
-    endpoints_s: tuple[float, ...]  # whenever the endpoint rule began to hold, after the first word
+    intake_s: float = 0.0  # work on blocks of audio that completed no chunk
+
+    @property
+    def work_s(self) -> float:
+        """Returns all the work on it."""
+        return self.intake_s + sum(chunk.compute_s for chunk in self.chunks)
+
+    @property
+    def endpoints_s(self) -> tuple[float, ...]:
+        """Returns whenever the endpoint rule began to hold."""
+        held = (False, *(chunk.is_endpoint for chunk in self.chunks))
+        return tuple(
+            chunk.emit_s
+            for chunk, was_endpoint in zip(self.chunks, held, strict=False)
+            if chunk.is_endpoint and not was_endpoint
+        )
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ class LatencyReport:
     partial_ms: Distribution  # last word on the screen after the end of speech
     finalization_ms: Distribution  # final text after the end of speech
     flush_ms: Distribution  # final text after the end of the audio
-    endpoint_ms: Distribution  # first endpoint after the end of speech, where one came before the audio ended
-    num_early_endpoints: int  # endpoints before the end of speech
+    endpoint_ms: Distribution  # after the end of speech, where the rule held before the audio ended
+    num_early_endpoints: int  # how often it began to hold before the end of speech
 
 
 def summarize(
@@ -57,10 +57,9 @@ def summarize(
     for recording, playback in zip(recordings, playbacks, strict=True):
         words += word_latencies(playback, recording.words, chunk_s=chunk_s, lookahead_s=lookahead_s)
     paced = [chunk for playback in playbacks for chunk in playback.chunks if not chunk.is_flush]
-    compute_s = [sum(chunk.compute_s for chunk in playback.chunks) for playback in playbacks]
     spoken = [(r, p) for r, p in zip(recordings, playbacks, strict=True) if r.words]
     final = [(p.chunks[-1].emit_s, r) for r, p in spoken if p.chunks]
-    endpoints = [_endpoints(p.endpoints_s, r.words[-1].end_s) for r, p in spoken]
+    endpoints_s = [_endpoint(p, r.words[-1].end_s) for r, p in spoken]
     partials = [(r, p, p.first_partial_s) for r, p in spoken if p.first_partial_s is not None]
     return LatencyReport(
         upl_ms=distribution([word.upl_s for word in words]),
@@ -70,8 +69,8 @@ def summarize(
         num_matched_words=len(words),
         chunk_compute_ms=distribution([chunk.compute_s for chunk in paced]),
         num_deadline_misses=sum(chunk.emit_s > chunk.ready_s + chunk_s for chunk in paced),
-        real_time_factor=sum(compute_s) / sum(playback.duration_s for playback in playbacks),
-        utterance_rtf=tuple(s / p.duration_s for s, p in zip(compute_s, playbacks, strict=True)),
+        real_time_factor=sum(p.work_s for p in playbacks) / sum(p.duration_s for p in playbacks),
+        utterance_rtf=tuple(p.work_s / p.duration_s for p in playbacks),
         first_partial_ms=distribution([first_s - r.words[0].start_s for r, _, first_s in partials]),
         num_recordings=len(playbacks),
         num_partial_before_end=sum(
@@ -82,15 +81,16 @@ def summarize(
         ),
         finalization_ms=distribution([final_s - r.words[-1].end_s for final_s, r in final]),
         flush_ms=distribution([p.chunks[-1].emit_s - p.duration_s for p in playbacks if p.chunks]),
-        endpoint_ms=distribution([late[0] for _, late in endpoints if late]),
-        num_early_endpoints=sum(len(early) for early, _ in endpoints),
+        endpoint_ms=distribution([after_s for after_s in endpoints_s if after_s is not None]),
+        num_early_endpoints=sum(s < r.words[-1].end_s for r, p in spoken for s in p.endpoints_s),
     )
 
 
-def _endpoints(instants_s: Sequence[float], end_s: float) -> tuple[list[float], list[float]]:
-    """Returns the endpoints before and after the end of speech, relative to it."""
-    after = [instant_s - end_s for instant_s in instants_s]
-    return [s for s in after if s < 0], [s for s in after if s >= 0]
+def _endpoint(playback: Playback, end_s: float) -> float | None:
+    """Returns how long after the end of speech the endpoint rule held first."""
+    instants_s = (chunk.emit_s for chunk in playback.chunks if chunk.is_endpoint and chunk.emit_s >= end_s)
+    first_s = next(instants_s, None)
+    return None if first_s is None else first_s - end_s
 
 
 def distribution(seconds: Sequence[float]) -> Distribution:
@@ -103,9 +103,9 @@ def distribution(seconds: Sequence[float]) -> Distribution:
 
 
 def rounded(value: Any) -> Any:
-    """Returns a report's content for JSON, floats to 4 decimals."""
+    """Returns a report's content for JSON, floats to 4 decimals, those below 10 to 6 digits."""
     if isinstance(value, float):
-        return round(value, 4)
+        return round(value, 4) if abs(value) >= 10 else float(f"{value:.6g}")
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

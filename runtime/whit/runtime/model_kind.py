@@ -17,7 +17,7 @@ def takes_whole_utterances(path: Path) -> bool:
     """
     file = path if path.is_file() else path / FILE
     if file.is_file():
-        return _architecture(file) in HEADS
+        return _architecture(file) in tuple(HEADS)  # whatever type it is
     return find_onnx(path, OFFLINE_GRAPH) is not None and find_onnx(path, GRAPHS[0]) is None
 
 

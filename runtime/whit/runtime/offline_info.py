@@ -101,7 +101,7 @@ def read_offline_info(metadata: Mapping[str, str], *, place: str) -> OfflineInfo
 
 def is_offline(config: ConfigSection) -> bool:
     """Tells whether a configuration names an architecture that takes whole utterances."""
-    return config.content.get("architecture") in HEADS
+    return config.content.get("architecture") in tuple(HEADS)  # whatever type it is
 
 
 def _head(architecture: str, model: ConfigSection) -> str:

@@ -32,14 +32,13 @@ def play_recording(
     texts: list[tuple[int, int, tuple[str, ...]]] = []
     num_tokens = 0
     num_kept, kept_tokens = 0, 0  # words that cannot change any more, and their tokens
-    endpoints_s: list[float] = []
-    was_endpoint = False
+    intake_s = 0.0
     for chunk in play(recognizer, stream, sample_rate_hz, blocks, clock):
         is_changed = len(stream.tokens) != num_tokens
         if is_changed:
             num_tokens = len(stream.tokens)
             result = recognizer.get_result(stream, max_tokens=num_tokens - kept_tokens)
-        is_endpoint = bool(num_tokens) and recognizer.is_endpoint(stream)
+        is_endpoint = bool(num_tokens) and not chunk.is_flush and recognizer.is_endpoint(stream)
         emit_s = clock.now_s()
         if is_changed:
             texts.append((len(chunks), num_kept, tuple(word.text for word in result.words)))
@@ -47,17 +46,21 @@ def play_recording(
             num_kept += len(group_words(result.tokens[:new], range(new), frame_s=0))
             kept_tokens += new
         chunks.append(
-            ChunkTiming(ready_s=chunk.ready_s, start_s=chunk.start_s, emit_s=emit_s, is_flush=chunk.is_flush)
+            ChunkTiming(
+                ready_s=chunk.ready_s,
+                start_s=chunk.start_s,
+                emit_s=emit_s,
+                is_flush=chunk.is_flush,
+                is_endpoint=is_endpoint,
+            )
         )
-        if is_endpoint and not was_endpoint and not chunk.is_flush:
-            endpoints_s.append(emit_s)
-        was_endpoint = is_endpoint
+        intake_s += chunk.intake_s
     num_samples = sum(len(block) for block in blocks)
     return Playback(
         duration_s=num_samples / sample_rate_hz,
         chunks=tuple(chunks),
         texts=tuple(texts),
-        endpoints_s=tuple(endpoints_s),
+        intake_s=intake_s,
     )
 
 

@@ -15,6 +15,7 @@ class DecodedChunk:
 
     ready_s: float  # when the block came that completed it, by the audio's own time
     start_s: float  # when work on it began
+    intake_s: float  # work since the chunk before on blocks that completed none
     is_flush: bool  # completed by the end of the input instead of by audio
 
 
@@ -31,23 +32,27 @@ def play(
         clock: restarted here.
     """
     clock.restart()
-    num_samples, ready_s = 0, 0.0
+    num_samples, ready_s, intake_s = 0, 0.0, 0.0
     for block in blocks:
         num_samples += len(block)
         ready_s = num_samples / sample_rate_hz
         clock.wait_until(ready_s)
         start_s = clock.now_s()
         stream.accept_waveform(sample_rate_hz, block)
-        yield from _decode(recognizer, stream, clock, ready_s, start_s)
+        if recognizer.is_ready(stream):
+            yield from _decode(recognizer, stream, clock, ready_s, start_s, intake_s)
+            intake_s = 0.0
+        else:
+            intake_s += clock.now_s() - start_s
     start_s = clock.now_s()
     stream.input_finished()
-    yield from _decode(recognizer, stream, clock, ready_s, start_s)
+    yield from _decode(recognizer, stream, clock, ready_s, start_s, intake_s)
 
 
 def _decode(
-    recognizer: Recognizer, stream: Stream, clock: Clock, ready_s: float, start_s: float
+    recognizer: Recognizer, stream: Stream, clock: Clock, ready_s: float, start_s: float, intake_s: float
 ) -> Iterator[DecodedChunk]:
     while recognizer.is_ready(stream):
         recognizer.decode_stream(stream)
-        yield DecodedChunk(ready_s=ready_s, start_s=start_s, is_flush=stream.finished)
-        start_s = clock.now_s()
+        yield DecodedChunk(ready_s=ready_s, start_s=start_s, intake_s=intake_s, is_flush=stream.finished)
+        start_s, intake_s = clock.now_s(), 0.0

@@ -19,6 +19,12 @@ from whit.runtime.settings import RecognizerSettings
 from whit.runtime.stream import Stream
 from whit.runtime.words import group_words, join_tokens, starts_word
 
+PREROLL_FRAMES = 30  # 0.3 s: far less than the silence that ends an utterance
+UTTERANCE_STATE = (
+    "encoder_state", "predictor_state", "encoder_outputs", "first_encoder_frame", "predictor_output",
+    "tokens", "token_frames", "num_committed",
+)  # fmt: skip
+
 
 class Recognizer:
     """Recognises any number of streams with one loaded model.
@@ -85,13 +91,14 @@ class Recognizer:
             encoder_state=self.engine.initial_encoder_state(),
             predictor_state=self.engine.initial_predictor_state(),
             encoder_outputs=np.zeros((0, info.joint_hidden), np.float32),
+            recent=np.zeros((0, info.num_mels), np.float32),
             tail_ms=info.tail_ms,
         )
 
     def is_ready(self, stream: Stream) -> bool:
         """Returns whether a whole chunk waits for `decode_stream`."""
         stream.check("is_ready")
-        num_frames = stream.fbank.num_frames_ready
+        num_frames = stream.num_waiting + stream.fbank.num_frames_ready
         return num_frames >= self.info.chunk_frames or (stream.finished and num_frames > 0)
 
     def decode_stream(self, stream: Stream) -> None:
@@ -101,7 +108,7 @@ class Recognizer:
             AudioError: the stream is not ready, or was interrupted.
         """
         if not self.is_ready(stream):
-            num_frames = stream.fbank.num_frames_ready
+            num_frames = stream.num_waiting + stream.fbank.num_frames_ready
             raise AudioError(
                 f"[decode_stream] expected {self.info.chunk_frames} frames, received {num_frames}"
             )
@@ -144,7 +151,12 @@ class Recognizer:
 
     def _take_chunk(self, stream: Stream) -> Floats:
         chunk_frames = self.info.chunk_frames
-        chunk = stream.fbank.read(chunk_frames)
+        again = stream.recent[len(stream.recent) - stream.num_waiting :][:chunk_frames]
+        stream.num_waiting -= len(again)
+        new = stream.fbank.read(chunk_frames - len(again))
+        stream.num_frames += len(new)
+        stream.recent = np.concatenate([stream.recent, new])[-PREROLL_FRAMES:]
+        chunk = np.concatenate([again, new])
         if len(chunk) < chunk_frames:
             floor = np.full((chunk_frames - len(chunk), self.info.num_mels), FLOOR, np.float32)
             chunk = np.concatenate([chunk, floor])
@@ -174,13 +186,14 @@ class Recognizer:
         is_done = self._is_done(stream)
         committed = text if is_done else join_tokens(tokens[: max(0, stream.num_committed - first)])
         frame_s = self.info.encoder_frame_s
+        start_s = stream.utterance_start * FRAME_SHIFT_MS / 1000
         return Result(
             text=text,
             committed=committed,
             tentative=text[len(committed) :],
             tokens=tokens,
-            token_times_s=tuple(frame * frame_s for frame in frames),
-            words=group_words(tokens, frames, frame_s=frame_s),
+            token_times_s=tuple(start_s + frame * frame_s for frame in frames),
+            words=group_words(tokens, frames, frame_s=frame_s, start_s=start_s),
             is_final=is_done,
         )
 
@@ -192,6 +205,25 @@ class Recognizer:
         silent_frames = num_frames - (frames[-1] + 1 if frames else 0)
         silence_s = silent_frames * self.info.encoder_frame_s
         return self.settings.endpoint.has_ended(silence_s, after_token=bool(frames))
+
+    def next_utterance(self, stream: Stream) -> None:
+        """Begins the next utterance of the same audio; forced emissions are kept.
+
+        What waits is kept, and the last 0.3 s that were decoded are decoded once more: a word that had begun
+        without a token is heard whole. Times go on from the start of the audio.
+
+        Raises:
+            AudioError: the stream was interrupted.
+        """
+        with stream.changing("next_utterance"):
+            position = stream.num_frames - stream.num_waiting
+            first_kept = stream.num_frames - len(stream.recent)
+            stream.num_waiting = stream.num_frames - max(first_kept, position - PREROLL_FRAMES)
+            stream.utterance_start = stream.num_frames - stream.num_waiting
+            stream.search.reset()
+            fresh = self.create_stream()
+            for name in UTTERANCE_STATE:
+                setattr(stream, name, getattr(fresh, name))
 
     def reset(self, stream: Stream) -> None:
         """Starts the stream anew; forced emissions are kept.

@@ -27,11 +27,15 @@ class Stream:
     predictor_state: State  # two arrays (layers, 1, hidden) with an LSTM predictor
     encoder_outputs: Floats  # (T', joint_hidden): frames of the last chunk
     tail_ms: int  # silence that the model needs after the last sample
-    first_encoder_frame: int = 0  # number of encoder_outputs[0] in the stream
+    recent: Floats  # (n, num_mels): the feature frames decoded last, to be decoded again by next_utterance
+    num_waiting: int = 0  # of these, at the end, to be decoded again
+    num_frames: int = 0  # feature frames decoded, each once
+    utterance_start: int = 0  # feature frames before the utterance's first
+    first_encoder_frame: int = 0  # number of encoder_outputs[0] in the utterance
     predictor_output: Floats = field(default_factory=lambda: np.zeros(0, np.float32))  # (joint_hidden,)
     intake: AudioIntake = field(default_factory=AudioIntake)
     tokens: list[int] = field(default_factory=list)  # (n,): ids emitted so far
-    token_frames: list[int] = field(default_factory=list)  # (n,): the encoder frame of each
+    token_frames: list[int] = field(default_factory=list)  # (n,): the encoder frame of each, in the utterance
     num_committed: int = 0  # tokens that belong to committed text
     finished: bool = False
     interrupted: bool = False  # within a call, by an exception: parts of the state may be a step ahead

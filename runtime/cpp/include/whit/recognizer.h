@@ -12,6 +12,7 @@
 #include "whit/endpoint.h"
 #include "whit/error.h"
 #include "whit/fbank.h"
+#include "whit/recent_frames.h"
 #include "whit/search.h"
 #include "whit/transducer_model.h"
 #include "whit/workspace.h"
@@ -28,6 +29,7 @@ class RecognizerStream {
 
  public:
   static constexpr size_t kReservedTokens = 1024;  // some five minutes of speech
+  static constexpr int64_t kPrerollMs = 300;       // far less than the silence that ends an utterance
 
   explicit RecognizerStream(std::shared_ptr<const TransducerModel> model);
 
@@ -47,13 +49,11 @@ class RecognizerStream {
 
   bool is_final() const { return finished_ && !is_ready(); }
   const std::vector<Emission>& emissions() const { return search_.emissions(); }
-  /// Returns the words so far, separated by single spaces.
-  std::string text() const;
-  /// How much of the text stays as it is: later texts begin with it.
-  size_t committed_bytes() const;
+  /// How many tokens make words that stay as they are.
+  size_t num_committed() const { return is_final() ? emissions().size() : commitment_.num_tokens(); }
   /// Whether the utterance has ended.
   bool is_endpoint(const EndpointRule& rule = {}) const;
-  /// Start of an encoder frame in milliseconds.
+  /// Start of an encoder frame of this utterance, in milliseconds since the start of the audio.
   int64_t frame_ms(int64_t frame) const;
   /// Returns the encoder frames of the last chunk, (encoded_frames, joint_hidden).
   std::span<const float> encoded() const {
@@ -63,6 +63,10 @@ class RecognizerStream {
 
   /// Makes room for the tokens of one chunk: all the memory that decoding it takes.
   void make_room_for_chunk() { search_.make_room(model().encoded_frames()); }
+
+  /// Begins the next utterance of the same audio. What waits is kept, and the last kPrerollMs that were
+  /// decoded are decoded once more: a word that had begun without a token is heard whole.
+  void next_utterance();
 
   /// Starts a new stream in the same memory, without the audio that is not decoded yet; any sample rate may
   /// follow.
@@ -84,6 +88,8 @@ class RecognizerStream {
   static StateLayout layout_of(const TransducerModel& model);
   EncodeCall take_chunk();
   void finish_chunk();
+  void begin_utterance();
+  int64_t encoded_ms() const;
 
   Workspace workspace_;
   AudioIntake intake_;
@@ -93,7 +99,9 @@ class RecognizerStream {
   StateLayout at_;
   std::vector<float> state_;     // (layout.num_floats,)
   std::vector<float> features_;  // (chunk_frames, num_mels)
+  RecentFrames recent_;
   int64_t first_encoded_frame_ = 0;
+  int64_t utterance_start_ = 0;  // feature frames since the start of the audio
   bool finished_ = false;
 };
 

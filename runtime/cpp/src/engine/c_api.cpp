@@ -14,6 +14,7 @@
 #include "whit/offline_stream.h"
 #include "whit/recognizer.h"
 #include "whit/stream_batch.h"
+#include "whit/token_text.h"
 
 struct whit_model {
   whit::Model model;
@@ -21,32 +22,41 @@ struct whit_model {
 
 namespace {
 
-// What the last result points to.
-struct Words {
-  template <typename Stream>
-  void set(const Stream& stream) {
-    text = stream.text();
-    tokens.clear();
-    frames_ms.clear();
-    for (const whit::Emission& emission : stream.emissions()) {
-      tokens.push_back(emission.token);
-      frames_ms.push_back(stream.frame_ms(emission.frame));
+// What the results of a stream point to: every token is spelled once.
+class Words {
+ public:
+  void add_new(const whit::RecognizerStream& stream) try {
+    const std::vector<std::string>& texts = stream.model().config().tokens;
+    for (const whit::Emission& emission : std::span(stream.emissions()).subspan(tokens_.size())) {
+      tokens_.push_back(emission.token);
+      frames_ms_.push_back(stream.frame_ms(emission.frame));
+      speller_.append(texts[size_t(emission.token)]);
+      ends_.push_back(speller_.text().size());
     }
+  } catch (...) {
+    clear();  // all is spelled anew then
+    throw;
   }
-  whit_result result(bool is_final, size_t committed_bytes = 0) const {
+
+  void clear() { *this = {}; }
+
+  whit_result result(const whit::RecognizerStream& stream) const {
+    const size_t num_committed = stream.num_committed();
     return {
-        .text = text.c_str(),
-        .committed_bytes = is_final ? text.size() : committed_bytes,
-        .tokens = tokens.data(),
-        .frames_ms = frames_ms.data(),
-        .num_tokens = tokens.size(),
-        .is_final = is_final,
+        .text = speller_.text().c_str(),
+        .committed_bytes = num_committed ? ends_[num_committed - 1] : 0,
+        .tokens = tokens_.data(),
+        .frames_ms = frames_ms_.data(),
+        .num_tokens = tokens_.size(),
+        .is_final = stream.is_final(),
     };
   }
 
-  std::string text;
-  std::vector<int32_t> tokens;
-  std::vector<int64_t> frames_ms;
+ private:
+  whit::Speller speller_;
+  std::vector<size_t> ends_;  // bytes of the text up to each token
+  std::vector<int32_t> tokens_;
+  std::vector<int64_t> frames_ms_;
 };
 
 }  // namespace
@@ -62,7 +72,9 @@ struct whit_offline_stream {
   explicit whit_offline_stream(const std::shared_ptr<const whit::OfflineModel>& model) : stream(model) {}
 
   whit::OfflineStream stream;
-  Words words;
+  std::string text;  // of the last result, as are these
+  std::vector<int32_t> tokens;
+  std::vector<int64_t> frames_ms;
 };
 
 struct whit_batch {
@@ -235,8 +247,8 @@ int whit_batch_decode(whit_batch* batch, whit_stream* const* streams, size_t num
 
 int whit_stream_result(whit_stream* stream, whit_result* result) {
   return guarded([&] {
-    stream->words.set(stream->stream);
-    *result = stream->words.result(stream->stream.is_final(), stream->stream.committed_bytes());
+    stream->words.add_new(stream->stream);
+    *result = stream->words.result(stream->stream);
     return 0;
   });
 }
@@ -248,9 +260,18 @@ int whit_stream_is_endpoint(const whit_stream* stream, const whit_endpoint_rule*
   return stream->stream.is_endpoint(endpoint);
 }
 
+int whit_stream_next_utterance(whit_stream* stream) {
+  return guarded([&] {
+    stream->stream.next_utterance();
+    stream->words.clear();
+    return 0;
+  });
+}
+
 int whit_stream_reset(whit_stream* stream) {
   return guarded([&] {
     stream->stream.reset();
+    stream->words.clear();
     return 0;
   });
 }
@@ -278,8 +299,21 @@ int whit_offline_stream_decode(whit_offline_stream* stream) {
 
 int whit_offline_stream_result(whit_offline_stream* stream, whit_result* result) {
   return guarded([&] {
-    stream->words.set(stream->stream);
-    *result = stream->words.result(stream->stream.is_decoded());
+    stream->text = stream->stream.text();
+    stream->tokens.clear();
+    stream->frames_ms.clear();
+    for (const whit::Emission& emission : stream->stream.emissions()) {
+      stream->tokens.push_back(emission.token);
+      stream->frames_ms.push_back(stream->stream.frame_ms(emission.frame));
+    }
+    *result = {
+        .text = stream->text.c_str(),
+        .committed_bytes = stream->text.size(),
+        .tokens = stream->tokens.data(),
+        .frames_ms = stream->frames_ms.data(),
+        .num_tokens = stream->tokens.size(),
+        .is_final = stream->stream.is_decoded(),
+    };
     return 0;
   });
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "whit/frame_shift.h"
-#include "whit/token_text.h"
 
 namespace whit {
 namespace {
@@ -34,7 +33,8 @@ RecognizerStream::RecognizerStream(std::shared_ptr<const TransducerModel> model)
       search_(model->config().blank()),
       at_(layout_of(*model)),
       state_(at_.num_floats),
-      features_(size_t(model->config().chunk_frames) * size_t(model->config().num_mels)) {
+      features_(size_t(model->config().chunk_frames) * size_t(model->config().num_mels)),
+      recent_(kPrerollMs / kFrameShiftMs, model->config().num_mels) {
   search_.reserve(kReservedTokens);
 }
 
@@ -62,7 +62,7 @@ void RecognizerStream::input_finished() {
 }
 
 bool RecognizerStream::is_ready() const {
-  const int64_t num_frames = fbank_.num_frames_ready();
+  const int64_t num_frames = recent_.num_waiting() + fbank_.num_frames_ready();
   return num_frames >= model().config().chunk_frames || (finished_ && num_frames > 0);
 }
 
@@ -75,42 +75,56 @@ void RecognizerStream::decode() {
 
 EncodeCall RecognizerStream::take_chunk() {
   const TransducerConfig& config = model().config();
-  const int64_t num_frames = std::min<int64_t>(config.chunk_frames, fbank_.num_frames_ready());
-  fbank_.read(num_frames, features_.data());
-  std::fill(features_.begin() + num_frames * config.num_mels, features_.end(), kFloor);
+  const int64_t num_again = std::min<int64_t>(config.chunk_frames, recent_.num_waiting());
+  const int64_t num_new = std::min<int64_t>(config.chunk_frames - num_again, fbank_.num_frames_ready());
+  const std::span frames(features_);
+  const auto again = frames.first(size_t(num_again * config.num_mels));
+  const auto fresh = frames.subspan(again.size(), size_t(num_new * config.num_mels));
+  if (num_again) recent_.take_again(again);
+  if (num_new) {
+    fbank_.read(num_new, fresh.data());
+    recent_.add(fresh);
+  }
+  std::ranges::fill(frames.subspan(again.size() + fresh.size()), kFloor);
   float* state = state_.data();
   return {features_.data(), state + at_.encoder, state + at_.encoded};
 }
 
 void RecognizerStream::finish_chunk() {
   first_encoded_frame_ += model().encoded_frames();
-  commitment_.update(model().config().tokens, emissions(), first_encoded_frame_, frame_ms(1));
+  commitment_.update(model().config().tokens, emissions(), first_encoded_frame_, encoded_ms());
 }
 
 bool RecognizerStream::is_endpoint(const EndpointRule& rule) const {
   const bool after_token = !emissions().empty();
   const int64_t speech_end = after_token ? emissions().back().frame + 1 : 0;
-  return rule.has_ended(frame_ms(first_encoded_frame_ - speech_end), after_token);
-}
-
-std::string RecognizerStream::text() const { return token_text(model().config().tokens, emissions()); }
-
-size_t RecognizerStream::committed_bytes() const {
-  if (is_final()) return text().size();
-  return token_text(model().config().tokens, std::span(emissions()).first(commitment_.num_tokens())).size();
+  return rule.has_ended((first_encoded_frame_ - speech_end) * encoded_ms(), after_token);
 }
 
 int64_t RecognizerStream::frame_ms(int64_t frame) const {
-  return frame * model().config().subsampling * kFrameShiftMs;
+  return utterance_start_ * kFrameShiftMs + frame * encoded_ms();
+}
+
+int64_t RecognizerStream::encoded_ms() const { return model().config().subsampling * kFrameShiftMs; }
+
+void RecognizerStream::begin_utterance() {
+  search_.reset();
+  commitment_ = {};
+  std::ranges::fill(state_, 0.0f);
+  first_encoded_frame_ = 0;
+  utterance_start_ = recent_.position();
+}
+
+void RecognizerStream::next_utterance() {
+  recent_.rewind();
+  begin_utterance();
 }
 
 void RecognizerStream::reset() {
   fbank_.reset();
-  search_.reset();
-  commitment_ = {};
   intake_.reset();
-  std::ranges::fill(state_, 0.0f);
-  first_encoded_frame_ = 0;
+  recent_.reset();
+  begin_utterance();
   finished_ = false;
 }
 

@@ -20,6 +20,7 @@ constexpr size_t kMaxCustomOptionsBytes = 256;
 constexpr int64_t kMaxElements = (int64_t{1} << 31) - 1;
 constexpr size_t kMaxFlatbufferBytes = (size_t{1} << 31) - 1;  // offsets are 32 bits
 
+constexpr uint64_t kNone = UINT64_MAX;
 constexpr size_t kDataSectionAlignment = 64 << 10;
 constexpr size_t kArrayAlignment = 64;
 constexpr size_t kTailBytes = 4096;  // kernels may prefetch past the last array
@@ -75,22 +76,22 @@ class Reader {
     const auto whole = file_.first(std::min(file_.size(), kMaxFlatbufferBytes));
     const FlatTable model = FlatTable::root(whole, "TFL3");
     const FlatVector buffers = model.tables(4, kMaxBuffers, "Model.buffers");
-    uint64_t start = file_.size();
+    uint64_t start = kNone;
     for (size_t i = 0; i < buffers.count(); ++i) {
       const FlatTable buffer = model.element(buffers, i, "Model.buffers");
       const auto offset = buffer.scalar<uint64_t>(1, 0, "Buffer.offset");
       if (offset > 1) start = std::min(start, offset);  // the schema uses 0 and 1 for "none"
     }
-    if (start == file_.size()) {  // of another dialect, which its metadata will say
+    if (start == kNone) {  // of another dialect, which its metadata will say
       flatbuffer_ = whole;
       return;
     }
     if (start % kDataSectionAlignment) {
       fail("data section", text("a start at a multiple of ", kDataSectionAlignment), text("byte ", start));
     }
-    if (file_.size() - start < kTailBytes) {
-      fail("data section", text("at least the ", kTailBytes, " bytes that end a file"),
-           text(file_.size() - start));
+    const uint64_t num_bytes = file_.size() - std::min<uint64_t>(start, file_.size());
+    if (num_bytes < kTailBytes) {
+      fail("data section", text("at least the ", kTailBytes, " bytes that end a file"), text(num_bytes));
     }
     const auto tail = file_.last(kTailBytes);
     if (std::ranges::any_of(tail, [](std::byte byte) { return byte != std::byte{0}; })) {

@@ -9,21 +9,24 @@ constexpr std::string_view kWordStart = "\u2581";  // SentencePiece's mark for a
 
 bool starts_word(std::string_view token) { return token.starts_with(kWordStart); }
 
-std::string token_text(const std::vector<std::string>& tokens, std::span<const Emission> emissions) {
-  std::string words;
-  for (const Emission& emission : emissions) {
-    const std::string_view token = tokens[size_t(emission.token)];
-    for (size_t at = 0; at < token.size();) {
-      if (token.substr(at).starts_with(kWordStart)) {
-        if (!words.empty() && words.back() != ' ') words += ' ';
-        at += kWordStart.size();
-      } else {
-        words += token[at++];
-      }
+void Speller::append(std::string_view token) {
+  while (!token.empty()) {
+    if (starts_word(token)) {
+      word_ended_ = !text_.empty();
+      token.remove_prefix(kWordStart.size());
+    } else {
+      if (word_ended_) text_ += ' ';
+      word_ended_ = false;
+      text_ += token.front();
+      token.remove_prefix(1);
     }
   }
-  if (words.ends_with(' ')) words.pop_back();
-  return words;
+}
+
+std::string token_text(const std::vector<std::string>& tokens, std::span<const Emission> emissions) {
+  Speller speller;
+  for (const Emission& emission : emissions) speller.append(tokens[size_t(emission.token)]);
+  return speller.text();
 }
 
 }  // namespace whit

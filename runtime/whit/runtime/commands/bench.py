@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from whit.runtime.bench_table import latency_table, summary
@@ -40,6 +39,7 @@ from whit.runtime.model_files import ModelFiles, list_model_files
 from whit.runtime.model_info import ModelInfo
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.model_memory import MemorySettings, ModelMemory, measure_models
+from whit.runtime.plain_console import plain_console
 from whit.runtime.recognizer import Recognizer
 
 
@@ -93,7 +93,7 @@ def bench(
     engines = [choose_engine(path, engine) for path in paths]
     targets = list(zip(paths, engines, strict=True))
     files = [list_model_files(path, engine=name) for path, name in targets]
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("memory", total=len(paths) + len(paths) * len(recordings))
         memory = measure_models(targets, recordings, memory_settings, progress=lambda: progress.advance(task))

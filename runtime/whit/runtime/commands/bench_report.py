@@ -7,11 +7,12 @@ from rich.console import Console
 
 from whit.runtime.bench_table import LETTERS, device_table, memory_table
 from whit.runtime.model_memory import ModelMemory
+from whit.runtime.plain_console import plain_console
 
 
 def make_console(num_models: int) -> Console:
     """Returns a console that is wide enough for a column per model."""
-    console = Console(highlight=False)
+    console = plain_console()
     if not console.is_terminal:
         console.width = 40 + 40 * num_models  # a file has no margin to keep
     return console

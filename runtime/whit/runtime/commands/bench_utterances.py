@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from whit.runtime.bench_table import utterance_table
@@ -19,6 +18,7 @@ from whit.runtime.manifest import Recording
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.model_memory import MemorySettings, measure_models
 from whit.runtime.offline_recognizer import OfflineRecognizer
+from whit.runtime.plain_console import plain_console
 from whit.runtime.utterance_bench import bench_utterances
 
 
@@ -55,7 +55,7 @@ def bench_whole_utterances(
     ]
     longest_s = min(r.info.max_ms for r in recognizers) / 1000
     settings = replace(settings, seconds=min(settings.seconds, longest_s))
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("memory", total=len(paths) + len(recordings))
         memory = measure_models(targets, recordings, settings, progress=lambda: progress.advance(task))

@@ -4,10 +4,10 @@ import json as json_format
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from whit.runtime.cpu_report import CpuReport
+from whit.runtime.plain_console import plain_console
 
 
 def print_cpu(report: CpuReport, *, json: bool) -> None:
@@ -15,7 +15,7 @@ def print_cpu(report: CpuReport, *, json: bool) -> None:
     if json:
         typer.echo(json_format.dumps(asdict(report), indent=2))
         return
-    console = Console(highlight=False)
+    console = plain_console()
     if not console.is_terminal:
         console.width = 120  # a file has no margin to keep
     console.print(f"instruction set: {report.chosen} ({report.reason})", soft_wrap=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from whit.runtime.bench_table import LETTERS, device_table, latency_table, summary, utterance_table
@@ -39,6 +39,7 @@ from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.model_info import ModelInfo
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.offline_info import OfflineInfo
+from whit.runtime.plain_console import plain_console
 from whit.runtime.settings import RecognizerSettings
 from whit.runtime.tflite_metadata import find_tflite
 from whit.runtime.utterance_bench import UtteranceReport
@@ -78,9 +79,9 @@ def device_bench(
     settings = DeviceSettings(
         paced=paced, num_threads=threads, memory_s=min(memory_s, longest_s), load_runs=load_runs
     )
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(shell.name, total=len(paths) * (1 + len(recordings)))
+        task = progress.add_task(escape(shell.name), total=len(paths) * (1 + len(recordings)))
         measured = measure_on_device(
             shell,
             program,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -16,6 +16,7 @@ from whit.runtime.bootstrap import Interval
 from whit.runtime.engines import AUTO
 from whit.runtime.error_rates import Score, compare, score
 from whit.runtime.manifest import Recording, read_manifest
+from whit.runtime.plain_console import plain_console
 from whit.runtime.transcriber import open_transcriber
 
 
@@ -36,13 +37,13 @@ def evaluate(
     names: list[str] = []
     transcripts: list[list[str]] = []
     elapsed_s: list[float] = []
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for path in paths:
             transcriber = open_transcriber(path, engine=engine, num_threads=threads, self_test=self_test)
             names.append(transcriber.title)
             start_s = time.perf_counter()
-            track = progress.track(recordings, description=str(path))
+            track = progress.track(recordings, description=escape(str(path)))
             transcripts.append([transcriber.transcribe(recording.audio) for recording in track])
             elapsed_s.append(time.perf_counter() - start_s)
     scores = [score(recordings, texts) for texts in transcripts]
@@ -78,7 +79,7 @@ def _print(
         if unit == "utterance":
             table.add_row(f"{names[0]} minus this", "", *(f"{i.estimate:+.2f}" for i in intervals))
         table.add_row(f"by {unit}", "", *(f"{i.low:+.2f} to {i.high:+.2f}" for i in intervals))
-    Console().print(table)
+    plain_console().print(table)
 
 
 def _to_json(

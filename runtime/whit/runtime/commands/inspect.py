@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from whit.runtime.commands.cpu_table import print_cpu
@@ -16,6 +15,7 @@ from whit.runtime.model_contents import ModelContents, read_contents
 from whit.runtime.model_info import ModelInfo
 from whit.runtime.model_layers import mean_bits
 from whit.runtime.offline_info import OfflineInfo
+from whit.runtime.plain_console import plain_console
 
 SMALL_BYTES = 64  # shapes and axes: listed by --json only
 
@@ -88,7 +88,7 @@ def describe(info: ModelInfo | OfflineInfo) -> str:
 
 def _print(contents: ModelContents, *, verified: bool) -> None:
     info, layers = contents.info, contents.layers
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(f"{info.name}: dialect {info.dialect}, {describe(info)}", soft_wrap=True)
     if not console.is_terminal:
         console.width = 120  # a file has no margin to keep

@@ -21,6 +21,7 @@ from whit.runtime.engines import AUTO
 from whit.runtime.errors import AudioError, ConfigError
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.offline_recognizer import OfflineRecognizer
+from whit.runtime.plain_console import plain_console
 from whit.runtime.playback import play
 from whit.runtime.printable import printable
 from whit.runtime.recognizer import Recognizer
@@ -49,7 +50,7 @@ def transcribe(
         raise ConfigError(f"[transcribe] expected recordings or --mic, received {received}")
     if mic and paced:
         raise ConfigError("[transcribe] expected recordings for --paced, received --mic")
-    console = Console(highlight=False)
+    console = plain_console()
     if takes_whole_utterances(model):
         if mic or paced:
             raise ConfigError(
