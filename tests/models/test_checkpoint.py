@@ -114,6 +114,14 @@ def edit_tensors(folder: Path, change: dict[str, np.ndarray | None]) -> None:
         ({"model": {"layers": 3}}, "every key"),
         ({"streaming": {"chunk_ms": 60, "pace": 1}}, "every key"),
         ({"quantization": {}}, "tensors and shapes"),
+        ({"quantization": "ab"}, "an object for each tensor, received 'ab'"),
+        ({"quantization": ["ab"]}, "an object for each tensor"),
+        ({"quantization": {"encoder.lstm.0.weight_ih": 5}}, "an object for each tensor"),
+        (
+            {"quantization": {"encoder.lstm.0.weight_ih": {"bits": 3}}},
+            "a scheme of docs/format.md, received None",
+        ),
+        ({"quantization": {"encoder.lstm.0.weight_ih": {"bits": 3, "scheme": ["x"]}}}, "a scheme of"),
         ({"quantization": {"encoder.lstm.9.weight_ih": {"scheme": "linear", "bits": 8}}}, "known tensor"),
     ],
 )

@@ -16,6 +16,7 @@ from whit.models.digit_data import (
     load_digits,
     split,
 )
+from whit.models.digit_strings import JoinConfig
 from whit.models.errors import RecipeError
 from whit.models.presets import LETTERS, preset
 from whit.models.tokens import Tokenizer
@@ -48,7 +49,7 @@ def make(
         data=folder,
         cache=folder / "cache",
         tokenizer=Tokenizer(tokens),
-        frontend=StreamingFrontend(num_mels=13, tail_ms=480, frame_multiple=6),
+        frontend=StreamingFrontend(num_mels=13, tail_ms=480, frame_multiple=6, subsampling_factor=6),
         batch_size=3,
         seed=5,
     )
@@ -165,3 +166,44 @@ def test_collate_completes_the_last_stack_with_the_floor() -> None:
     assert batch.num_targets.tolist() == [2, 0]
     assert batch.num_frames.tolist() == [7, 1]
     assert batch.windows is None
+
+
+def test_windows_are_in_encoder_frames(folder: Path) -> None:
+    """A streaming Conformer takes a chunk at a time, which is many encoder frames."""
+    data = make(folder)
+    for frontend in (
+        StreamingFrontend(num_mels=13, tail_ms=480, frame_multiple=32, subsampling_factor=4),
+        StreamingFrontend(num_mels=13, tail_ms=480, frame_multiple=4, subsampling_factor=4),
+    ):
+        data.frontend = frontend
+        assert data._frames(("one", 2.0, 2.8), 320) == (50, 70)
+        assert data._frames(("one", 2.0, 9.0), 320) == (50, 79)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weight": 0.0},
+        {"weight": float("nan")},
+        {"weight": float("inf")},
+        {"weight": 1.0, "hold_out_count": -1},
+    ],
+)
+def test_sources_out_of_range_are_errors(change: dict[str, float]) -> None:
+    with pytest.raises(RecipeError, match=r"\[data.source\] expected a finite weight above 0"):
+        DigitSourceConfig(**({"manifest": "m.jsonl"} | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"edge_s": (0.0, float("inf"))},
+        {"margin_s": float("nan")},
+        {"margin_s": float("inf")},
+        {"untrimmed": -3.0},
+        {"tight": 1.5},
+    ],
+)
+def test_joins_out_of_range_are_errors(change: dict[str, object]) -> None:
+    with pytest.raises(RecipeError, match=next(iter(change))):
+        JoinConfig(**change)

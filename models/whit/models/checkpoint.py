@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +16,7 @@ from whit.models.checkpoint_folder import CONFIG, FORMAT, WEIGHTS, whole_folder
 from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import CheckpointError, ModelConfigError
 from whit.models.quantizers import QuantizedTensor, WeightQuantizer, quantizers_of, register_quantizer
+from whit.models.quantizers.quantizer import CheckpointScheme
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
 from whit.models.tensor_file import write_tensors
@@ -165,6 +166,19 @@ def read_json(path: Path, architectures: tuple[str, ...]) -> dict[str, Any]:
     return raw
 
 
+def read_quantization(raw: Any, path: Path) -> dict[str, Mapping[str, Any]]:
+    """Returns the `quantization` of a configuration: what is said of each tensor.
+
+    Raises:
+        CheckpointError: it is no object of objects.
+    """
+    if not isinstance(raw, dict) or not all(isinstance(entry, dict) for entry in raw.values()):
+        raise CheckpointError(
+            f"[{path}: quantization] expected an object for each tensor, received {raw!r:.60}"
+        )
+    return raw
+
+
 def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
     """Returns config.json of a checkpoint folder and its `quantization` entry."""
     path = folder / CONFIG
@@ -177,7 +191,7 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
             streaming=StreamingConfig(**raw["streaming"]),
             metrics=raw.get("metrics", {}),
         )
-        return config, dict(raw["quantization"])
+        return config, read_quantization(raw["quantization"], path)
     except (KeyError, TypeError, ModelConfigError) as error:
         raise CheckpointError(f"[{path}] expected every key of docs/format.md, received {error!r}") from error
 
@@ -242,7 +256,9 @@ def _stored(
     """Takes the parts of one quantized tensor out of `tensors`."""
     index, scale = tensors.pop(name + ".index", None), tensors.pop(name + ".scale", None)
     codebook = tensors.pop(name + ".codebook", None)
-    bits = entry.get("bits")
+    bits, scheme = entry.get("bits"), entry.get("scheme")
+    if scheme not in tuple(get_args(CheckpointScheme)):
+        raise CheckpointError(f"[{name}] expected a scheme of docs/format.md, received {scheme!r}")
     if not isinstance(bits, int) or not 1 <= bits <= 8 or index is None or scale is None or shape is None:
         raise CheckpointError(
             f"[{name}] expected a known tensor with bits, index and scale, received {dict(entry)}"
@@ -258,4 +274,4 @@ def _stored(
     rows_cols = shape[0], math.prod(shape[1:])
     unpacked = torch.from_numpy(unpack_dense(index.numpy(), shape=rows_cols, bits=bits))
     order = "lstm" if name.endswith(("weight_ih", "weight_hh")) else "plain"
-    return QuantizedTensor(unpacked, scale, codebook, bits, entry["scheme"], order)  # type: ignore[arg-type]
+    return QuantizedTensor(unpacked, scale, codebook, bits, scheme, order)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from whit.models.seeds import LARGEST_SEED
 from whit.runtime.plain_console import plain_console
 from whit.runtime.whole_file import whole_file
 
@@ -94,7 +95,7 @@ def init(
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
     bits: Annotated[int | None, typer.Option(help="Width of every matrix, 1 to 8; float without it.")] = None,
     scheme: Annotated[str | None, typer.Option(help="Weight quantizer of --bits; linear without it.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the random weights.")] = 0,
 ) -> None:
     """Makes a checkpoint with seeded random weights: for speed and memory, before any training."""
     from whit.models.ctc_presets import CTC_PRESETS, write_seeded_ctc_checkpoint

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from whit.models.checkpoint import VERSION, load_weights, read_json
+from whit.models.checkpoint import VERSION, load_weights, read_json, read_quantization
 from whit.models.checkpoint_folder import CONFIG, FORMAT
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.conv_config import CLASSIFIER_ARCHITECTURE, CTC_ARCHITECTURE, ConvConfig
@@ -79,7 +79,7 @@ def load_ctc_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[CtcModel
             frontend=OfflineFrontend.from_json(raw["frontend"]),
             metrics=raw.get("metrics", {}),
         )
-        quantization = dict(raw["quantization"])
+        quantization = read_quantization(raw["quantization"], folder / CONFIG)
     except (KeyError, TypeError, AttributeError, ModelConfigError) as error:
         raise CheckpointError(f"[{path}] expected every key of docs/format.md, received {error!r}") from error
     if config.model.architecture != raw["architecture"]:

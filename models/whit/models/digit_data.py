@@ -4,6 +4,7 @@ What a step sees is a function of the seed and the step alone, so a resumed run 
 Strings are drawn for eight batches at a time, sorted by length and cut, so that a batch has little padding.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -47,6 +48,11 @@ class DigitSourceConfig:
             raise RecipeError(
                 f"[data.source] expected hold_out clips, speakers or nothing, received {self.hold_out!r}"
             )
+        if not (0 < self.weight < math.inf and self.hold_out_count >= 0):
+            raise RecipeError(
+                "[data.source] expected a finite weight above 0 and hold_out_count of at least 0, "
+                f"received {self.weight} and {self.hold_out_count}"
+            )
 
 
 def training_join() -> JoinConfig:
@@ -74,6 +80,10 @@ class DigitDataConfig:
             raise RecipeError(
                 f"[data] expected a source and dev_strings of at least 1, "
                 f"received {len(self.source)} and {self.dev_strings}"
+            )
+        if not 0 <= self.emission_delay_s < math.inf:
+            raise RecipeError(
+                f"[data.emission_delay_s] expected a finite time from 0 on, received {self.emission_delay_s}"
             )
 
 
@@ -238,9 +248,9 @@ class DigitData:
     def _frames(self, window: WordWindow, num_frames: int) -> Window:
         """Returns the first and last encoder frame of an emission window."""
         _, opens_s, closes_s = window
-        multiple = self.frontend.frame_multiple
-        frame_s = multiple * FRAME_SHIFT_S
-        last = -(-num_frames // multiple) - 1
+        factor = self.frontend.subsampling_factor
+        frame_s = factor * FRAME_SHIFT_S
+        last = -(-num_frames // factor) - 1
         first = min(int(opens_s / frame_s), last)
         return first, max(first, min(int(closes_s / frame_s), last))
 

@@ -1,5 +1,7 @@
 """Connected digits with known word times: clips of one speaker joined into strings (needs no torch)."""
 
+import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,10 +28,14 @@ class JoinConfig:
     def __post_init__(self) -> None:
         for name, lowest in (("words", 1), ("pause_s", 0), ("edge_s", 0)):
             low, high = getattr(self, name)
-            if not lowest <= low <= high:
+            if not lowest <= low <= high < math.inf:
                 raise RecipeError(
                     f"[join.{name}] expected at least {lowest}, the lower first, received {low} and {high}"
                 )
+        for name, highest in (("margin_s", sys.float_info.max), ("untrimmed", 1), ("tight", 1)):
+            if not 0 <= getattr(self, name) <= highest:
+                expected = "a share from 0 to 1" if highest == 1 else "a finite time of at least 0"
+                raise RecipeError(f"[join.{name}] expected {expected}, received {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from whit.models.seeds import LARGEST_SEED
 from whit.runtime.plain_console import plain_console
 
 OF_A_TRANSDUCER = ("checkpoint", "out", "bits", "scheme", "init", "threads")
@@ -69,7 +70,10 @@ def quantize(
         typer.Option(help="Matched: batch_norm (published) or layer_norm.", rich_help_panel=SYNTHETIC),
     ] = "batch_norm",
     seed: Annotated[
-        int, typer.Option(min=0, help="Of synthetic inputs and noise.", rich_help_panel=SYNTHETIC)
+        int,
+        typer.Option(
+            min=0, max=LARGEST_SEED, help="Of synthetic inputs and noise.", rich_help_panel=SYNTHETIC
+        ),
     ] = 0,
     device: Annotated[
         str, typer.Option(help="cpu or cuda, of the synthesis.", rich_help_panel=SYNTHETIC)

@@ -14,10 +14,10 @@ from whit.models.digit_data import DigitDataConfig
 from whit.models.errors import ModelsError, RecipeError
 from whit.models.pieces import read_pieces
 from whit.models.quantizers import QuantizationRule, QuantizationSpec
+from whit.models.seeds import LARGEST_SEED
 from whit.models.speech_data import SpeechDataConfig
 
 T = TypeVar("T")
-LARGEST_SEED = 2**63 - 1  # that torch takes
 OF_A_TRANSDUCER = ("fastemit", "ctc_weight", "band_behind", "band_ahead")
 
 

@@ -31,7 +31,7 @@ class SpeechDataConfig:
     dev_manifest: str  # every other speaker tunes, the rest is for the report
     dev_utterances: int = 80
     batch_s: float = 300.0  # of speech, padding included
-    longest_s: float = 20.0  # longer recordings are left out
+    longest_s: float = 20.0  # longer recordings are left out, the tail of a stream included
     augment: SpeechAugmentConfig = field(default_factory=SpeechAugmentConfig)
 
     def __post_init__(self) -> None:

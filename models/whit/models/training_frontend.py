@@ -26,6 +26,11 @@ class TrainingFrontend(Protocol):
         ...
 
     @property
+    def subsampling_factor(self) -> int:
+        """Feature frames of one encoder frame."""
+        ...
+
+    @property
     def padding(self) -> float:
         """Value of the frames past an utterance's end."""
         ...
@@ -51,12 +56,14 @@ class StreamingFrontend:
     Args:
         num_mels: of a frame.
         tail_ms: exact zeros after every utterance, as the recogniser appends.
-        frame_multiple: feature frames per chunk of encoder frames.
+        frame_multiple: feature frames that the model takes at a time.
+        subsampling_factor: feature frames of one encoder frame.
     """
 
     num_mels: int
     tail_ms: int
     frame_multiple: int = 1
+    subsampling_factor: int = 1
 
     @property
     def padding(self) -> float:
@@ -89,6 +96,11 @@ class WholeUtteranceFrontend:
     def num_mels(self) -> int:
         """Mels of a frame."""
         return self.config.num_mels
+
+    @property
+    def subsampling_factor(self) -> int:
+        """Feature frames of one encoder frame."""
+        return self.frame_multiple
 
     @property
     def key(self) -> tuple[str | int, ...]:

@@ -49,6 +49,7 @@ class TransducerTask:
             num_mels=shape.model.num_mels,
             tail_ms=recipe.streaming.tail_ms,
             frame_multiple=shape.model.frame_multiple,
+            subsampling_factor=shape.model.subsampling_factor,
         )
 
         self.teacher: Rnnt | None = None
