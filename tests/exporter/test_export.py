@@ -201,6 +201,7 @@ def test_a_file_in_the_place_of_a_folder_is_never_replaced(tmp_path):
     [
         ({"max_seconds": 60}, r"\[--max-seconds\] expected a model of whole utterances"),
         ({"layout": "P", "dialect": "stock"}, r"\[--layout\] expected packed matrices"),
+        ({"target": "x86", "dialect": "stock"}, r"\[--target\] expected packed matrices"),
     ],
 )
 def test_options_of_other_exports_are_refused(tmp_path, idle, message):

@@ -133,7 +133,11 @@ class Training:
         model, optimizer = self.fabric.setup(BatchLoss(self.model, self.task.loss), self.optimizer)
         leads = self.fabric.is_global_zero
         scores: dict[str, float] = {}
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+        )
         times = (TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(*columns, *times, transient=True, disable=not leads) as progress:
             bar = progress.add_task(self.recipe.name, total=last, completed=self.step)

@@ -157,8 +157,8 @@ typedef struct whit_endpoint_rule {
 int whit_stream_is_endpoint(const whit_stream* stream, const whit_endpoint_rule* rule);
 
 /* Begins the next utterance of the same audio, with no tokens. Audio that waits is kept, and the last 0.3 s
- * that were decoded are decoded once more: a word that had begun without a token is heard whole. Times go on
- * from the start of the audio. */
+ * that were decoded since the last token are decoded once more: a word that had begun without a token is
+ * heard whole. Times go on from the start of the audio. */
 int whit_stream_next_utterance(whit_stream* stream);
 
 /* Starts a new stream in the same memory; any sample rate may follow. Audio that was accepted and not decoded

@@ -131,7 +131,7 @@ def measure_on_device(
                 report = parse_json(printed)
             except ValueError:
                 report = None
-            if not isinstance(report, dict) or "memory" not in report:
+            if not isinstance(report, dict) or not {"memory", "work_ms"} <= report.keys():
                 place = f"{NAME} on {shell.name}"
                 raise MeasurementError(f"[{place}] expected its report, received {printed[:80]!r}")
             return report

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from whit.runtime.latency import ChunkTiming, Playback
-from whit.runtime.model_info import ModelInfo
+from whit.runtime.model_info import FRAME_SHIFT_MS, ModelInfo
 from whit.runtime.settings import EndpointRule
 from whit.runtime.utterance_bench import UtteranceReport, utterance_report
 from whit.runtime.words import group_words
@@ -34,7 +34,8 @@ def device_playback(report: Mapping[str, Any], info: ModelInfo, rule: EndpointRu
         if num_tokens and not is_flush:
             num_frames = (len(chunks) + 1) * info.chunk_frames // info.subsampling
             silent_frames = num_frames - frames[num_tokens - 1] - 1
-            is_endpoint = rule.has_ended(silent_frames * frame_s, after_token=True)
+            silence_ms = silent_frames * info.subsampling * FRAME_SHIFT_MS
+            is_endpoint = rule.has_ended(silence_ms, after_token=True)
         chunks.append(
             ChunkTiming(
                 ready_s=ready_ms / 1000,

@@ -203,14 +203,14 @@ class Recognizer:
         frames = stream.token_frames
         num_frames = stream.first_encoder_frame + len(stream.encoder_outputs)
         silent_frames = num_frames - (frames[-1] + 1 if frames else 0)
-        silence_s = silent_frames * self.info.encoder_frame_s
-        return self.settings.endpoint.has_ended(silence_s, after_token=bool(frames))
+        silence_ms = silent_frames * self.info.subsampling * FRAME_SHIFT_MS
+        return self.settings.endpoint.has_ended(silence_ms, after_token=bool(frames))
 
     def next_utterance(self, stream: Stream) -> None:
         """Begins the next utterance of the same audio; forced emissions are kept.
 
-        What waits is kept, and the last 0.3 s that were decoded are decoded once more: a word that had begun
-        without a token is heard whole. Times go on from the start of the audio.
+        What waits is kept, and the last 0.3 s that were decoded since the last token are decoded once more: a
+        word that had begun without a token is heard whole. Times go on from the start of the audio.
 
         Raises:
             AudioError: the stream was interrupted.
@@ -218,7 +218,11 @@ class Recognizer:
         with stream.changing("next_utterance"):
             position = stream.num_frames - stream.num_waiting
             first_kept = stream.num_frames - len(stream.recent)
-            stream.num_waiting = stream.num_frames - max(first_kept, position - PREROLL_FRAMES)
+            tokens_end = stream.token_frames[-1] + 1 if stream.tokens else 0
+            # No token twice, and at least a chunk further than the utterance before, whatever the rule.
+            gain = max(self.info.chunk_frames, tokens_end * self.info.subsampling)
+            first = max(first_kept, position - PREROLL_FRAMES, stream.utterance_start + gain)
+            stream.num_waiting = stream.num_frames - min(first, position)
             stream.utterance_start = stream.num_frames - stream.num_waiting
             stream.search.reset()
             fresh = self.create_stream()

@@ -17,9 +17,10 @@ class EndpointRule:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"[{name}] expected more than 0 s, received {getattr(self, name)}")
 
-    def has_ended(self, silence_s: float, *, after_token: bool) -> bool:
+    def has_ended(self, silence_ms: int, *, after_token: bool) -> bool:
         """Returns whether so much time without a token, after one or at the start, ends an utterance."""
-        return silence_s >= (self.after_word_s if after_token else self.without_word_s)
+        limit_s = self.after_word_s if after_token else self.without_word_s
+        return silence_ms >= round(1000 * limit_s, 6)  # 1000 * 1.001 is a little less than 1001
 
 
 @dataclass(frozen=True, kw_only=True)

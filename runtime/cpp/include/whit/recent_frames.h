@@ -19,10 +19,12 @@ class RecentFrames {
   int64_t position() const { return num_frames_ - num_waiting_; }
 
   /// Goes back by up to the capacity.
-  void rewind() {
+  /// @param[in] earliest  position that it may not go behind; beyond the present one, it stays
+  void rewind(int64_t earliest) {
     const int64_t capacity = int64_t(values_.size()) / width_;
     const int64_t first_kept = std::max<int64_t>(0, num_frames_ - capacity);
-    num_waiting_ = num_frames_ - std::max(first_kept, position() - capacity);
+    const int64_t first = std::max({first_kept, position() - capacity, earliest});
+    num_waiting_ = num_frames_ - std::min(first, position());
   }
 
   /// Takes the frames that wait, the oldest first.

@@ -65,7 +65,8 @@ class RecognizerStream {
   void make_room_for_chunk() { search_.make_room(model().encoded_frames()); }
 
   /// Begins the next utterance of the same audio. What waits is kept, and the last kPrerollMs that were
-  /// decoded are decoded once more: a word that had begun without a token is heard whole.
+  /// decoded since the last token are decoded once more: a word that had begun without a token is heard
+  /// whole. Each utterance begins at least a chunk later than the one before, or where nothing is left.
   void next_utterance();
 
   /// Starts a new stream in the same memory, without the audio that is not decoded yet; any sample rate may

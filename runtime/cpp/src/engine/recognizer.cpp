@@ -116,7 +116,10 @@ void RecognizerStream::begin_utterance() {
 }
 
 void RecognizerStream::next_utterance() {
-  recent_.rewind();
+  const TransducerConfig& config = model().config();
+  const int64_t tokens_end = emissions().empty() ? 0 : emissions().back().frame + 1;
+  // No token twice, and at least a chunk further than the utterance before, whatever the endpoint rule.
+  recent_.rewind(utterance_start_ + std::max<int64_t>(config.chunk_frames, tokens_end * config.subsampling));
   begin_utterance();
 }
 
