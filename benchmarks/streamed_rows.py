@@ -12,6 +12,7 @@ from whit.exporter.export import ExportRequest, run_export
 from whit.runtime import _core
 from whit.runtime.alignment import align
 from whit.runtime.bootstrap import Interval, error_rate
+from whit.runtime.error_rates import letters
 from whit.runtime.manifest import Recording
 from whit.runtime.transcriber import open_transcriber
 from whit.runtime.whole_file import whole_file
@@ -56,7 +57,8 @@ def recognise(
         num_bytes=sum(path.stat().st_size for path in files),
         transcripts=texts,
         character_errors=[
-            align(recording.text, text).num_errors for recording, text in zip(recordings, texts, strict=True)
+            align(letters(recording.text), letters(text)).num_errors
+            for recording, text in zip(recordings, texts, strict=True)
         ],
     )
 
@@ -83,7 +85,7 @@ def _texts(model: Path, files: Sequence[Path], recordings: Sequence[Recording], 
 
 def minus(recordings: Sequence[Recording], row: Row, other: Row) -> Interval:
     """Returns the character error rate of a row minus that of another, points: drawn in pairs."""
-    lengths = [len(recording.text) for recording in recordings]
+    lengths = [len(letters(recording.text)) for recording in recordings]
     return _change(row, other, lengths)
 
 

@@ -9,6 +9,18 @@ from programs import needs
 ROOT = Path(__file__).parents[2]
 
 
+def link_c_program(source: Path, library_folder: Path, folder: Path) -> Path:
+    """Compiles a C99 program of the C API, links it with libwhit_core.a and returns it."""
+    include = ROOT / "runtime" / "cpp" / "include"
+    program = folder / source.stem
+    compiled = program.with_suffix(".o")
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{include}", "-c"]
+    subprocess.run([needs("gcc"), *flags, source, "-o", compiled], check=True)
+    library = library_folder / "libwhit_core.a"
+    subprocess.run([needs("g++"), compiled, library, "-pthread", "-o", program], check=True)
+    return program
+
+
 def build(name: str, compiler: str, *settings: str) -> Path:
     """Builds whit-cli as a user would and returns the folder, kept so that only changes compile."""
     cmake, ninja = needs("cmake"), needs("ninja")

@@ -71,6 +71,12 @@ def model_file(export_random) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pausing_model(export_random) -> Path:
+    """Blanks for seconds between tokens, so that utterances end."""
+    return export_random("linear", 4, blank_bias=2.0) / "model.tflite"
+
+
+@pytest.fixture(scope="session")
 def export_offline(tmp_path_factory) -> Callable[..., Path]:
     """Exports an integer-only model of whole utterances, random weights, as model.tflite: once for each name
     and length.
@@ -100,6 +106,12 @@ def export_offline(tmp_path_factory) -> Callable[..., Path]:
 def native_build() -> Path:
     """The folder with libwhit_core.a and cli/whit-cli; kept between runs, so that only changes compile."""
     return build("native-tests", needs("g++"), "-DWHIT_WERROR=ON")
+
+
+@pytest.fixture(scope="session")
+def cli(native_build) -> Path:
+    """whit-cli of this machine."""
+    return native_build / "cli" / "whit-cli"
 
 
 @pytest.fixture(scope="session")

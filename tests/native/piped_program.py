@@ -4,7 +4,16 @@ import fcntl
 import struct
 import subprocess
 import termios
+import time
 from pathlib import Path
+
+
+def feed(process: subprocess.Popen[bytes], content: bytes) -> None:
+    """Writes to a program and returns when it has read all of it and waits for more, or has ended."""
+    process.stdin.write(content)
+    process.stdin.flush()
+    while process.poll() is None and not waits_for_more(process):
+        time.sleep(0.01)
 
 
 def waits_for_more(process: subprocess.Popen[bytes]) -> bool:

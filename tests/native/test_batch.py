@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from build_tools import ROOT
-from programs import needs
+from build_tools import link_c_program
 
 from whit.runtime.engine import BatchEngine
 from whit.runtime.engines import load_engine
@@ -91,12 +90,7 @@ def test_batches_check_shapes(folder) -> None:
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_c_api(threads: str, folder, native_build, tmp_path) -> None:
-    include = ROOT / "runtime" / "cpp" / "include"
-    program, compiled = tmp_path / "use_batch", tmp_path / "use_batch.o"
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{include}", "-c"]
-    subprocess.run([needs("gcc"), *flags, HERE / "use_batch.c", "-o", compiled], check=True)
-    library = native_build / "libwhit_core.a"
-    subprocess.run([needs("g++"), compiled, library, "-pthread", "-o", program], check=True)
+    program = link_c_program(HERE / "use_batch.c", native_build, tmp_path)
     completed = subprocess.run([program, folder / "model.tflite", threads], capture_output=True, text=True)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     twice, foreign, counts = completed.stdout.splitlines()

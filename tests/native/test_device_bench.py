@@ -38,12 +38,6 @@ def program(native_build) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pausing_model(export_random) -> Path:
-    """Blanks for seconds between tokens, so that endpoints come."""
-    return export_random("linear", 4, blank_bias=2.0) / "model.tflite"
-
-
-@pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> Path:
     """Bursts of noise with pauses; whit-cli feeds blocks of 10 ms, which at 44.1 kHz are 441 samples."""
     folder = tmp_path_factory.mktemp("played")

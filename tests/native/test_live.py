@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from build_tools import ROOT
-from piped_program import waits_for_more
-from programs import needs
+from build_tools import ROOT, link_c_program
+from piped_program import feed
 
 from whit.exporter.export import ExportRequest, run_export
 from whit.runtime.recognizer import Recognizer
@@ -27,17 +26,6 @@ RULES = [  # others than the default; those below 0.3 s end an utterance before 
 
 
 @pytest.fixture(scope="module")
-def cli(native_build) -> Path:
-    return native_build / "cli" / "whit-cli"
-
-
-@pytest.fixture(scope="module")
-def pausing_model(export_random) -> Path:
-    """Blanks for seconds between tokens, so that utterances end."""
-    return export_random("linear", 4, blank_bias=2.0) / "model.tflite"
-
-
-@pytest.fixture(scope="module")
 def samples() -> np.ndarray:
     """Eight seconds: bursts of noise with pauses, int16."""
     bursts = (np.arange(8 * RATE_HZ) // (RATE_HZ // 4)) % 7 == 1
@@ -50,12 +38,7 @@ def blocks_of(samples: np.ndarray) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_c_api(rule: EndpointRule, pausing_model, samples, native_build, tmp_path) -> None:
-    include = ROOT / "runtime" / "cpp" / "include"
-    program, compiled = tmp_path / "use_live", tmp_path / "use_live.o"
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{include}", "-c"]
-    subprocess.run([needs("gcc"), *flags, HERE / "use_live.c", "-o", compiled], check=True)
-    library = native_build / "libwhit_core.a"
-    subprocess.run([needs("g++"), compiled, library, "-pthread", "-o", program], check=True)
+    program = link_c_program(HERE / "use_live.c", native_build, tmp_path)
     rule_ms = [str(round(1000 * s)) for s in (rule.after_word_s, rule.without_word_s)]
     done = subprocess.run(
         [program, pausing_model, *rule_ms],
@@ -128,10 +111,7 @@ def test_words_come_while_one_speaks(options: list[str], cli, pausing_model, sam
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        process.stdin.write(samples.tobytes())
-        process.stdin.flush()
-        while process.poll() is None and not waits_for_more(process):
-            pass
+        feed(process, samples.tobytes())
         early = os.read(process.stdout.fileno(), 1 << 16)  # what was printed before the audio's end
         process.stdin.close()
         late = process.stdout.read()

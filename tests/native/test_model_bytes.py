@@ -3,20 +3,14 @@
 import subprocess
 from pathlib import Path
 
-from build_tools import ROOT
-from programs import needs
+from build_tools import link_c_program
 
 HERE = Path(__file__).parent
 MOST_BYTES = 1023  # of a message
 
 
 def test_c_api(native_build, model_file, tmp_path) -> None:
-    include = ROOT / "runtime" / "cpp" / "include"
-    program, compiled = tmp_path / "use_model_bytes", tmp_path / "use_model_bytes.o"
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{include}", "-c"]
-    subprocess.run([needs("gcc"), *flags, HERE / "use_model_bytes.c", "-o", compiled], check=True)
-    library = native_build / "libwhit_core.a"
-    subprocess.run([needs("g++"), compiled, library, "-pthread", "-o", program], check=True)
+    program = link_c_program(HERE / "use_model_bytes.c", native_build, tmp_path)
     completed = subprocess.run([program, model_file], capture_output=True)
     assert completed.returncode == 0, (completed.returncode, completed.stdout)
     cut, empty, threads, *long = completed.stdout.decode("utf-8").splitlines()

@@ -7,18 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from build_tools import ROOT
-from programs import needs
+from build_tools import link_c_program
 
 from whit.runtime.offline_recognizer import OfflineRecognizer
 
 HERE = Path(__file__).parent
 MODELS = ("quartznet", "jasper", "conformer", "classifier")
-
-
-@pytest.fixture(scope="module")
-def cli(native_build) -> Path:
-    return native_build / "cli" / "whit-cli"
 
 
 def noise(num_samples: int) -> np.ndarray:
@@ -70,12 +64,7 @@ def test_cli_refuses_impossible_utterances(num_samples, message, cli, export_off
 
 
 def test_c_api(native_build, export_offline, model_file, tmp_path):
-    include = ROOT / "runtime" / "cpp" / "include"
-    program, compiled = tmp_path / "use_offline", tmp_path / "use_offline.o"
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{include}", "-c"]
-    subprocess.run([needs("gcc"), *flags, HERE / "use_offline.c", "-o", compiled], check=True)
-    library = native_build / "libwhit_core.a"
-    subprocess.run([needs("g++"), compiled, library, "-pthread", "-o", program], check=True)
+    program = link_c_program(HERE / "use_offline.c", native_build, tmp_path)
     command = [program, export_offline("quartznet"), model_file]
     completed = subprocess.run(command, capture_output=True, text=True)
     assert completed.returncode == 0, (completed.returncode, completed.stdout)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from build_tools import ROOT
-from piped_program import waits_for_more
+from piped_program import feed
 from programs import needs
 
 from whit.runtime.recognizer import Recognizer
@@ -20,11 +20,6 @@ from whit.runtime.recognizer import Recognizer
 MAX_CLI_BYTES = 3_000_000
 PAGE_BYTES = 16384
 PT_LOAD = 1
-
-
-@pytest.fixture(scope="module")
-def cli(native_build) -> Path:
-    return native_build / "cli" / "whit-cli"
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +85,7 @@ def test_a_signal_ends_the_audio_and_keeps_the_transcript(number: int, cli, mode
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        process.stdin.write(samples.tobytes())
-        process.stdin.flush()
-        while process.poll() is None and not waits_for_more(process):
-            time.sleep(0.01)
+        feed(process, samples.tobytes())
         process.send_signal(number)
         text = process.stdout.read()  # the pipe of the audio is still open
     assert process.returncode == 0

@@ -13,11 +13,6 @@ BLOCK = 160  # samples at 16 kHz that the program reads at once
 
 
 @pytest.fixture(scope="module")
-def cli(native_build) -> Path:
-    return native_build / "cli" / "whit-cli"
-
-
-@pytest.fixture(scope="module")
 def noise() -> np.ndarray:
     return (np.random.default_rng(3).normal(0, 0.1, 100 * BLOCK) * 32767).astype("<i2")
 

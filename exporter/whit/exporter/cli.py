@@ -40,14 +40,11 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Export a checkpoint as model.tflite and ONNX, each file checked against it before it is kept."""
-    from whit.exporter.errors import ExportError
     from whit.exporter.export import run_export
-    from whit.exporter.gate import DEFAULT_MAX_INCREASE, parse_gate
+    from whit.exporter.gate import parse_gate
     from whit.exporter.request import ExportRequest
     from whit.runtime.plain_console import plain_console
 
-    if gate is None and max_increase is not None:
-        raise ExportError(f"[--max-increase] expected --gate beside it, received {max_increase} alone")
     request = ExportRequest(
         checkpoint=checkpoint,
         output=output,
@@ -57,9 +54,7 @@ def export(
         target=target,
         max_seconds=max_seconds,
         force=force,
-        gate=None
-        if gate is None
-        else parse_gate(gate, DEFAULT_MAX_INCREASE if max_increase is None else max_increase),
+        gate=parse_gate(gate, max_increase),
     )
     with plain_console(stderr=True).status("starting") as status, _terminated_cleanly():
         report = run_export(request, progress=status.update)

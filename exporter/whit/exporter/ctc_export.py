@@ -13,7 +13,6 @@ from whit.exporter.plan import ExportPlan, Job, Progress
 from whit.exporter.report import describe_matrices
 from whit.exporter.request import ExportRequest
 from whit.exporter.stock_ctc_jobs import stock_ctc_jobs
-from whit.exporter.target import ANY
 
 FRAMES_PER_SECOND = 100
 
@@ -29,9 +28,8 @@ def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
     Raises:
         ExportError: the checkpoint is at fault, or it has no such dialect.
     """
-    for option, is_default in (("--layout", request.layout == "auto"), ("--target", request.target == ANY)):
-        if not is_default:
-            raise ExportError(f"[{option}] expected a transducer, received a model of whole utterances")
+    for option in request.layout_options:
+        raise ExportError(f"[{option}] expected a transducer, received a model of whole utterances")
     checkpoint = read_ctc_checkpoint(request.checkpoint)
     notes: list[str] = []
     jobs: list[Job] = []

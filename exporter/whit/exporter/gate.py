@@ -5,7 +5,7 @@ no bits can still lose words. The gate recognises a manifest with both and refus
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,6 @@ from whit.runtime.transcriber import open_transcriber
 from whit.runtime.words import join_tokens
 
 SAMPLE_RATE_HZ = 16000
-DEFAULT_MAX_INCREASE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,23 +38,28 @@ class Gate:
     """
 
     manifest: Path
-    max_increase: float
+    max_increase: float = 0.02
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_increase <= 1:
             raise ExportError(f"[--max-increase] expected a share from 0 to 1, received {self.max_increase}")
 
 
-def parse_gate(text: str, max_increase: float) -> Gate:
-    """Returns the gate of `--gate wer=MANIFEST`.
+def parse_gate(text: str | None, max_increase: float | None) -> Gate | None:
+    """Returns the gate of `--gate wer=MANIFEST`, or None without one.
 
     Raises:
-        ExportError: another measure, or no manifest.
+        ExportError: another measure, no manifest, or an increase without a gate.
     """
+    if text is None:
+        if max_increase is not None:
+            raise ExportError(f"[--max-increase] expected --gate beside it, received {max_increase} alone")
+        return None
     measure, _, manifest = text.partition("=")
     if measure != "wer" or not manifest:
         raise ExportError(f"[--gate] expected wer=MANIFEST, received {text!r}")
-    return Gate(manifest=Path(manifest), max_increase=max_increase)
+    gate = Gate(manifest=Path(manifest))
+    return gate if max_increase is None else replace(gate, max_increase=max_increase)
 
 
 class GateCheck:

@@ -54,6 +54,12 @@ class ExportRequest:
             raise ExportError(f"[--max-seconds] expected 1 to {LONGEST_SECONDS}, received {self.max_seconds}")
 
     @property
+    def layout_options(self) -> tuple[str, ...]:
+        """Options that choose layouts, as far as they were given."""
+        given = {"--layout": self.layout != "auto", "--target": self.target != ANY}
+        return tuple(option for option, is_given in given.items() if is_given)
+
+    @property
     def longest_s(self) -> int:
         """Seconds of the longest utterance."""
         return DEFAULT_MAX_SECONDS if self.max_seconds is None else self.max_seconds

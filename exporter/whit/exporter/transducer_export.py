@@ -15,7 +15,6 @@ from whit.exporter.lower import lower_to_float, lower_to_packed
 from whit.exporter.plan import ExportPlan, Job, Progress
 from whit.exporter.report import describe_matrices
 from whit.exporter.request import ExportRequest
-from whit.exporter.target import ANY
 
 
 def plan_transducer(request: ExportRequest, progress: Progress) -> ExportPlan:
@@ -32,9 +31,8 @@ def plan_transducer(request: ExportRequest, progress: Progress) -> ExportPlan:
     packed = None
     if request.dialect != "stock":
         packed = _pack(model, checkpoint, request, notes, progress)
-    for option, is_default in (("--layout", request.layout == "auto"), ("--target", request.target == ANY)):
-        if packed is None and not is_default:
-            raise ExportError(f"[{option}] expected packed matrices to lay out, received none to be written")
+    for option in request.layout_options if packed is None else ():
+        raise ExportError(f"[{option}] expected packed matrices to lay out, received none to be written")
     floats = None
     if request.dialect != "whit":
         floats = _dequantize(model, checkpoint, notes)

@@ -1,7 +1,6 @@
 """Connected digits with known word times: clips of one speaker joined into strings (needs no torch)."""
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from whit.models.augment_settings import check_settings
 from whit.models.clip import SAMPLE_RATE_HZ, Clip, Samples, load_clip
 from whit.models.errors import ManifestError, RecipeError
 from whit.runtime.manifest import Recording, SpokenWord, read_manifest, write_manifest
@@ -32,10 +32,7 @@ class JoinConfig:
                 raise RecipeError(
                     f"[join.{name}] expected at least {lowest}, the lower first, received {low} and {high}"
                 )
-        for name, highest in (("margin_s", sys.float_info.max), ("untrimmed", 1), ("tight", 1)):
-            if not 0 <= getattr(self, name) <= highest:
-                expected = "a share from 0 to 1" if highest == 1 else "a finite time of at least 0"
-                raise RecipeError(f"[join.{name}] expected {expected}, received {getattr(self, name)}")
+        check_settings(self, chances=("untrimmed", "tight"), amounts=("margin_s",), ranges={}, section="join")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 from whit.runtime.errors import ModelFileError
 from whit.runtime.json_text import parse_json
 from whit.runtime.model_folder import GRAPHS, OFFLINE_GRAPH, find_onnx
-from whit.runtime.offline_info import HEADS
+from whit.runtime.offline_info import takes_utterances
 from whit.runtime.tflite_metadata import FILE, read_metadata
 
 
@@ -17,7 +17,7 @@ def takes_whole_utterances(path: Path) -> bool:
     """
     file = path if path.is_file() else path / FILE
     if file.is_file():
-        return _architecture(file) in tuple(HEADS)  # whatever type it is
+        return takes_utterances(_architecture(file))
     return find_onnx(path, OFFLINE_GRAPH) is not None and find_onnx(path, GRAPHS[0]) is None
 
 

@@ -101,7 +101,12 @@ def read_offline_info(metadata: Mapping[str, str], *, place: str) -> OfflineInfo
 
 def is_offline(config: ConfigSection) -> bool:
     """Tells whether a configuration names an architecture that takes whole utterances."""
-    return config.content.get("architecture") in tuple(HEADS)  # whatever type it is
+    return takes_utterances(config.content.get("architecture"))
+
+
+def takes_utterances(architecture: object) -> bool:
+    """Tells whether an architecture, of whatever type a file states it, takes whole utterances."""
+    return architecture in tuple(HEADS)
 
 
 def _head(architecture: str, model: ConfigSection) -> str:
