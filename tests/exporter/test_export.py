@@ -265,15 +265,15 @@ def test_an_export_of_nothing_is_refused(tmp_path, monkeypatch):
 
 def test_our_engine_must_take_the_file(tmp_path, monkeypatch):
     """Golden vectors that differ from what the file computes are found by the engine alone."""
-    original = jobs.golden_chunks
+    original = jobs.golden_vectors
 
     def edited(checkpoint):
         vectors = original(checkpoint)
-        vectors["logits"] = vectors["logits"] + 1
+        vectors["logits_crc32"] = vectors["logits_crc32"] ^ 1
         return vectors
 
-    monkeypatch.setattr(jobs, "golden_chunks", edited)
+    monkeypatch.setattr(jobs, "golden_vectors", edited)
     checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
-    with pytest.raises(SelfCheckError, match=r"^\[model\.tflite: whit\.golden\.logits\]"):
+    with pytest.raises(SelfCheckError, match=r"^\[model\.tflite: whit\.golden\.logits_crc32\]"):
         run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", format="tflite"))
     assert os.listdir(tmp_path) == ["checkpoint"]

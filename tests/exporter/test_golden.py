@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pytest
 from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, random_checkpoint
@@ -16,26 +18,24 @@ def test_the_final_files_repeat_the_golden_vectors(tmp_path, model):
     encoder, decoder, joiner = (
         open_session(folder / f"{name}.onnx", packed=True) for name in ("encoder", "decoder", "joiner")
     )
-    frames = golden["features"].shape[2]
-    out, _, h_next, c_next, _ = encoder.run(
-        None,
-        {
-            "audio_signal": golden["features"],
-            "length": np.array([frames]),
-            "cache_last_channel": golden["h"],
-            "cache_last_time": golden["c"],
-            "cache_last_channel_len": np.zeros(1, np.int64),
-        },
-    )
-    np.testing.assert_array_equal(out, golden["encoder_outputs"])
-    np.testing.assert_array_equal(h_next, golden["h_next"])
-    np.testing.assert_array_equal(c_next, golden["c_next"])
-    h, c = golden["decoder_h"], golden["decoder_c"]
+    features = golden["features"] * golden["feature_step"]
+    assert len(features) == 4 * model["stack"] * model["time_reduction"]
+    assert len(np.unique(features)) > features.size // 10
+    states = {port.name: np.zeros(port.shape, np.float32) for port in encoder.get_inputs()[2:4]}
+    feeds = {"audio_signal": features.T[None], "length": np.array([len(features)]), **states}
+    out, _, *after, _ = encoder.run(None, {**feeds, "cache_last_channel_len": np.zeros(1, np.int64)})
+    assert zlib.crc32(out[0].T.tobytes()) == golden["encoder_outputs_crc32"][0]
+    assert zlib.crc32(b"".join(state.tobytes() for state in after)) == golden["encoder_states_crc32"][0]
+    h, c = (np.zeros(port.shape, np.float32) for port in decoder.get_inputs()[2:])
+    predictions, all_logits = [], []
     assert golden["targets"][0] == 4 and len(golden["targets"]) == 8
     for i, target in enumerate(golden["targets"]):
         feeds = {"targets": target.reshape(1, 1), "target_length": np.ones(1, np.int32), "h": h, "c": c}
         prediction, _, h, c = decoder.run(None, feeds)
-        np.testing.assert_array_equal(prediction.reshape(-1), golden["decoder_outputs"][i])
+        predictions.append(prediction)
         frame = out[:, :, i % out.shape[2]][..., None]
         (logits,) = joiner.run(None, {"encoder_outputs": frame, "decoder_outputs": prediction})
-        np.testing.assert_array_equal(logits.reshape(-1), golden["logits"][i])
+        all_logits.append(logits)
+    assert zlib.crc32(np.array(predictions).tobytes()) == golden["decoder_outputs_crc32"][0]
+    assert zlib.crc32(h.tobytes() + c.tobytes()) == golden["decoder_states_crc32"][0]
+    assert zlib.crc32(np.array(all_logits).tobytes()) == golden["logits_crc32"][0]

@@ -1,5 +1,6 @@
 """Exported integer-only models in every engine: the bits of the interpreter, whatever the length."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,8 @@ def test_golden_npz_are_the_golden_vectors_of_the_other_file(written: tuple[Path
     folder, _ = written
     with np.load(folder / "out" / "onnx" / "golden.npz") as golden:
         engine = load_offline_engine(folder / "out", engine="native", self_test=False)
-        assert (engine.encode(golden["features"]) == golden["logits"]).all()
+        logits = engine.encode(golden["features"] * golden["feature_step"])
+        assert zlib.crc32(logits.tobytes()) == golden["logits_crc32"][0]
 
 
 @pytest.mark.parametrize("name", ["quartznet", "conformer"])

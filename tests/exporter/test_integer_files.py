@@ -2,6 +2,7 @@
 
 import json
 import struct
+import zlib
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -160,7 +161,7 @@ def test_metadata_says_what_the_file_is(exported: tuple[Path, Path]) -> None:
     metadata = metadata_of(path)
     assert set(metadata) == {
         *("whit.format_version", "whit.dialect", "whit.config", "whit.target", "whit.weights_sha256"),
-        *("whit.golden.features", "whit.golden.logits"),
+        *("whit.golden.features", "whit.golden.feature_step", "whit.golden.logits_crc32"),
     }
     assert metadata["whit.dialect"] == b"whit"
     config = json.loads((checkpoint / "config.json").read_text())
@@ -171,12 +172,15 @@ def test_golden_vectors_are_the_interpreters(exported: tuple[Path, Path]) -> Non
     folder, path = exported
     checkpoint, metadata = read_ctc_checkpoint(folder), metadata_of(path)
     num_mels = checkpoint.config.model.num_mels
-    features = np.frombuffer(metadata["whit.golden.features"], "<f4").reshape(-1, num_mels)
-    assert len(features) == 101
-    logits = np.frombuffer(metadata["whit.golden.logits"], "<f4").reshape(-1, checkpoint.config.num_outputs)
-    assert (interpret_integer(checkpoint, features)["logits"] == logits).all()
+    codes = np.frombuffer(metadata["whit.golden.features"], np.int8).reshape(-1, num_mels)
+    assert len(codes) == 101
     # The features reach the ends of their range, and the logits differ from frame to frame.
-    values = interpret_integer(checkpoint, features)
+    step = np.frombuffer(metadata["whit.golden.feature_step"], "<f4")
+    values = interpret_integer(checkpoint, codes * step)
+    logits = values["logits"]
+    assert zlib.crc32(logits.astype("<f4").tobytes()) == int.from_bytes(
+        metadata["whit.golden.logits_crc32"], "little"
+    )
     assert {values["encoder.features"].min(), values["encoder.features"].max()} == {-127, 127}
     assert len(np.unique(logits, axis=0)) > len(logits) // 2
 
@@ -197,7 +201,7 @@ def test_a_classifier_has_no_blank_and_features_have_no_mean(tmp_path: Path) -> 
     OnnxIntegerWriter(has_blank=checkpoint.config.model.has_blank).write(model, tmp_path)
     assert (tmp_path / "tokens.txt").read_text(encoding="utf-8").splitlines()[-1] == "\u00e9 3"
     assert model.graph("encode").values()["logits"].shape == (15, 4)
-    assert IntegerOracle(checkpoint, max_frames=30).golden_vectors()["logits"].shape == (15, 4)
+    assert IntegerOracle(checkpoint, max_frames=30).golden.values["logits"].shape == (15, 4)
 
 
 def test_float_checkpoints_have_no_dialect_whit(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_headers_and_metadata(tmp_path):
         metadata = {entry.key: entry.value for entry in proto.metadata_props}
         assert proto.ir_version == 10
         assert {opset.domain: opset.version for opset in proto.opset_import} == {"": 21, "whit": 1}
-        assert (metadata["whit.format_version"], metadata["whit.dialect"]) == ("1", "whit")
+        assert (metadata["whit.format_version"], metadata["whit.dialect"]) == ("2", "whit")
         assert metadata["whit.weights_sha256"] == digest
     assert (tmp_path / "out" / "tokens.txt").read_text(
         encoding="utf-8"

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_header_and_metadata(file):
     model = tflite.Model.GetRootAs(content)
     assert model.Version() == 3
     metadata = metadata_of(model)
-    assert metadata["whit.format_version"] == b"1" and metadata["whit.dialect"] == b"whit"
+    assert metadata["whit.format_version"] == b"2" and metadata["whit.dialect"] == b"whit"
     assert metadata["whit.config"].decode() == checkpoint.config.text
     start = min(buffer.Offset() for buffer in each(model, "Buffers") if buffer.Size())
     assert metadata["whit.weights_sha256"].decode() == hashlib.sha256(content[start:]).hexdigest()
@@ -182,34 +183,37 @@ def test_signatures(file):
 def test_golden_vectors_are_those_of_the_checkpoint(file):
     config, content, checkpoint = file
     golden = {
-        name.removeprefix("whit.golden."): np.frombuffer(raw, "<i4" if name.endswith("targets") else "<f4")
+        name.removeprefix("whit.golden."): raw
         for name, raw in metadata_of(tflite.Model.GetRootAs(content)).items()
         if name.startswith("whit.golden.")
     }
     run = Interpreter(checkpoint, ExactArithmetic())
-    zero = run.encoder_state()[0]
-    features = golden["features"].reshape(-1, 7)
+    codes, step = np.frombuffer(golden["features"], np.int8), np.frombuffer(golden["feature_step"], "<f4")
+    features = (codes * step).reshape(-1, 7)
     chunk_frames = 2 * config["stack"] * config["time_reduction"]
     assert len(features) % chunk_frames == 0 and len(features) > chunk_frames
-    h, c = (golden[name].reshape(zero.shape) for name in ("h", "c"))
+    h, c = run.encoder_state()
     frames = []
     for chunk in features.reshape(-1, chunk_frames, 7):
         out, h, c = run.encode(chunk, h, c)
         frames.append(out)
-    frames = np.concatenate(frames)
-    np.testing.assert_array_equal(frames.reshape(-1), golden["encoder_outputs"])
-    np.testing.assert_array_equal([h.reshape(-1), c.reshape(-1)], [golden["h_next"], golden["c_next"]])
-    h, c = (
-        golden[name].reshape(z.shape)
-        for name, z in zip(("decoder_h", "decoder_c"), run.predictor_state(), strict=True)
-    )
+    frames, encoder_states = np.concatenate(frames), np.concatenate([h, c])
+    h, c = run.predictor_state()
     outputs, logits = [], []
-    for i, token in enumerate(golden["targets"]):
+    for i, token in enumerate(np.frombuffer(golden["targets"], "<i4")):
         out, h, c = run.predict(int(token), h, c)
         outputs.append(out[0])
         logits.append(run.join(frames[None, i % len(frames)], out)[0])
-    np.testing.assert_array_equal(np.array(outputs).reshape(-1), golden["decoder_outputs"])
-    np.testing.assert_array_equal(np.array(logits).reshape(-1), golden["logits"])
+    computed = {
+        "encoder_outputs": frames,
+        "encoder_states": encoder_states,
+        "decoder_outputs": np.array(outputs),
+        "decoder_states": np.concatenate([h, c]),
+        "logits": np.array(logits),
+    }
+    assert set(golden) == {"features", "feature_step", "targets", *(f"{name}_crc32" for name in computed)}
+    for name, values in computed.items():
+        assert zlib.crc32(values.astype("<f4").tobytes()) == int.from_bytes(golden[f"{name}_crc32"], "little")
 
 
 def one_bit_of_a_scale(constants, matrix):

@@ -69,17 +69,17 @@ def _golden_row(model) -> None:
 
 
 def _golden_too_long(model) -> None:
-    metadata_buffer(model, "whit.golden.features").data = np.zeros(4 * 13 * 202, np.uint8)
+    metadata_buffer(model, "whit.golden.features").data = np.zeros(13 * 202, np.uint8)
 
 
 def _golden_bit(model) -> None:
-    buffer = metadata_buffer(model, "whit.golden.logits")
+    buffer = metadata_buffer(model, "whit.golden.logits_crc32")
     buffer.data = buffer.data.copy()
     buffer.data[0] ^= 1
 
 
 def _golden_missing(model) -> None:
-    model.metadata = [entry for entry in model.metadata if entry.name != b"whit.golden.logits"]
+    model.metadata = [entry for entry in model.metadata if entry.name != b"whit.golden.logits_crc32"]
 
 
 def _other_length(model) -> None:
@@ -104,8 +104,8 @@ def _other_length(model) -> None:
             _golden_too_long,
             "[%: whit.golden.features] expected from 1 to 201 frames of 13 values, received 2626",
         ),
-        (_golden_bit, "[%: whit.golden.logits] expected the stored bits"),
-        (_golden_missing, "[%: metadata] expected the entry whit.golden.logits, received none"),
+        (_golden_bit, "[%: whit.golden.logits_crc32] expected the stored bits"),
+        (_golden_missing, "[%: metadata] expected the entry whit.golden.logits_crc32, received none"),
         (_other_length, "encode logits_length] expected int32 (1), received int8"),
     ],
 )

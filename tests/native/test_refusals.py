@@ -192,7 +192,7 @@ def _too_large(model) -> None:
 
 
 def _format_version(model) -> None:
-    metadata_buffer(model, "whit.format_version").data = np.frombuffer(b"2", np.uint8)
+    metadata_buffer(model, "whit.format_version").data = np.frombuffer(b"1", np.uint8)
 
 
 def _dialect(model) -> None:
@@ -200,7 +200,7 @@ def _dialect(model) -> None:
 
 
 def _metadata_behind(model) -> None:
-    buffer = metadata_buffer(model, "whit.golden.h")
+    buffer = metadata_buffer(model, "whit.golden.targets")
     buffer.data, buffer.offset, buffer.size = None, _data(model).offset, _data(model).size
 
 
@@ -217,12 +217,29 @@ def _digest(model) -> None:
 
 
 def _golden_missing(model) -> None:
-    model.metadata = [entry for entry in model.metadata if entry.name != b"whit.golden.logits"]
+    model.metadata = [entry for entry in model.metadata if entry.name != b"whit.golden.logits_crc32"]
 
 
 def _golden_length(model) -> None:
     buffer = metadata_buffer(model, "whit.golden.features")
     buffer.data = buffer.data[:-4]
+
+
+def _golden_steps(model) -> None:
+    metadata_buffer(model, "whit.golden.feature_step").data = np.zeros(8, np.uint8)
+
+
+def _golden_step(model) -> None:
+    metadata_buffer(model, "whit.golden.feature_step").data = np.array([np.nan], "<f4").view(np.uint8)
+
+
+def _golden_targets(model) -> None:
+    metadata_buffer(model, "whit.golden.targets").data = np.zeros(4 * 1025, np.uint8)
+
+
+def _golden_checksum(model) -> None:
+    buffer = metadata_buffer(model, "whit.golden.encoder_states_crc32")
+    buffer.data = buffer.data[:3]
 
 
 def _constant_activations(model) -> None:
@@ -237,7 +254,7 @@ def _constant_activations(model) -> None:
 
 
 def _golden_bit(model) -> None:
-    buffer = metadata_buffer(model, "whit.golden.logits")
+    buffer = metadata_buffer(model, "whit.golden.logits_crc32")
     buffer.data = buffer.data.copy()
     buffer.data[0] ^= 1
 
@@ -284,15 +301,22 @@ def _golden_bit(model) -> None:
         (_fused_activation, "expected no fused activation, received number 1"),
         (_too_long, "[%: encode] expected at most 17179869184 multiply-adds, received more"),
         (_too_large, "[%: encode] expected at most 67108864 bytes of working memory, received"),
-        (_format_version, "[%: whit.format_version] expected 1, received another version"),
+        (_format_version, "[%: whit.format_version] expected 2, received another version"),
         (_dialect, "[%: whit.dialect] expected whit, received stock"),
         (_metadata_behind, "[%: Metadata.buffer] expected bytes inside the flatbuffer, received others"),
         (_no_config, "[%: metadata] expected the entry whit.config, received none"),
         (_config_json, "[%: whit.config] expected JSON with a value at byte 11, received something else"),
         (_digest, "[%: whit.weights_sha256] expected 64 hexadecimal digits"),
-        (_golden_missing, "[%: metadata] expected the entry whit.golden.logits, received none"),
+        (_golden_missing, "[%: metadata] expected the entry whit.golden.logits_crc32, received none"),
         (_golden_length, "[%: whit.golden.features] expected from 1 to 256 chunks"),
-        (_golden_bit, "[%: whit.golden.logits] expected the stored bits"),
+        (_golden_steps, "[%: whit.golden.feature_step] expected from 1 to 1 values of 4 bytes, received 8"),
+        (_golden_step, "[%: whit.golden.feature_step] expected a finite value above 0, received nan"),
+        (
+            _golden_targets,
+            "[%: whit.golden.targets] expected from 1 to 1024 values of 4 bytes, received 4100",
+        ),
+        (_golden_checksum, "[%: whit.golden.encoder_states_crc32] expected from 1 to 1 values of 4 bytes"),
+        (_golden_bit, "[%: whit.golden.logits_crc32] expected the stored bits"),
     ],
     ids=lambda value: value.__name__[1:] if callable(value) else "",
 )

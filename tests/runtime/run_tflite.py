@@ -27,17 +27,24 @@ def open_signatures(model, delegate):
     return {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
 
 
+def initial_state(runner):
+    """Returns h and c of a new stream."""
+    details = runner.get_input_details()
+    return [np.zeros(details[name]["shape"], np.float32) for name in ("h", "c")]
+
+
 def main(model, delegate, inputs, outputs):
-    """Writes encoder_outputs, h_next, c_next, decoder_outputs and logits."""
+    """Writes encoder_outputs, decoder_outputs and logits."""
     run, golden = open_signatures(model, delegate), dict(np.load(inputs))
-    h, c, frames = golden["h"], golden["c"], []
+    h, c = initial_state(run["encode"])
+    frames = []
     chunk_frames = int(run["encode"].get_input_details()["features"]["shape"][0])
     for begin in range(0, len(golden["features"]), chunk_frames):
         out = run["encode"](features=golden["features"][begin : begin + chunk_frames], h=h, c=c)
         h, c = out["h_next"], out["c_next"]
         frames.append(out["encoded"])
-    frames, results = np.concatenate(frames), {"h_next": h, "c_next": c}
-    h, c = golden["decoder_h"], golden["decoder_c"]
+    frames = np.concatenate(frames)
+    h, c = initial_state(run["predict"])
     predictions, logits = [], []
     for number, target in enumerate(golden["targets"]):
         out = run["predict"](token=np.array([target], np.int32), h=h, c=c)
@@ -45,12 +52,12 @@ def main(model, delegate, inputs, outputs):
         predictions.append(out["predicted"][0])
         frame = frames[None, number % len(frames)]
         logits.append(run["join"](encoded=frame, predicted=out["predicted"])["logits"][0])
-    results |= {
-        "encoder_outputs": frames,
-        "decoder_outputs": np.array(predictions),
-        "logits": np.array(logits),
-    }
-    np.savez(outputs, **results)
+    np.savez(
+        outputs,
+        encoder_outputs=frames,
+        decoder_outputs=np.array(predictions),
+        logits=np.array(logits),
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -96,8 +97,8 @@ def edit_archive(folder, change):
             archive.writestr(name, content)
 
 
-def edit_features_header(folder, old, new):
-    """Changes the header in the entry `features`; spaces at its end make up for the length."""
+def edit_features_header(folder, old, new, *, keep_values=True):
+    """Changes the header in the entry `features`; its length is made true."""
 
     def change(entries):
         content = entries["features.npy"]
@@ -106,8 +107,9 @@ def edit_features_header(folder, old, new):
         assert changed != header
         changed = changed.rstrip(b" \n") + b"\n"
         entries["features.npy"] = (
-            content[:8] + len(changed).to_bytes(2, "little") + changed + content[10 + len(header) :]
-        )
+            content[:8] + len(changed).to_bytes(2, "little") + changed
+            + content[10 + len(header) :] * keep_values
+        )  # fmt: skip
 
     edit_archive(folder, change)
 
@@ -137,10 +139,9 @@ def compress(folder, method):
     path.write_bytes(content)
 
 
-def remove_frames(folder):
+def edit_golden(folder, key, change):
     golden = dict(np.load(folder / "golden.npz"))
-    golden["features"] = golden["features"][:, :, :0]
-    golden["encoder_outputs"] = golden["encoder_outputs"][:, :, :0]
+    golden[key] = change(golden[key])
     np.savez(folder / "golden.npz", **golden)
 
 
@@ -171,7 +172,7 @@ DEFECTS = {
     "weights edited": (lambda f: edit_weights(f / "weights.bin"), "expected the stored bits"),
     "weights outside the folder": (move_tensor_outside, "beside the model"),
     "unknown operator": (lambda f: edit(f / "encoder.onnx", b"PackedLSTM", b"PackedGRUX"), "PackedGRUX"),
-    "another format version": (lambda f: edit_metadata(f, b"format_version", b"1", b"2"), "received '2'"),
+    "another format version": (lambda f: edit_metadata(f, b"format_version", b"2", b"1"), "received '1'"),
     "no format version": (lambda f: remove_metadata(f, "whit.format_version"), "whit.format_version"),
     "no configuration": (lambda f: remove_metadata(f, "whit.config"), "whit.config"),
     "a nested configuration": (nest_config, "expected JSON in whit.config"),
@@ -199,19 +200,21 @@ DEFECTS = {
     "golden vectors deflated badly": (lambda f: compress(f, zipfile.ZIP_DEFLATED), "damaged file"),
     "golden vectors beyond the file": (lambda f: edit_directory(f, 42, b"\xf0\xff\xff\xff"), "damaged file"),
     "golden vectors that fill the memory": (
-        lambda f: edit_features_header(f, rb"\(1, \d+,", b"(1048576, 1048576,"), "the shape"),
+        lambda f: edit_features_header(f, rb"\(\d+, \d+", b"(1048576, 1048576"), "the shape"),
     "golden vectors beyond integers": (
-        lambda f: edit_features_header(f, rb"\(1, ", b"(" + HUGE + b", "), "the shape"),
+        lambda f: edit_features_header(f, rb"\(\d+, ", b"(" + HUGE + b", "), "the shape"),
     "golden vectors of nothing beyond integers": (
-        lambda f: edit_features_header(f, rb"\(1, ", b"(0, " + HUGE + b", "), "features"),
+        lambda f: edit_features_header(f, rb"\(\d+, \d+", b"(0, " + HUGE, keep_values=False), "damaged file"),
     "golden vectors of negative shape": (
-        lambda f: edit_features_header(f, rb"\(1, ", b"(-1, "), "numpy's format"),
+        lambda f: edit_features_header(f, rb"\(\d+, ", b"(-1, "), "numpy's format"),
     "golden vectors with a header cut": (
         lambda f: edit_features_header(f, rb", 'shape.*", b""), "numpy's format"),
     "golden vectors with a nested header": (
         lambda f: edit_features_header(f, rb"'shape': .*", b"-" * 9000 + b"1"), "numpy's format"),
-    "golden vectors of other numbers": (lambda f: edit_features_header(f, rb"<f4", b"<f8"), "the shape"),
-    "golden vectors without a frame": (remove_frames, "features"),
+    "golden vectors of other sizes": (lambda f: edit_features_header(f, rb"[|]i1", b"<i4"), "the shape"),
+    "golden vectors of other numbers": (
+        lambda f: edit_features_header(f, rb"[|]i1", b"|u1"), "numpy's format"),
+    "weights of a name of two lines": (lambda f: edit_external(f, "location", "a\nb"), "beside the model"),
     "an offset of 5000 digits": (lambda f: edit_external(f, "offset", "9" * 5000), "external data entry"),
     "a length of 5000 digits": (lambda f: edit_external(f, "length", "9" * 5000), "external data entry"),
     "too many features": (lambda f: edit_config(f, lambda c: c["frontend"].update(num_mels=257)),
@@ -288,6 +291,36 @@ RECORDINGS = {
     "NaN": (lambda path: soundfile.write(path, np.full(50, np.nan), 8000, subtype="FLOAT"), "sample 0"),
     "0 Hz": (write_zero_hz, "speech.wav"),
     "100 Hz": (lambda path: soundfile.write(path, np.zeros(100), 100), "1000 to 384000 Hz, received 100"),
+}
+
+GOLDEN_DEFECTS = {
+    "features of other frames": (
+        "features",
+        lambda codes: codes[:, 1:],
+        "expected int8 (frames, 80), received",
+    ),
+    "features without a frame": ("features", lambda codes: codes[:0], "from 1 to 256 chunks of"),
+    "features that end in a chunk": ("features", lambda codes: codes[1:], "from 1 to 256 chunks of"),
+    "features of many chunks": (
+        "features",
+        lambda codes: codes.repeat(129, axis=0),
+        "from 1 to 256 chunks of",
+    ),
+    "step of nothing": ("feature_step", lambda step: 0 * step, "a finite value above 0, received 0.0"),
+    "step of no number": ("feature_step", lambda step: np.full_like(step, np.nan), "received nan"),
+    "targets of other numbers": (
+        "targets",
+        lambda ids: ids.astype(np.uint32),
+        "expected int32 (ids), received",
+    ),
+    "targets of none": ("targets", lambda ids: ids[:0], "from 1 to 1024 ids, received 0"),
+    "targets of many": ("targets", lambda ids: ids.repeat(129), "from 1 to 1024 ids, received 1032"),
+    "targets beyond the blank": ("targets", lambda ids: ids + 1, "targets] expected ids from 0 to"),
+    "checksum of two": ("logits_crc32", lambda checksum: checksum.repeat(2), "expected uint32 (1)"),
+}
+DEFECTS |= {
+    f"golden {name}": (partial(edit_golden, key=key, change=change), expected)
+    for name, (key, change, expected) in GOLDEN_DEFECTS.items()
 }
 
 

@@ -9,7 +9,8 @@ import pytest
 from whit.runtime import onnxruntime_library
 from whit.runtime.engines import load_engine
 from whit.runtime.errors import ConfigError, MissingDependency, ModelFileError, UnsupportedEngine
-from whit.runtime.golden import check_golden, read_golden
+from whit.runtime.golden import TRANSDUCER_KEYS, GoldenVectors
+from whit.runtime.self_test import check_golden
 from whit.runtime.shape_check import check_shapes
 
 
@@ -79,30 +80,26 @@ def test_threads_do_not_change_a_bit(exported):
 
 
 def change_golden(folder, key, change):
-    arrays = read_golden(folder / "golden.npz", ("h", "c"))
-    changed = arrays[key].copy()
-    change(changed.view(np.uint32).reshape(-1))
+    with np.load(folder / "golden.npz") as archive:
+        arrays = dict(archive)
+    changed = change(arrays[key])
     np.savez(folder / "golden.npz", allow_pickle=False, **(arrays | {key: changed}))
 
 
-@pytest.mark.parametrize("key", ["encoder_outputs", "h_next", "c_next", "decoder_outputs", "logits"])
-def test_the_self_test_finds_one_bit_of_an_output(model_copy, key):
-    def flip_last_bit(bits):
-        bits[3] ^= 1
-
-    change_golden(model_copy, key, flip_last_bit)
-    with pytest.raises(ModelFileError, match=f"{key}.* in 1 of .*value 3 "):
+@pytest.mark.parametrize(
+    "key", ["encoder_outputs", "encoder_states", "decoder_outputs", "decoder_states", "logits"]
+)
+def test_the_self_test_compares_every_output(model_copy, key):
+    change_golden(model_copy, f"{key}_crc32", lambda checksum: checksum ^ 1)
+    with pytest.raises(ModelFileError, match=rf": {key}_crc32\] expected the stored bits"):
         load_engine(model_copy)
     assert load_engine(model_copy, self_test=False).info.dialect == "whit"
 
 
-@pytest.mark.parametrize("key", ["features", "h", "c", "decoder_h", "decoder_c"])
-def test_the_self_test_runs_every_input(model_copy, key):
-    def change_signs(bits):
-        bits ^= np.uint32(1 << 31)
-
-    change_golden(model_copy, key, change_signs)
-    with pytest.raises(ModelFileError, match="expected the stored bits"):
+@pytest.mark.parametrize(("key", "output"), [("features", "encoder"), ("targets", "decoder")])
+def test_the_self_test_runs_every_input(model_copy, key, output):
+    change_golden(model_copy, key, lambda values: values[::-1])
+    with pytest.raises(ModelFileError, match=f"{output}_outputs.* expected the stored bits"):
         load_engine(model_copy)
 
 
@@ -114,18 +111,50 @@ def test_the_self_test_finds_a_changed_weight(model_copy):
         load_engine(model_copy)
 
 
+def test_the_self_test_hands_states_on(exported, monkeypatch):
+    engine = load_engine(exported / "onnx", self_test=False)
+    golden = GoldenVectors.of_archive(exported / "onnx" / "golden.npz", TRANSDUCER_KEYS, engine.info.num_mels)
+    check_golden(engine, golden)
+    for part, output, initial in (
+        ("encode", "encoder_outputs", engine.initial_encoder_state()),
+        ("predict", "decoder_outputs", engine.initial_predictor_state()),
+    ):
+        run = getattr(engine, part)
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, part, lambda x, state, run=run, initial=initial: run(x, initial))
+            with pytest.raises(ModelFileError, match=f"{output}_crc32] expected the stored bits"):
+                check_golden(engine, golden)
+
+
+@pytest.mark.parametrize("part", ["encode", "predict", "join"])
+def test_the_self_test_refuses_outputs_of_other_shapes(exported, monkeypatch, part):
+    engine = load_engine(exported / "onnx", self_test=False)
+    golden = GoldenVectors.of_archive(exported / "onnx" / "golden.npz", TRANSDUCER_KEYS, engine.info.num_mels)
+    run = getattr(engine, part)
+
+    def cut(*arguments):
+        result = run(*arguments)
+        return result[:0] if part == "join" else (result[0][:0], result[1])
+
+    monkeypatch.setattr(engine, part, cut)
+    with pytest.raises(
+        ModelFileError, match=r"expected a graph that computes float32 .*, received float32 \(0"
+    ):
+        check_golden(engine, golden)
+
+
 def test_stock_files_have_no_golden_vectors_and_compute_nearly_the_same(exported):
-    golden = read_golden(exported / "onnx" / "golden.npz", ("h", "c"))
-    engine = load_engine(exported / "stock-float")
-    with pytest.raises(ModelFileError):  # float weights and sums: close, not equal
-        check_golden(engine, exported / "onnx" / "golden.npz")
-    frames, _ = engine.encode(golden["features"][0].T, (golden["h"], golden["c"]))
+    stock, packed = (load_engine(exported / folder) for folder in ("stock-float", "onnx"))
+    path = exported / "onnx" / "golden.npz"
+    golden = GoldenVectors.of_archive(path, TRANSDUCER_KEYS, stock.info.num_mels)
+    with pytest.raises(ModelFileError, match="expected the stored bits"):  # close, not equal
+        check_golden(stock, golden)
+    near, exact = (
+        engine.encode(golden.features, engine.initial_encoder_state())[0] for engine in (stock, packed)
+    )
     # The packed path quantizes activations to 8 bits, the float one does not: a step is 1/127 of a row's
     # maximum, and a few layers add theirs.
-    assert (
-        np.abs(frames.T[None] - golden["encoder_outputs"]).max()
-        < 0.1 * np.abs(golden["encoder_outputs"]).max()
-    )
+    assert np.abs(near - exact).max() < 0.1 * np.abs(exact).max()
 
 
 def test_a_model_that_does_not_fit_its_metadata_is_refused(exported):

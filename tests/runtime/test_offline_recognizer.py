@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whit.runtime._core import OfflineFbank, resample, search_frames
+from whit.runtime.config_section import FORMAT_VERSION
 from whit.runtime.errors import AudioError, ModelFileError
 from whit.runtime.offline_info import read_offline_info
 from whit.runtime.offline_recognizer import OfflineRecognizer
@@ -193,7 +194,7 @@ def metadata(**changes) -> dict[str, str]:
             config[part] = {**config[part], name: value}
         else:
             config[part] = value
-    return {"whit.format_version": "1", "whit.dialect": "whit", "whit.config": json.dumps(config)}
+    return {"whit.format_version": FORMAT_VERSION, "whit.dialect": "whit", "whit.config": json.dumps(config)}
 
 
 def test_metadata_say_what_a_model_takes():

@@ -12,6 +12,7 @@ from whit.exporter.fold_batch_norm import fold_batch_norms
 from whit.exporter.integer_conformer_builder import IntegerConformerBuilder
 from whit.exporter.ir import Graph, Model
 from whit.exporter.target import ANY
+from whit.runtime.config_section import FORMAT_VERSION
 
 
 def build_float_ctc(checkpoint: CtcCheckpoint, *, max_frames: int) -> Model:
@@ -62,7 +63,7 @@ def add_encoder(build: ConformerSteps, checkpoint: CtcCheckpoint) -> Signal:
 def ctc_model(checkpoint: CtcCheckpoint, graph: Graph, max_frames: int) -> Model:
     """Returns the one graph of a model with what its file says about it."""
     metadata = {
-        "whit.format_version": "1",
+        "whit.format_version": FORMAT_VERSION,
         "whit.config": checkpoint.config.with_max_frames(max_frames),
         "whit.target": ANY,  # one layout is the best of all
         "window_size": str(max_frames),

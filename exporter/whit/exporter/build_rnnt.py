@@ -7,6 +7,7 @@ from whit.exporter.conformer_config import ConformerConfig
 from whit.exporter.errors import GraphError
 from whit.exporter.graph_builder import GraphBuilder
 from whit.exporter.ir import ElementType, Graph, Model, Value
+from whit.runtime.config_section import FORMAT_VERSION
 
 
 def build_rnnt(checkpoint: Checkpoint) -> Model:
@@ -164,6 +165,6 @@ def _metadata(config: CheckpointConfig) -> dict[str, str]:
                 values[f"{cache}_dim{axis}"] = length
     return {
         **{key: str(value) for key, value in values.items()},
-        "whit.format_version": "1",
+        "whit.format_version": FORMAT_VERSION,
         "whit.config": config.text,
     }

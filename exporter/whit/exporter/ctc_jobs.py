@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from whit.exporter.ctc_checkpoint import CtcCheckpoint
-from whit.exporter.golden import NAME as GOLDEN_FILE
+from whit.exporter.golden import save_vectors
 from whit.exporter.integer_oracle import IntegerOracle
 from whit.exporter.ir import Model
 from whit.exporter.jobs import ONNX_FOLDER, Format
@@ -33,4 +31,4 @@ def integer_jobs(model: Model, checkpoint: CtcCheckpoint, formats: Sequence[Form
 
 
 def _write_golden(folder: Path, oracle: IntegerOracle) -> None:
-    np.savez(folder / GOLDEN_FILE, allow_pickle=False, **oracle.golden_vectors())
+    save_vectors(folder, oracle.golden_vectors())

@@ -1,5 +1,9 @@
-"""Golden vectors: the exact values of a checkpoint, for a loader to repeat (docs/format.md, section 6)."""
+"""Golden vectors: inputs, and checksums of what a checkpoint makes of them, for a loader to repeat.
 
+docs/format.md, section 6, says what a file keeps.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,56 +14,72 @@ from whit.exporter.conformer_config import ConformerConfig
 from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.interpreter import Interpreter
 from whit.exporter.probes import Probes
+from whit.runtime.golden import crc32
 
 NAME = "golden.npz"
-NUM_FRAMES = 4
+MIN_FRAMES = 4
+"""Of the encoder."""
+MIN_CHUNKS, MIN_CONFORMER_CHUNKS = 2, 3
+"""The first sees the state of a new stream; a Conformer's third sees what two have left in its caches."""
 NUM_TARGETS = 8
-CONFORMER_CHUNKS = 3
-"""At least: the first sees no cache, the second and third see what the ones before have left."""
 
 
-def golden_vectors(checkpoint: Checkpoint, *, num_frames: int = NUM_FRAMES) -> dict[str, Array]:
-    """Returns the arrays of golden.npz; the targets begin with the blank and follow one another.
-
-    Args:
-        checkpoint: whose values they are.
-        num_frames: encoder frames of the features, at least; a Conformer's are whole chunks.
-    """
-    model = checkpoint.config.model
-    conformer = isinstance(model, ConformerConfig)
-    if isinstance(model, ConformerConfig):
-        num_frames = max(num_frames + -num_frames % model.chunk, CONFORMER_CHUNKS * model.chunk)
+def golden_vectors(checkpoint: Checkpoint) -> dict[str, Array]:
+    """Returns the arrays of a transducer; the targets begin with the blank and follow one another."""
+    config = checkpoint.config
+    chunk = config.chunk_frames // config.model.subsampling_factor
+    least = MIN_CONFORMER_CHUNKS if isinstance(config.model, ConformerConfig) else MIN_CHUNKS
+    num_chunks = max(least, -(-MIN_FRAMES // chunk))
     probes = Probes(checkpoint, seed=1)
     interpreter = Interpreter(checkpoint, ExactArithmetic())
-    features = probes.features(num_frames * model.subsampling_factor)
-    # A Conformer's caches would be a third of its file: they start at zero, and later chunks prove them.
-    state = interpreter.encoder_state() if conformer else probes.encoder_state()
-    names = [] if conformer else list(model.encoder_states())
-    next_names = [f"{name}_next" for name in names]
-    frames, *next_state = interpreter.encode(features, *state)
-    targets = np.concatenate(
-        [[interpreter.blank], probes.random.integers(0, interpreter.blank, NUM_TARGETS - 1)]
-    )
-    decoder_h, decoder_c = state_h, state_c = probes.predictor_state()
+    features = probes.features(num_chunks * config.chunk_frames)
+    inputs = feature_codes(features, largest=float(np.abs(features).max()))
+    frames, *states = interpreter.encode(decoded_features(inputs), *interpreter.encoder_state())
+    tokens = probes.random.integers(0, interpreter.blank, NUM_TARGETS - 1)
+    targets = np.array([interpreter.blank, *tokens], np.int32)
+    h, c = interpreter.predictor_state()
     predictions, logits = [], []
     for number, target in enumerate(targets):
-        prediction, state_h, state_c = interpreter.predict(int(target), state_h, state_c)
-        frame = frames[number % len(frames)]
+        prediction, h, c = interpreter.predict(int(target), h, c)
         predictions.append(prediction)
-        logits.append(interpreter.join(frame[None], prediction))
-    return {
-        "features": features.T[None],
-        **dict(zip(names, (array[None, :, None] for array in state), strict=not conformer)),
-        "encoder_outputs": frames.T[None],
-        **dict(zip(next_names, (array[None, :, None] for array in next_state), strict=not conformer)),
-        "targets": targets.astype(np.int32),
-        "decoder_h": decoder_h[:, None],
-        "decoder_c": decoder_c[:, None],
-        "decoder_outputs": np.concatenate(predictions),
-        "logits": np.concatenate(logits),
+        logits.append(interpreter.join(frames[number % len(frames), None], prediction))
+    outputs = {
+        "encoder_outputs": [frames],
+        "encoder_states": states,
+        "decoder_outputs": predictions,
+        "decoder_states": [h, c],
+        "logits": logits,
     }
+    return {**inputs, "targets": targets, **checksums(outputs)}
+
+
+def feature_codes(features: Array, *, largest: float) -> dict[str, Array]:
+    """Returns features as a file keeps them: int8 codes (frames, num_mels), and their step, float32 (1,).
+
+    Args:
+        features: float32 (frames, num_mels).
+        largest: what the code 127 stands for; beyond it features are clamped.
+    """
+    step = np.array([largest / 127], np.float32)
+    return {"features": np.clip(np.rint(features / step), -127, 127).astype(np.int8), "feature_step": step}
+
+
+def decoded_features(inputs: Mapping[str, Array]) -> Array:
+    """Returns the features that codes and step stand for, float32 (frames, num_mels)."""
+    features: Array = inputs["features"] * inputs["feature_step"]
+    return features
+
+
+def checksums(outputs: Mapping[str, Sequence[Array]]) -> dict[str, Array]:
+    """Returns the checksum of each output, float32 arrays one after another, as uint32 (1,)."""
+    return {f"{name}_crc32": np.array([crc32(*arrays)], np.uint32) for name, arrays in outputs.items()}
 
 
 def write_golden(folder: Path, checkpoint: Checkpoint) -> None:
-    """Writes golden.npz; the same checkpoint gives the same bytes."""
-    np.savez(folder / NAME, allow_pickle=False, **golden_vectors(checkpoint))
+    """Writes a transducer's golden.npz."""
+    save_vectors(folder, golden_vectors(checkpoint))
+
+
+def save_vectors(folder: Path, vectors: Mapping[str, Array]) -> None:
+    """Writes golden.npz; the same vectors give the same bytes."""
+    np.savez(folder / NAME, allow_pickle=False, **vectors)

@@ -5,8 +5,9 @@ from functools import cached_property
 
 from whit.exporter.arithmetic import Array
 from whit.exporter.ctc_checkpoint import CtcCheckpoint
+from whit.exporter.golden import checksums, decoded_features
 from whit.exporter.interpret_integer import interpret_integer
-from whit.exporter.utterance_probes import golden_utterance, probe_lengths, utterance
+from whit.exporter.utterance_probes import golden_inputs, probe_lengths, utterance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,9 +30,13 @@ class IntegerOracle:
         self.checkpoint, self.max_frames = checkpoint, max_frames
 
     @cached_property
+    def _golden_inputs(self) -> dict[str, Array]:
+        return golden_inputs(self.checkpoint, self.max_frames)
+
+    @cached_property
     def golden(self) -> OracleRun:
         """The utterance of the golden vectors."""
-        return self._run(golden_utterance(self.checkpoint, self.max_frames))
+        return self._run(decoded_features(self._golden_inputs))
 
     @cached_property
     def runs(self) -> tuple[OracleRun, ...]:
@@ -41,7 +46,7 @@ class IntegerOracle:
 
     def golden_vectors(self) -> dict[str, Array]:
         """Returns the arrays that a file keeps (docs/format.md, section 10)."""
-        return {"features": self.golden.features, "logits": self.golden.values["logits"]}
+        return {**self._golden_inputs, **checksums({"logits": [self.golden.values["logits"]]})}
 
     def _run(self, features: Array) -> OracleRun:
         return OracleRun(features=features, values=interpret_integer(self.checkpoint, features))

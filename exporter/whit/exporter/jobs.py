@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from whit.exporter.checkpoint import Checkpoint
-from whit.exporter.golden import write_golden
-from whit.exporter.golden_chunks import golden_chunks
+from whit.exporter.golden import golden_vectors, write_golden
 from whit.exporter.ir import Model
 from whit.exporter.plan import Job, job_of
 from whit.exporter.verify import CheckResult
@@ -32,7 +31,7 @@ STOCK_TFLITE: dict[int, Verify] = {
 def packed_jobs(model: Model, checkpoint: Checkpoint, format: Format) -> list[Job]:
     """Returns the job of dialect `whit`; the ONNX one needs the packages onnx and onnxruntime."""
     if format == "tflite":
-        writer = TfliteWhitWriter(golden_chunks(checkpoint))
+        writer = TfliteWhitWriter(golden_vectors(checkpoint))
         return [job_of(TFLITE_FILE, writer, model, checkpoint, verify_tflite)]
     from whit.exporter.verify_onnx import verify_packed
     from whit.exporter.writers.onnx_whit import OnnxWhitWriter

@@ -6,11 +6,13 @@ import numpy as np
 
 from whit.exporter.arithmetic import Array
 from whit.exporter.ctc_checkpoint import CtcCheckpoint
+from whit.exporter.golden import feature_codes
 
 GOLDEN_FRAMES = 150
 SMOOTHED_FRAMES = 5
 """Neighbours that resemble each other, as frames of speech do."""
 DEVIATIONS_IN_RANGE = 3.5
+GOLDEN_DEVIATIONS = 4
 OUTLIERS, OUTLIER_FACTOR = 0.02, 4
 """Share of values of another size, many of which lie beyond the range and must be clamped."""
 
@@ -27,9 +29,10 @@ def utterance(checkpoint: CtcCheckpoint, frames: int, *, seed: int = 0) -> Array
     return features
 
 
-def golden_utterance(checkpoint: CtcCheckpoint, max_frames: int) -> Array:
-    """Returns the features of the golden vectors."""
-    return utterance(checkpoint, min(GOLDEN_FRAMES, max_frames), seed=1)
+def golden_inputs(checkpoint: CtcCheckpoint, max_frames: int) -> dict[str, Array]:
+    """Returns the features of the golden vectors as a file keeps them, reaching beyond the model's range."""
+    features = utterance(checkpoint, min(GOLDEN_FRAMES, max_frames), seed=1)
+    return feature_codes(features, largest=GOLDEN_DEVIATIONS * _deviation(checkpoint))
 
 
 def probe_lengths(max_frames: int) -> Iterator[int]:

@@ -7,7 +7,7 @@ from typing import Any
 from whit.runtime.errors import ModelFileError
 from whit.runtime.json_text import parse_json
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 DIALECTS = ("whit", "stock-float", "stock-int8", "stock-int4")
 MAX_LAYERS = 64  # also of stacking factors: state is allocated before a graph is asked for its shape
 

@@ -46,11 +46,6 @@ class ModelInfo:
             )
 
     @property
-    def golden_states(self) -> tuple[str, ...]:
-        """Returns the encoder states among the golden vectors; a Conformer's caches are too large."""
-        return () if self.fixed_chunk else tuple(name for name, _ in self.encoder_states)
-
-    @property
     def title(self) -> str:
         """Returns a short name for tables."""
         return self.name if self.dialect == "whit" else f"{self.name} {self.dialect}"

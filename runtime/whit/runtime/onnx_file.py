@@ -91,7 +91,7 @@ def check_external_data(file: OnnxFile) -> None:
         if tensor.location is None:
             continue
         place = f"{file.path}: {tensor.name}"
-        if Path(tensor.location).name != tensor.location:
+        if Path(tensor.location).name != tensor.location or not tensor.location.isprintable():
             raise ModelFileError(f"[{place}] expected data beside the model, received {tensor.location!r}")
         data_path = file.path.parent / tensor.location
         if not data_path.is_file():

@@ -113,7 +113,8 @@ def _concatenation(node: StockNode) -> None:
     axis = node.axis(node.options.get("axis", 0), len(first.shape))
     for part in parts:
         expected = (*first.shape[:axis], *part.shape[axis : axis + 1], *first.shape[axis + 1 :])
-        node.expect((part.type, part.shape) == (first.type, expected), f"parts like {first}", part)
+        fits = len(part.shape) == len(first.shape) and part.shape == expected
+        node.expect(part.type == first.type and fits, f"parts like {first}", part)
     length = sum(part.shape[axis] for part in parts)
     node.gives(first.type, (*first.shape[:axis], length, *first.shape[axis + 1 :]))
 

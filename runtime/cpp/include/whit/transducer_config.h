@@ -25,7 +25,6 @@ struct TransducerConfig {
   int tail_ms;
   FbankFlavour flavour;
   std::vector<StateShape> encoder_states;  ///< in the order of the signature
-  bool golden_states;                      ///< whether they are among the golden vectors
   int64_t joint_hidden;
   int64_t predictor_state[2];       ///< rows, columns of h and of c
   std::vector<std::string> tokens;  ///< without the blank; UTF-8, no white space

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <cstring>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "whit/fail.h"
 #include "whit/tflite_file.h"
 
 namespace whit {
@@ -16,26 +15,22 @@ class GoldenVectors {
  public:
   explicit GoldenVectors(const TfliteFile& file) : file_(file) {}
 
-  /// Returns an array of unknown length.
-  template <typename T>
-  std::vector<T> read(std::string_view key) const {
-    const std::span<const std::byte> content = file_.metadata_content(text("whit.golden.", key));
-    if (content.size() % sizeof(T)) {
-      fail(text("whit.golden.", key), text("values of ", sizeof(T), " bytes"),
-           text(content.size(), " bytes"));
-    }
-    std::vector<T> values(content.size() / sizeof(T));
-    if (!values.empty()) std::memcpy(values.data(), content.data(), content.size());
-    return values;
-  }
+  /// Returns the number of features, before memory is taken for them.
+  size_t num_features() const;
 
-  /// Returns an array of exactly `count` values.
-  std::vector<float> read_floats(std::string_view key, size_t count) const;
+  /// Returns the features that the stored codes stand for.
+  std::vector<float> features() const;
 
-  /// Compares bit by bit.
-  void compare(std::string_view key, std::span<const float> computed) const;
+  /// Returns the ids that the prediction network takes one after another.
+  std::vector<int32_t> targets(size_t most) const;
+
+  /// Compares the CRC-32 of an output with the stored one.
+  void compare(std::string_view output, std::span<const float> computed) const;
 
  private:
+  template <typename T>
+  std::vector<T> read(std::string_view key, size_t least, size_t most) const;
+
   const TfliteFile& file_;
 };
 

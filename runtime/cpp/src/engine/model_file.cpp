@@ -26,7 +26,7 @@ std::string_view checked_sha256(const TfliteFile& file) {
 
 std::string_view checked_config_text(const TfliteFile& file) {
   const std::string_view version = metadata_text(file, "whit.format_version", 64);
-  if (version != "1") fail("whit.format_version", "1", "another version");
+  if (version != "2") fail("whit.format_version", "2", "another version");
   const std::string_view dialect = metadata_text(file, "whit.dialect", 64);
   if (dialect != "whit")
     fail("whit.dialect", "whit", dialect.starts_with("stock") ? "stock" : "another dialect");

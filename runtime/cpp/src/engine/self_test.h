@@ -9,7 +9,7 @@
 namespace whit {
 
 /// Runs the file's golden vectors (docs/format.md, sections 9 and 10) on this machine.
-/// @throws Failure that names the first difference, or what is wrong with the vectors.
+/// @throws Failure that names the first output that differs, or what is wrong with the vectors.
 void run_self_test(std::shared_ptr<const TransducerModel> model, const TfliteFile& file);
 void run_self_test(std::shared_ptr<const OfflineModel> model, const TfliteFile& file);
 

@@ -66,7 +66,6 @@ TransducerConfig parse_transducer_config(std::string_view content) {
       .tail_ms = int(streaming.number("tail_ms", 0)),
       .flavour = frontend.string("flavour") == "kaldi" ? FbankFlavour::kKaldi : FbankFlavour::kNemo,
       .encoder_states = encoder.states,
-      .golden_states = encoder.chunk == 0,
       .joint_hidden = model.number("joint_hidden"),
       .predictor_state = {1, std::max<int64_t>(model.number("context") - 1, 1)},
       .tokens = read_tokens(config),

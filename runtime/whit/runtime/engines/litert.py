@@ -10,10 +10,10 @@ import numpy as np
 
 from whit.runtime.engine import Floats, State
 from whit.runtime.errors import MissingDependency, ModelFileError
-from whit.runtime.golden import check_vectors
-from whit.runtime.golden_metadata import golden_arrays, predictor_shape
+from whit.runtime.golden import TRANSDUCER_KEYS, GoldenVectors
 from whit.runtime.litert_check import check_for_litert
 from whit.runtime.model_info import ModelInfo, read_model_info
+from whit.runtime.self_test import check_golden
 from whit.runtime.tflite_metadata import find_tflite, read_metadata
 
 PACKAGES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
@@ -50,7 +50,10 @@ class LitertEngine:
         interpreter = open_interpreter(import_litert(), file, info.dialect, num_threads)
         engine = cls(file, info, interpreter)
         if self_test and info.dialect == "whit":
-            check_vectors(engine, golden_arrays(metadata, info, file), file)
+            check_golden(
+                engine,
+                GoldenVectors.of_metadata(metadata, TRANSDUCER_KEYS, info.num_mels, file),
+            )
         return engine
 
     @property
@@ -100,6 +103,11 @@ class LitertEngine:
                 f"[{self.path}: {signature}] expected a graph that runs, received {one_sentence(error)}"
             ) from error
         return [values[name] for name in outputs]
+
+
+def predictor_shape(onnx_shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Returns (layers, hidden) of a predictor's state: that of ONNX without the stream axis."""
+    return onnx_shape[0], onnx_shape[2]
 
 
 def texts(metadata: dict[str, bytes]) -> dict[str, str]:

@@ -10,10 +10,11 @@ import numpy as np
 from whit.runtime.engine import Floats
 from whit.runtime.engines.litert import import_litert, one_sentence, open_interpreter, open_signature, texts
 from whit.runtime.errors import ModelFileError
+from whit.runtime.golden import OFFLINE_KEYS, GoldenVectors
 from whit.runtime.litert_check import check_for_litert
-from whit.runtime.offline_golden import check_offline_golden, golden_of_metadata
 from whit.runtime.offline_info import OfflineInfo, read_offline_info
 from whit.runtime.offline_output import checked_logits, padded
+from whit.runtime.self_test import check_offline_golden
 from whit.runtime.tflite_metadata import find_tflite, read_metadata
 
 SIGNATURE = "encode"
@@ -39,7 +40,8 @@ class LitertOfflineEngine:
         check_for_litert(file, dialect=info.dialect, whole_utterances=True)
         engine = cls(file, info, open_interpreter(import_litert(), file, info.dialect, num_threads))
         if self_test and info.dialect == "whit":
-            check_offline_golden(engine, golden_of_metadata(metadata, info, file), file)
+            golden = GoldenVectors.of_metadata(metadata, OFFLINE_KEYS, info.num_mels, file)
+            check_offline_golden(engine, golden)
         return engine
 
     @property

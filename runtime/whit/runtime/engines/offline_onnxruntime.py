@@ -15,10 +15,11 @@ from whit.runtime.engines.onnxruntime import (
     session_options,
 )
 from whit.runtime.errors import ModelFileError
+from whit.runtime.golden import OFFLINE_KEYS, GoldenVectors
 from whit.runtime.model_folder import OFFLINE_GRAPH, ModelFolder, open_offline_folder
-from whit.runtime.offline_golden import check_offline_golden, golden_of_archive
 from whit.runtime.offline_info import OfflineInfo
 from whit.runtime.offline_output import checked_logits, padded
+from whit.runtime.self_test import check_offline_golden
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -50,7 +51,8 @@ class OnnxruntimeOfflineEngine:
         options = session_options(ort, folder.info.dialect, num_threads)
         engine = cls(folder, open_session(ort, folder.graphs[OFFLINE_GRAPH].path, options))
         if self_test and folder.info.dialect == "whit":
-            check_offline_golden(engine, golden_of_archive(folder.golden_path), folder.golden_path)
+            golden = GoldenVectors.of_archive(folder.golden_path, OFFLINE_KEYS, folder.info.num_mels)
+            check_offline_golden(engine, golden)
         return engine
 
     @property

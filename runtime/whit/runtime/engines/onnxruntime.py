@@ -9,9 +9,10 @@ import numpy as np
 
 from whit.runtime.engine import Floats, State
 from whit.runtime.errors import MissingDependency, ModelFileError
-from whit.runtime.golden import check_golden
+from whit.runtime.golden import TRANSDUCER_KEYS, GoldenVectors
 from whit.runtime.model_folder import ModelFolder, open_model_folder
 from whit.runtime.model_info import ModelInfo
+from whit.runtime.self_test import check_golden
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -50,7 +51,8 @@ class OnnxruntimeEngine:
         sessions = {name: open_session(ort, graph.path, options) for name, graph in folder.graphs.items()}
         engine = cls(folder, sessions)
         if self_test and folder.info.dialect == "whit":
-            check_golden(engine, folder.golden_path)
+            golden = GoldenVectors.of_archive(folder.golden_path, TRANSDUCER_KEYS, folder.info.num_mels)
+            check_golden(engine, golden)
         return engine
 
     @property
