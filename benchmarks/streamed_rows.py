@@ -10,7 +10,7 @@ from rich.progress import track
 
 from whit.exporter.export import ExportRequest, run_export
 from whit.runtime import _core
-from whit.runtime.alignment import align
+from whit.runtime.alignment import edit_distance
 from whit.runtime.bootstrap import Interval, error_rate
 from whit.runtime.error_rates import letters
 from whit.runtime.manifest import Recording
@@ -57,7 +57,7 @@ def recognise(
         num_bytes=sum(path.stat().st_size for path in files),
         transcripts=texts,
         character_errors=[
-            align(letters(recording.text), letters(text)).num_errors
+            edit_distance(letters(recording.text), letters(text))
             for recording, text in zip(recordings, texts, strict=True)
         ],
     )

@@ -256,6 +256,31 @@ def test_only_the_onnx_format_needs_onnx(tmp_path, format):
         assert not (tmp_path / "out").exists()
 
 
+def test_files_of_another_export_are_replaced_by_force_only(tmp_path):
+    checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
+    options = {"checkpoint": checkpoint, "output": tmp_path / "out", "dialect": "whit"}
+    run_export(ExportRequest(**options))
+    notes = tmp_path / "out" / "onnx" / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(OutputError, match=r"out/onnx\] expected .* received also notes.txt \(see --force\)"):
+        run_export(ExportRequest(**options))
+    assert notes.read_text() == "mine"
+    report = run_export(ExportRequest(**options, format="tflite"))
+    assert report.notes[-1] == "onnx: from an earlier export, left as it was"
+    run_export(ExportRequest(**options, force=True))
+    assert not notes.exists()
+
+
+def test_layouts_that_nothing_may_have_are_refused(tmp_path):
+    checkpoint = random_checkpoint(schemes=Scheme("linear", 8)).write(tmp_path / "checkpoint")
+    with pytest.raises(ExportError, match="may have layout P"):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", layout="P"))
+    with pytest.raises(ExportError, match=r"\[--target\] expected --layout auto"):
+        ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", layout="E", target="x86")
+    with pytest.raises(ExportError, match="expected a path of UTF-8"):
+        ExportRequest(checkpoint=checkpoint, output=Path(os.fsdecode(b"out\xff")))
+
+
 def test_an_export_of_nothing_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(transducer_export, "has_litert", lambda: False)
     checkpoint = random_checkpoint(schemes=None).write(tmp_path / "checkpoint")

@@ -76,6 +76,20 @@ def test_rounded_rows_are_codes_times_scale() -> None:
     torch.testing.assert_close(round_rows(a), q * s, rtol=0, atol=0)
 
 
+def test_rows_in_bfloat16_have_the_codes_of_their_values() -> None:
+    a = torch.randn(64, 32).bfloat16()
+    q, s = quantize_rows(a)
+    expected_q, expected_s = quantize_rows(a.float())
+    assert q.abs().max() == 127
+    torch.testing.assert_close(q, expected_q, rtol=0, atol=0)
+    torch.testing.assert_close(s, expected_s, rtol=0, atol=0)
+    torch.testing.assert_close(round_rows(a), (q * s).bfloat16(), rtol=0, atol=0)
+    a.requires_grad_()
+    weight = torch.randn(64, 32).bfloat16()
+    (fake_quantize_rows(a) * weight).sum().backward()
+    torch.testing.assert_close(a.grad, weight, rtol=0, atol=0)
+
+
 def test_gradient_passes_straight_through() -> None:
     a = torch.randn(3, 9, requires_grad=True)
     weight = torch.randn(3, 9)

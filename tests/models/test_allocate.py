@@ -40,6 +40,8 @@ def allocator() -> Allocator:
         progress=lambda name, choice: calls.append(name),
         widths=WIDTHS,
     )
+    assert not calls
+    assert made.frontier
     assert calls == [name for name in matrices(made.model) for _ in WIDTHS]
     return made
 
@@ -76,9 +78,17 @@ def test_a_word_error_budget_takes_the_smallest_that_keeps_it(allocator: Allocat
         allocator.under_wer(-1.0)
 
 
-def test_too_small_a_budget_is_an_error(allocator: Allocator) -> None:
+def test_too_small_a_budget_is_said_before_the_measurement(allocator: Allocator, conformer: Path) -> None:
+    smallest = allocator.frontier[-1].num_bytes
+    assert allocator.under_size(smallest) == allocator.frontier[-1]
+    with pytest.raises(RecipeError, match=f"at least {smallest} bytes"):
+        allocator.under_size(smallest - 1)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("measured")
+
     with pytest.raises(RecipeError, match=r"at least \d+ bytes"):
-        allocator.under_size(1000)
+        Allocator(conformer, DEMO, utterances=1, progress=refuse).under_size(1000)
 
 
 def test_the_recipe_can_be_read(allocator: Allocator, tmp_path: Path) -> None:
@@ -116,10 +126,9 @@ def test_kept_harms_are_not_measured_again(
     monkeypatch.setattr(sensitivity, "token_loss", counted)
     start = partial(Allocator, checkpoint, DEMO, utterances=3, widths=WIDTHS, harms=path)
     with pytest.raises(KeyboardInterrupt):
-        start(progress=stop_in_the_middle)
-    kept = start(progress=lambda *_: None)
+        _ = start(progress=stop_in_the_middle).frontier
+    assert start(progress=lambda *_: None).frontier == allocator.frontier
     assert len(losses) == len(matrices(allocator.model)) * len(WIDTHS) + 2  # and the float loss of each start
-    assert kept.frontier == allocator.frontier
     assert start(progress=lambda *_: None).frontier == allocator.frontier
     assert len(losses) == len(matrices(allocator.model)) * len(WIDTHS) + 2
     with pytest.raises(RecipeError, match="received others: utterances"):

@@ -122,7 +122,21 @@ def edit_tensors(folder: Path, change: dict[str, np.ndarray | None]) -> None:
             "a scheme of docs/format.md, received None",
         ),
         ({"quantization": {"encoder.lstm.0.weight_ih": {"bits": 3, "scheme": ["x"]}}}, "a scheme of"),
-        ({"quantization": {"encoder.lstm.9.weight_ih": {"scheme": "linear", "bits": 8}}}, "known tensor"),
+        ({"quantization": {"encoder.lstm.9.weight_ih": {"scheme": "linear", "bits": 8}}}, "known matrix"),
+        *(
+            (
+                {"quantization": {name: {"scheme": "linear", "bits": 8}}},
+                rf"\[{name}\] expected a known matrix",
+            )
+            for name in ("joint.output.bias", "encoder.feature_mean")
+        ),
+        *(
+            ({"tokens": tokens}, "tokens")
+            for tokens in ("abc", [], ["a", "", "b"], ["a", 1, "b"], ["a", "a", "b"])
+        ),
+        ({"model": {"encoder_hidden": 10**9}}, "sizes that tensors can have"),
+        ({"model": {"encoder_hidden": 10**30}}, "sizes that tensors can have"),
+        ({"model": {**vars(TINY), "joint_hidden": 10**9}, "quantization": {}}, "tensors and shapes"),
     ],
 )
 def test_a_wrong_config_is_an_error(stored: Path, change: dict[str, object], message: str) -> None:
@@ -142,6 +156,12 @@ def test_a_wrong_config_is_an_error(stored: Path, change: dict[str, object], mes
         ({"encoder.lstm.0.weight_ih.index": np.zeros(203, np.int8)}, "received torch.int8"),
         ({"encoder.lstm.0.weight_ih.codebook": None}, "codebook below 7 bits"),
         ({"encoder.lstm.0.weight_ih.scale": np.zeros(35, np.float32)}, "index and scale of"),
+        ({"encoder.lstm.0.weight_ih.scale": np.ones(36, np.float64)}, "finite float32 row scales"),
+        ({"encoder.lstm.0.weight_ih.scale": np.full(36, np.nan, np.float32)}, "finite float32 row scales"),
+        ({"encoder.lstm.0.weight_ih.codebook": np.zeros((1, 8), np.float32)}, "received torch.float32"),
+        ({"encoder.lstm.0.weight_ih.codebook": np.zeros((3, 8), np.int8)}, r"received torch.int8 \(3, 8\)"),
+        ({"encoder.lstm.0.weight_ih.codebook": np.zeros((1, 4), np.int8)}, r"received torch.int8 \(1, 4\)"),
+        ({"joint.output.bias": np.full(4, np.inf, np.float16)}, r"infinity in joint\.output\.bias"),
     ],
 )
 def test_wrong_tensors_are_an_error(stored: Path, change: dict[str, np.ndarray | None], message: str) -> None:

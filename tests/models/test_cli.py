@@ -11,9 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 from whit.models import cli, presets
+from whit.models.bfloat16 import has_fast_bfloat16
 from whit.models.checkpoint import load_checkpoint, read_config
 from whit.models.ctc_presets import CTC_PRESETS
-from whit.models.data_parallel import has_fast_bfloat16
 from whit.models.errors import ModelConfigError, ModelsError
 from whit.models.presets import DIGITS, Preset
 from whit.models.quantizers import QuantizationError
@@ -137,6 +137,7 @@ def test_a_missing_test_manifest_is_told_before_the_training(run: CliRunner, tmp
         ["train", "recipe.toml", "--data", "x", "--threads", "0"],
         ["init", "tiny", "-o", "x", "--seed", "-1"],
         ["digits", "clips.jsonl", "-o", "x", "--seed", "-1"],
+        ["digits", "clips.jsonl", "-o", "x", "--strings", "0"],
     ],
 )
 def test_a_number_out_of_range_is_an_error(run: CliRunner, arguments: list[str]) -> None:

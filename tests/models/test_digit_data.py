@@ -147,6 +147,8 @@ def test_held_out_clips_and_speakers_are_not_trained_on(folder: Path) -> None:
     assert dev == []
     with pytest.raises(RecipeError, match="train with"):
         split(clips, replace(config, leave_out_speakers=("anna", "ben", "cleo")))
+    with pytest.raises(RecipeError, match=r"leave_out_speakers .* received 'Ben'"):
+        split(clips, replace(config, leave_out_speakers=("anna", "Ben")))
 
 
 def test_statistics_leave_out_digital_silence(folder: Path) -> None:

@@ -55,6 +55,22 @@ def test_a_second_call_reads_the_file(
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("of", ["features-*[0-9a-f].npy", "features-*.ends.npy"])
+@pytest.mark.parametrize("left", [0, 20, 0.5])
+def test_a_cut_file_is_computed_anew(
+    recordings: list[Recording], tmp_path: Path, of: str, left: float
+) -> None:
+    cache = tmp_path / "cache"
+    first = [rows.copy() for rows in cached_features(recordings, cache=cache, frontend=frontend())]
+    (path,) = cache.glob(of)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(left if left != 0.5 else left * len(data))])
+    second = cached_features(recordings, cache=cache, frontend=frontend())
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert path.read_bytes() == data
+
+
 def test_what_rows_depend_on_names_the_file(recordings: list[Recording], tmp_path: Path) -> None:
     cache = tmp_path / "cache"
 

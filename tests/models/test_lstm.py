@@ -146,6 +146,23 @@ def test_training_and_evaluation_agree(projection: int | None) -> None:
     assert (trained - scored).abs().mean() < 1e-3
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_float_layer_runs_under_autocast(training: bool) -> None:
+    """On every processor: torch's fused layer has no bfloat16 on those without products of it."""
+    layer = LSTM(6, 10).train(training)
+    x, state = torch.randn(7, 2, 6), (torch.zeros(2, 10), torch.zeros(2, 10))
+    expected, _ = layer(x, state)
+    for input in (x, x.bfloat16()):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            y, _ = layer(input, state)
+        # Weights and inputs of order one with 8 bits of mantissa, over 7 steps.
+        torch.testing.assert_close(y.float(), expected, rtol=0, atol=0.05)
+        if training:
+            y.float().sum().backward()
+            assert layer.weight_hh.grad is not None and layer.weight_hh.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("make", [LSTM, quantized])
 def test_chunks_equal_the_whole(make: type[LSTM]) -> None:
     layer = make(6, 10).eval()

@@ -71,4 +71,4 @@ def test_the_greatest_mu_that_keeps_neighbours_apart(column):
         return len((expand(spread, mu) * code_range(bits).unit).round().unique()) == 1 << bits
 
     assert MU_BY_BITS[bits] < limit
-    assert distinct(limit * 0.99) and not distinct(limit * 1.03)
+    assert distinct(limit) and not distinct(limit * 1.03)

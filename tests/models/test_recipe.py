@@ -105,6 +105,9 @@ def test_a_wrong_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> 
         ("data.join", "pause_s = [-0.1, 0.1]", "pause_s"),
         ("data.augment", "noise_snr_db = [45.0, 5.0]", r"data, augment\] \[augment\.noise_snr_db\]"),
         ("data.synthetic", "seed = -1", "seed"),
+        ("data.synthetic", "utterances = 0", "utterances"),
+        ("data.synthetic", "flite_share = 1.5", "flite_share"),
+        ("data.synthetic", "flite_share = nan", "flite_share"),
         ("data.synthetic", "words = [1, 2, 3]", "expected 2 values"),
         ("data", "dev_strings = 0", "dev_strings"),
         ("streaming", "tail_ms = -5", "tail_ms"),
@@ -163,3 +166,15 @@ def test_the_identity_without_a_tokens_file_is_that_of_earlier_states(tmp_path: 
         '{"data": {"source": [{"manifest": "m.jsonl", "weight": 1.0}]}, "name": "x", '
         '"optimization": {"steps": 10}, "preset": "rnnt-digits"}'
     )
+
+
+def test_the_identity_holds_the_weights_of_a_teacher(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    taught = f'init_from = "{tmp_path}"' + GOOD.replace("steps = 10", "steps = 10\ndistill_weight = 0.5")
+    recipe = read_recipe(write(tmp_path, taught))
+    weights.write_bytes(b"one")
+    first = recipe.identity()
+    weights.write_bytes(b"two")
+    assert recipe.identity() != first
+    started = read_recipe(write(tmp_path, f'init_from = "{tmp_path}"' + GOOD))
+    assert "teacher" not in started.identity()

@@ -147,3 +147,6 @@ def test_nothing_to_train_with_and_short_batches_are_errors(make: Callable[..., 
         replace(CONFIG, batch_s=0.5)
     with pytest.raises(RecipeError, match="manifests"):
         replace(CONFIG, manifests=())
+    for values in ({"batch_s": np.nan}, {"batch_s": np.inf}, {"longest_s": np.nan}, {"longest_s": -1.0}):
+        with pytest.raises(RecipeError, match="longest_s above 0"):
+            replace(CONFIG, **values)

@@ -10,6 +10,7 @@ import soundfile
 
 from whit.runtime.audio import AudioFile
 from whit.runtime.errors import AudioError
+from whit.runtime.wav_size import missing_bytes
 
 
 def sine(rate_hz, num_samples):
@@ -102,9 +103,22 @@ def test_bad_recordings_are_named(tmp_path, name):
     assert "bad.wav" in str(error.value)
 
 
-def test_a_cut_recording_gives_what_is_there(tmp_path):
+def test_a_cut_recording_gives_what_is_there_and_says_what_is_not(tmp_path):
     path = tmp_path / "tone.wav"
     soundfile.write(path, sine(8000, 8000), 8000)
     path.write_bytes(path.read_bytes()[:9000])
-    with AudioFile(path) as audio:
-        assert sum(len(block) for block in audio.blocks()) == (9000 - 44) // 2
+    heard = 0
+    with AudioFile(path) as audio, pytest.raises(AudioError, match=r"0\.56 s\] expected 7044 more bytes"):
+        for block in audio.blocks():
+            heard += len(block)
+    assert heard == (9000 - 44) // 2
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFDC])
+def test_a_header_without_a_size_is_no_cut_recording(tmp_path, size):
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, sine(8000, 8000), 8000)
+    content = bytearray(path.read_bytes())
+    content[40:44] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert missing_bytes(path) == 0

@@ -173,6 +173,21 @@ def test_every_recording_that_cannot_be_read_is_named(exported, recording, tmp_p
     ]  # fmt: skip
 
 
+def test_a_closed_output_is_one_sentence(exported, recording):
+    program = "from whit.runtime.cli import main; main()"
+    command = f'"{sys.executable}" -c "{program}" transcribe "{exported}" "{recording}" >&-'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "[standard output] expected one that is open, received none\n"
+
+
+def test_a_name_that_is_too_long_does_not_hide_the_next(exported, recording, tmp_path):
+    result = run("transcribe", exported, tmp_path / ("a" * 300), recording)
+    assert result.exit_code == 2
+    assert "expected an audio file, received: File name too long" in result.stderr
+    assert len(result.stdout.splitlines()) == 1
+
+
 def test_recordings_of_any_file_name(exported, offline_exports, recording, tmp_path):
     path = tmp_path / os.fsdecode(b"say\xff.wav")
     path.write_bytes(recording.read_bytes())

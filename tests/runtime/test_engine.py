@@ -45,16 +45,25 @@ def test_the_engine_follows_from_the_files(exported):
     assert load_engine(exported, engine="onnxruntime").name == "onnxruntime"
 
 
-def test_no_threads_are_refused(exported):
-    with pytest.raises(ConfigError, match="at least 1"):
-        load_engine(exported, num_threads=0)
-
-
 def test_the_whit_dialect_needs_the_operator_library(exported, tmp_path, monkeypatch):
     monkeypatch.setattr(onnxruntime_library, "library_path", lambda: tmp_path / "none.so")
     with pytest.raises(MissingDependency, match=r"none\.so"):
         load_engine(exported / "onnx")
     assert load_engine(exported / "stock-int8").info.dialect == "stock-int8"
+
+
+def test_a_library_of_operators_that_does_not_load(exported, tmp_path, monkeypatch):
+    (tmp_path / "text.so").write_text("no library")
+    monkeypatch.setattr(onnxruntime_library, "library_path", lambda: tmp_path / "text.so")
+    with pytest.raises(MissingDependency, match=r"expected the custom-operator library .*text\.so, received"):
+        load_engine(exported / "onnx")
+
+
+@pytest.mark.parametrize("engine", ["native", "onnxruntime", "litert"])
+@pytest.mark.parametrize("num_threads", [0, 65, 1 << 64])
+def test_impossible_numbers_of_threads(exported, engine, num_threads):
+    with pytest.raises(ConfigError, match=rf"\[num_threads\] expected from 1 to 64, received {num_threads}"):
+        load_engine(exported, engine=engine, num_threads=num_threads)
 
 
 def test_engine_shapes(exported):

@@ -1,6 +1,10 @@
 """Error rates against jiwer, intervals against closed forms."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from whit.runtime import cli
-from whit.runtime.alignment import align
+from whit.runtime import cli, transcriber
+from whit.runtime.alignment import align, edit_distance
 from whit.runtime.bootstrap import error_rate
 from whit.runtime.error_rates import compare, score
 from whit.runtime.manifest import Recording, read_manifest
@@ -26,6 +30,7 @@ def test_alignment_is_an_edit_script_of_least_cost(reference, hypothesis):
     assert [rebuilt[j] for j in range(len(hypothesis))] == hypothesis
     kept = [i for i, _ in alignment.matches + alignment.substitutions] + list(alignment.deletions)
     assert sorted(kept) == list(range(len(reference)))
+    assert edit_distance(reference, hypothesis) == alignment.num_errors
     if reference:
         output = jiwer.process_words([" ".join(reference)], [" ".join(hypothesis)])
         assert alignment.num_errors == output.substitutions + output.deletions + output.insertions
@@ -126,6 +131,28 @@ def test_eval_command(exported, manifest):
     table = CliRunner().invoke(cli.app, arguments)
     assert table.exit_code == 0
     assert "95 % interval, 2 speakers" in table.stdout
+
+
+def test_every_recording_is_opened_before_the_first_is_heard(exported, manifest, monkeypatch):
+    with manifest.open("a") as file:
+        file.write(json.dumps({"audio": "missing.wav", "text": "one"}) + "\n")
+    monkeypatch.setattr(transcriber, "transcribe_stream", lambda *arguments: pytest.fail("heard"))
+    result = CliRunner().invoke(cli.app, ["eval", str(exported), str(manifest)])
+    assert result.exit_code == 2
+    assert "missing.wav] expected an audio file" in result.stderr
+
+
+def test_json_of_names_in_another_encoding(exported, manifest, tmp_path):
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    shutil.copytree(manifest.parent, folder)
+    command = [sys.executable, "-c", "from whit.runtime.cli import main; main()", "eval", exported]
+    done = subprocess.run(
+        [*command, folder / manifest.name, "--json"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        check=True,
+    )
+    assert json.loads(done.stdout)["manifest"].endswith(f"d?/{manifest.name}")
 
 
 def test_spaces_of_a_manifest_are_no_errors():

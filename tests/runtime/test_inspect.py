@@ -102,6 +102,27 @@ def test_verify_finds_what_the_self_test_cannot(model_copy):
     assert result.stderr.count("\n") == 1
 
 
+def test_verify_needs_weights_to_hash(model_copy):
+    for graph in ("encoder", "decoder", "joiner"):
+        onnx.save(onnx.load(model_copy / f"{graph}.onnx"), model_copy / f"{graph}.onnx")
+    (model_copy / "weights.bin").unlink()
+    assert run(model_copy).exit_code == 0
+    result = run(model_copy, "--verify")
+    assert result.exit_code == 2
+    assert "expected weights in a file of their own, received none" in result.stderr
+
+
+def test_half_a_character_is_refused(model_copy):
+    path = model_copy / "encoder.onnx"
+    model = onnx.load(path, load_external_data=False)
+    entry = next(entry for entry in model.metadata_props if entry.key == "whit.config")
+    entry.value = json.dumps(json.loads(entry.value) | {"name": "\ud800"})
+    path.write_bytes(model.SerializeToString())
+    result = run(model_copy)
+    assert result.exit_code == 2
+    assert "expected JSON in whit.config" in result.stderr
+
+
 def test_verify_needs_a_hash(exported):
     result = run(exported / "stock-float", "--verify")
     assert result.exit_code == 2

@@ -312,6 +312,13 @@ def test_without_the_delegate(model, tmp_path, monkeypatch):
         load_engine(model, engine="litert")
 
 
+def test_a_delegate_that_does_not_load(model, tmp_path, monkeypatch):
+    (tmp_path / "text.so").write_text("no library")
+    monkeypatch.setattr(litert_library, "library_path", lambda: tmp_path / "text.so")
+    with pytest.raises(MissingDependency, match=r"expected the delegate .*text\.so, received"):
+        load_engine(model, engine="litert")
+
+
 def test_the_weights_stay_in_the_mapped_file(tmp_path):
     """Private memory of the process grows by far less than the file is large."""
     model = {**LSTM_MODEL, "encoder_hidden": 640, "num_mels": 80}

@@ -112,6 +112,15 @@ def test_copied_weights_are_not_called_mapped(exported, recording):
 
 
 @pytest.mark.parametrize("measure", [measure_memory, first_result_ms])
+def test_modules_in_the_working_directory_are_not_imported(
+    exported, recording, measure, tmp_path, monkeypatch
+):
+    (tmp_path / "soundfile.py").write_text("raise RuntimeError")
+    monkeypatch.chdir(tmp_path)
+    measure(exported, engine="native", speech=recording)
+
+
+@pytest.mark.parametrize("measure", [measure_memory, first_result_ms])
 def test_a_failure_is_passed_on(measure, tmp_path, recording):
     with pytest.raises(MeasurementError, match="does not exist"):
         measure(tmp_path / "none", engine="onnxruntime", speech=recording)

@@ -92,4 +92,4 @@ def test_whole_utterances_have_no_pace(option, offline_exports, manifest):
 def test_kinds_are_not_mixed(offline_exports, exported, manifest):
     done = run("bench", offline_exports / "quartznet", manifest, "--against", exported)
     assert done.exit_code == 2
-    assert "expected models of whole utterances beside each other" in done.stderr
+    assert "expected models of one kind beside each other" in done.stderr

@@ -36,7 +36,9 @@ def export(
     max_seconds: Annotated[
         int | None, typer.Option(help="Longest utterance of a model that takes whole ones; 40 if absent.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace sub-folders that are no exports.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace sub-folders that hold other files.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Export a checkpoint as model.tflite and ONNX, each file checked against it before it is kept."""

@@ -10,7 +10,7 @@ from whit.exporter.ctc_config import CTC_ARCHITECTURES
 from whit.exporter.ctc_export import plan_ctc
 from whit.exporter.errors import ExportError, OutputError
 from whit.exporter.gate import GateCheck
-from whit.exporter.jobs import missing_onnx_packages
+from whit.exporter.jobs import ONNX_FOLDER, missing_onnx_packages
 from whit.exporter.plan import ExportPlan, Job, Progress
 from whit.exporter.report import DialectReport, ExportReport, files_bytes
 from whit.exporter.request import ExportRequest
@@ -20,6 +20,8 @@ from whit.exporter.writers.tflite_schema import IDENTIFIER
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
 from whit.runtime.errors import MissingDependency
 
+EXPORTS = (TFLITE_FILE, ONNX_FOLDER, "stock-float", "stock-int8", "stock-int4")
+"""What an output folder may hold."""
 ONNX_FILES = ("encoder.onnx", "model.onnx")
 """One of them lies in every ONNX folder that an export wrote."""
 
@@ -62,7 +64,12 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
                 progress(f"recognising the gate's manifest with {job.path}")
                 wer = gate.check(staging / job.path, job.path)
                 notes.append(f"{job.path}: WER {wer:.2f} %, checkpoint {gate.checkpoint_wer:.2f} %")
+        if not request.force:
+            _check_nothing_else_is_lost(staging, output, names)
         publish(staging, output, names)
+    kept = [name for name in EXPORTS if name not in names and (output / name).exists()]
+    if kept:
+        notes.append(f"{', '.join(kept)}: from an earlier export, left as it was")
     return ExportReport(name=plan.name, dialects=tuple(reports), matrices=plan.matrices, notes=tuple(notes))
 
 
@@ -110,6 +117,19 @@ def _check_output(output: Path, names: list[str], *, force: bool) -> None:
             raise OutputError(
                 f"[{folder}] expected an earlier export or nothing, received other files (see --force)"
             )
+
+
+def _check_nothing_else_is_lost(staging: Path, output: Path, names: list[str]) -> None:
+    """Refuses to replace a sub-folder with files that this export has not written again."""
+    for name in names:
+        if (output / name).is_dir():
+            written = {path.relative_to(staging) for path in (staging / name).rglob("*")}
+            for path in sorted((output / name).rglob("*")):
+                if path.relative_to(output) not in written:
+                    raise OutputError(
+                        f"[{output / name}] expected files that this export writes again, "
+                        f"received also {path.relative_to(output / name)} (see --force)"
+                    )
 
 
 def _is_tflite(path: Path) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from whit.exporter.arithmetic import Array
 from whit.exporter.ir import ElementType, Graph
-from whit.exporter.onnx_session import open_session
+from whit.exporter.onnx_session import open_session, run_session
 from whit.exporter.stock_quantization import int8_steps
 from whit.exporter.writers.onnx_proto import ELEMENT_TYPES
 from whit.exporter.writers.onnx_stock_ctc import FILE
@@ -50,7 +50,7 @@ class OnnxCtcGraph:
         finally:
             copy.unlink(missing_ok=True)
         feeds = {"features": features, "length": np.array([length], np.int32)}
-        logits, rows, *seen = session.run([*OUTPUTS, *inside.values()], feeds)
+        logits, rows, *seen = run_session(session, FILE, [*OUTPUTS, *inside.values()], feeds)
         constants = {tensor.name: tensor for tensor in proto.graph.initializer}
         values = {"logits": logits, "logits_length": rows}
         for name, array in zip(inside, seen, strict=True):

@@ -7,7 +7,7 @@ import onnx
 
 from whit.exporter.arithmetic import Array
 from whit.exporter.ir import Graph
-from whit.exporter.onnx_session import open_session
+from whit.exporter.onnx_session import open_session, run_session
 from whit.exporter.writers.onnx_integer import FILE
 from whit.exporter.writers.onnx_proto import ELEMENT_TYPES
 
@@ -37,4 +37,4 @@ class TracedIntegerGraph:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Returns every value that the graph makes, by name."""
         names = list(self.made)
-        return dict(zip(names, self.session.run(names, dict(inputs)), strict=True))
+        return dict(zip(names, run_session(self.session, FILE, names, inputs), strict=True))

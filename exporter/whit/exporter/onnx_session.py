@@ -1,6 +1,6 @@
 """Runs an exported ONNX graph and returns every value of the graph IR, not only its outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from whit.exporter.ir import Graph
 from whit.exporter.same_bits import same_bits
 from whit.exporter.writers.onnx_proto import ELEMENT_TYPES
 from whit.exporter.writers.onnx_signature import FILES, PassThrough, Port, signature_of
+from whit.runtime.engines.onnxruntime import one_sentence, session_options
 
 
 def open_session(path: Path, *, packed: bool) -> onnxruntime.InferenceSession:
@@ -24,21 +25,32 @@ def open_session(path: Path, *, packed: bool) -> onnxruntime.InferenceSession:
 
     Raises:
         SelfCheckError: ONNX Runtime refuses the file.
+        MissingDependency: this installation has no library of our operators that loads.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    if packed:
-        from whit.runtime.onnxruntime_library import library_path
-
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.register_custom_ops_library(str(library_path()))
+    options = session_options(onnxruntime, "whit" if packed else "stock", num_threads=1)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own classes have no base but this
         raise SelfCheckError(
-            f"[{path.name}] expected a graph that ONNX Runtime loads, received: {error}"
+            f"[{path.name}] expected a graph that ONNX Runtime loads, received: {one_sentence(error)}"
         ) from error
+
+
+def run_session(
+    session: onnxruntime.InferenceSession, file: str, names: Sequence[str], feeds: Mapping[str, Array]
+) -> list[Array]:
+    """Returns the values of these names.
+
+    Raises:
+        SelfCheckError: ONNX Runtime does not run the file.
+    """
+    try:
+        values: list[Array] = session.run(names, dict(feeds))
+    except Exception as error:  # ONNX Runtime's own classes have no base but this
+        raise SelfCheckError(
+            f"[{file}] expected a graph that ONNX Runtime runs, received: {one_sentence(error)}"
+        ) from error
+    return values
 
 
 class TracedGraph:
@@ -68,7 +80,7 @@ class TracedGraph:
             inputs: by name in the graph IR.
 
         Raises:
-            SelfCheckError: an output differs from the value it should carry.
+            SelfCheckError: the file does not run, or an output differs from the value it should carry.
         """
         feeds = {}
         for port in self.signature.inputs:
@@ -77,7 +89,7 @@ class TracedGraph:
             else:
                 feeds[port.name] = to_port(port, inputs[port.value])
         names = [*self.made, *(output.name for output in self.session.get_outputs())]
-        values = dict(zip(names, self.session.run(names, feeds), strict=True))
+        values = dict(zip(names, run_session(self.session, self.file, names, feeds), strict=True))
         received = {name: values[name] if self.packed else values[name][:, 0] for name in self.made}
         for port in self.signature.outputs:
             if isinstance(port, PassThrough):

@@ -27,7 +27,7 @@ class DialectReport:
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixReport:
-    """One matrix: bits is 16 or 32 for a float one; packed_bytes counts its indices."""
+    """One matrix: bits is 32 for a float one; packed_bytes counts its indices."""
 
     name: str
     rows: int

@@ -8,6 +8,7 @@ from whit.exporter.errors import ExportError
 from whit.exporter.gate import Gate
 from whit.exporter.passes.choose_layout import Layout
 from whit.exporter.target import ANY, TARGETS
+from whit.runtime.printable import is_utf8, printable
 
 Dialect = Literal["all", "whit", "stock"]
 Formats = Literal["all", "tflite", "onnx"]
@@ -24,10 +25,10 @@ class ExportRequest:
         output: folder that receives model.tflite, onnx/, stock-float/, stock-int8/ and stock-int4/.
         dialect: "whit", "stock" or "all" that the checkpoint can have.
         format: "tflite", "onnx" or "all".
-        layout: of packed matrices; another than "auto" is refused where none is packed by choice.
+        layout: of packed matrices that may have either; P is refused where none may have it.
         target: processors that "auto" layouts are chosen for, a name of TARGETS.
         max_seconds: of the longest utterance, for models that take whole ones; None is 40.
-        force: replace sub-folders that are no exports.
+        force: replace sub-folders that hold other files than this export writes.
         gate: what accuracy every written file must keep.
     """
 
@@ -50,6 +51,11 @@ class ExportRequest:
             raise ExportError(f"[--layout] expected auto, E or P, received {self.layout!r}")
         if self.target not in TARGETS:
             raise ExportError(f"[--target] expected one of: {', '.join(TARGETS)}, received {self.target!r}")
+        if self.layout != "auto" and self.target != ANY:
+            raise ExportError(f"[--target] expected --layout auto to choose for, received {self.layout}")
+        output = str(self.output)
+        if not is_utf8(output):
+            raise ExportError(f"[{printable(output)}] expected a path of UTF-8, received other bytes")
         if self.max_seconds is not None and not 1 <= self.max_seconds <= LONGEST_SECONDS:
             raise ExportError(f"[--max-seconds] expected 1 to {LONGEST_SECONDS}, received {self.max_seconds}")
 

@@ -36,11 +36,14 @@ def plan_transducer(request: ExportRequest, progress: Progress) -> ExportPlan:
     floats = None
     if request.dialect != "whit":
         floats = _dequantize(model, checkpoint, notes)
+    matrices = describe_matrices(checkpoint.matrices, packed)
+    if request.layout == "P" and not any(matrix.layout == "P" for matrix in matrices):
+        raise ExportError("[--layout] expected a matrix that may have layout P, received none")
     jobs = _list_jobs(packed, floats, checkpoint, request, notes)
     return ExportPlan(
         name=checkpoint.config.name,
         jobs=tuple(jobs),
-        matrices=describe_matrices(checkpoint.matrices, packed),
+        matrices=matrices,
         notes=tuple(notes),
         transcribe=partial(transcribe, checkpoint),
     )

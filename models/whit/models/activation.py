@@ -13,6 +13,11 @@ MAX_GROUP_SUM = 253.0  # keeps each rounded group of four within 255, what the e
 SMALLEST_NORMAL = 2.0**-126
 
 
+def _at_least_float32(a: Tensor) -> Tensor:
+    """Returns `a` with enough mantissa for 127 to be the greatest code: 8 bits would round to 128."""
+    return a.to(torch.promote_types(a.dtype, torch.float32))
+
+
 def _row_scale(a: Tensor) -> Tensor:
     """Returns max(amax / 127, gmax / 253) of each row, shape (..., 1); NaN and infinity pass through."""
     magnitude = a.abs()
@@ -32,9 +37,11 @@ def quantize_rows(a: Tensor) -> tuple[Tensor, Tensor]:
         a: float, shape (..., K); a row is the last dimension.
 
     Returns:
-        q: a's dtype, shape (..., K), integers in [-127, 127]; 0 in rows that are zero or not finite.
-        s: a's dtype, shape (..., 1); 0 for a zero row, NaN for a row that is not finite.
+        q: shape (..., K), integers in [-127, 127]; 0 in rows that are zero or not finite.
+        s: shape (..., 1); 0 for a zero row, NaN for a row that is not finite. Both are of a's dtype, but
+            float32 where that is narrower.
     """
+    a = _at_least_float32(a)
     scale = _row_scale(a)
     zero = scale < SMALLEST_NORMAL
     broken = ~torch.isfinite(scale)
@@ -43,13 +50,14 @@ def quantize_rows(a: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def round_rows(a: Tensor) -> Tensor:
-    """Returns `q * s` of every row, without a gradient and with as few kernels as possible.
+    """Returns `q * s` of every row, in a's dtype, without a gradient and with as few kernels as possible.
 
     A row that is not finite comes back as NaN.
     """
-    scale = _row_scale(a)
+    wide = _at_least_float32(a)
+    scale = _row_scale(wide)
     inverse = (1.0 / scale).masked_fill_(scale < SMALLEST_NORMAL, 0.0)
-    return (a * inverse).round_().mul_(scale)
+    return (wide * inverse).round_().mul_(scale).to(a.dtype)
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -19,7 +20,14 @@ from whit.models.presets import PRESETS
 from whit.models.quantizers import quantizers_of
 from whit.models.quantizers.rules import matrices
 from whit.models.recipe import read_recipe, recipe_tokens
-from whit.models.sensitivity import Progress, fitted, replaced, scheme_of, sensitivities
+from whit.models.sensitivity import (
+    Progress,
+    fitted,
+    replaced,
+    scheme_of,
+    sensitivities,
+    smallest_bytes,
+)
 from whit.models.speech_data import tuning_half
 from whit.models.tokens import Tokenizer
 from whit.runtime.manifest import read_manifest
@@ -68,8 +76,14 @@ class Allocator:
             )
             for recording in recordings
         ]
-        kept = HarmFile(harms, checkpoint=checkpoint, manifest=manifest, utterances=utterances)
-        self.frontier = frontier(sensitivities(self.model, self._batches(), widths, kept, progress))
+        self._widths = widths
+        self._progress = progress
+        self._kept = HarmFile(harms, checkpoint=checkpoint, manifest=manifest, utterances=utterances)
+
+    @cached_property
+    def frontier(self) -> list[Allocation]:
+        """The best allocations from the largest to the smallest; the first use measures."""
+        return frontier(sensitivities(self.model, self._batches(), self._widths, self._kept, self._progress))
 
     def under_size(self, num_bytes: float) -> Allocation:
         """Returns the allocation with the least predicted harm whose packed matrices fit.
@@ -77,13 +91,12 @@ class Allocator:
         Raises:
             RecipeError: nothing fits.
         """
-        for allocation in self.frontier:
-            if allocation.num_bytes <= num_bytes:
-                return allocation
-        smallest = self.frontier[-1].num_bytes
-        raise RecipeError(
-            f"[size] expected at least {smallest} bytes for these matrices, received {num_bytes:.0f}"
-        )
+        smallest = smallest_bytes(self.model, self._widths)
+        if num_bytes < smallest:
+            raise RecipeError(
+                f"[size] expected at least {smallest} bytes for these matrices, received {num_bytes:.0f}"
+            )
+        return next(allocation for allocation in self.frontier if allocation.num_bytes <= num_bytes)
 
     def under_wer(self, points: float) -> Allocation:
         """Returns the smallest allocation found whose word error rate rises by at most `points` (percent).

@@ -2,10 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +17,7 @@ from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import CheckpointError, ModelConfigError
 from whit.models.quantizers import QuantizedTensor, WeightQuantizer, quantizers_of, register_quantizer
 from whit.models.quantizers.quantizer import CheckpointScheme
+from whit.models.quantizers.row_groups import RowOrder, num_tiles
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
 from whit.models.tensor_file import write_tensors
@@ -25,6 +26,8 @@ from whit.runtime.dense_codes import dense_bytes, pack_dense, unpack_dense
 from whit.runtime.errors import file_sentence
 from whit.runtime.json_text import parse_json
 from whit.runtime.weight_files import weight_files
+
+Model = TypeVar("Model", bound=nn.Module)
 
 VERSION = 1
 ARCHITECTURES: dict[str, type[TransducerConfig]] = {
@@ -67,6 +70,7 @@ class CheckpointConfig:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        checked_tokens(self.tokens)
         self.model.check_chunk(self.streaming.chunk_ms)
 
     def to_json(self, quantization: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,6 +87,22 @@ class CheckpointConfig:
             "quantization": dict(quantization),
             "metrics": dict(self.metrics),
         }
+
+
+def checked_tokens(tokens: Any) -> tuple[str, ...]:
+    """Returns the tokens of a model.
+
+    Raises:
+        ModelConfigError: they are no list of different texts, or one of them is empty.
+    """
+    is_list = isinstance(tokens, list | tuple) and bool(tokens)
+    if not is_list or not all(isinstance(token, str) and token for token in tokens):
+        raise ModelConfigError(f"[tokens] expected a list of texts, none empty, received {tokens!r:.60}")
+    if len(set(tokens)) != len(tokens):
+        raise ModelConfigError(
+            f"[tokens] expected different tokens, received {len(tokens)} with {len(set(tokens))} different"
+        )
+    return tuple(tokens)
 
 
 class StoredQuantizer(WeightQuantizer):
@@ -128,12 +148,16 @@ def collect(model: nn.Module, dtype: torch.dtype = torch.float16) -> tuple[dict[
         if ".parametrizations." not in name:
             is_statistic = name.endswith(("running_mean", "running_var"))
             tensors[name] = tensor.float() if is_statistic else tensor.to(dtype)
+    _check_finite(tensors, "checkpoint")
+    return {name: tensor.detach().contiguous() for name, tensor in sorted(tensors.items())}, quantization
+
+
+def _check_finite(tensors: Mapping[str, Tensor], place: str) -> None:
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise CheckpointError(
-            f"[checkpoint] expected finite tensors, received NaN or infinity in {', '.join(broken)}"
+            f"[{place}] expected finite tensors, received NaN or infinity in {', '.join(broken)}"
         )
-    return {name: tensor.detach().contiguous() for name, tensor in sorted(tensors.items())}, quantization
 
 
 def save_checkpoint(
@@ -187,7 +211,7 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
         config = CheckpointConfig(
             name=raw["name"],
             model=ARCHITECTURES[raw["architecture"]].from_json(raw["model"]),
-            tokens=tuple(raw["tokens"]),
+            tokens=checked_tokens(raw["tokens"]),
             streaming=StreamingConfig(**raw["streaming"]),
             metrics=raw.get("metrics", {}),
         )
@@ -202,32 +226,48 @@ def load_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[Rnnt, Checkp
     Quantized matrices hold their stored codes and cannot be trained; load a float checkpoint to train.
     """
     config, quantization = read_config(folder)
-    with torch.device("meta"):
-        model = Rnnt(config.model, len(config.tokens), dropout=dropout)
-    load_weights(model, folder, quantization)
+    model = filled_model(
+        lambda: Rnnt(config.model, len(config.tokens), dropout=dropout), folder, quantization
+    )
     return model.eval(), config
 
 
-def load_weights(model: nn.Module, folder: Path, quantization: Mapping[str, Any]) -> None:
-    """Fills a model made on the meta device with the tensors of a checkpoint folder."""
-    tensors = _load_tensors(folder)
-    model.to_empty(device="cpu")
+def filled_model(make: Callable[[], Model], folder: Path, quantization: Mapping[str, Any]) -> Model:
+    """Returns the model that `make` makes, filled with the tensors of a checkpoint folder.
+
+    No memory is taken for weights until the shapes are known to be those of the folder's tensors.
+
+    Raises:
+        CheckpointError: the tensors are of another model, contradict `quantization` or are not finite.
+    """
+    try:
+        with torch.device("meta"):
+            model = make()
+    except (RuntimeError, TypeError) as error:  # torch's, of numbers beyond 64 bits
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"[{folder / CONFIG}: model] expected sizes that tensors can have, received: {reason}"
+        ) from error
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    stored = {}
-    for name, entry in quantization.items():
-        stored[name] = _stored(tensors, name, entry, expected.get(name))
-        tensors[name] = torch.zeros(expected[name])
+    tensors = _load_tensors(folder)
+    stored = {
+        name: _stored(tensors, name, entry, expected.get(name, ())) for name, entry in quantization.items()
+    }
     received = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    received |= {name: expected[name] for name in stored}
     if received != expected:
         different = sorted(dict(received.items() ^ expected.items()))
         raise CheckpointError(
             f"[{folder}] expected the tensors and shapes of docs/format.md, "
             f"received others for {', '.join(different)}"
         )
-    model.load_state_dict(tensors)
+    _check_finite(tensors, str(folder))
+    model.to_empty(device="cpu")
+    model.load_state_dict(tensors | {name: torch.zeros(expected[name]) for name in stored})
     for name, hard in stored.items():
         path, _, attribute = name.rpartition(".")
         register_quantizer(model.get_submodule(path), attribute, StoredQuantizer(hard))
+    return model
 
 
 def _load_tensors(folder: Path) -> dict[str, Tensor]:
@@ -251,17 +291,17 @@ def _load_tensors(folder: Path) -> dict[str, Tensor]:
 
 
 def _stored(
-    tensors: dict[str, Tensor], name: str, entry: Mapping[str, Any], shape: tuple[int, ...] | None
+    tensors: dict[str, Tensor], name: str, entry: Mapping[str, Any], shape: tuple[int, ...]
 ) -> QuantizedTensor:
-    """Takes the parts of one quantized tensor out of `tensors`."""
+    """Takes the parts of one quantized tensor out of `tensors`; `shape` is () of one that no model has."""
     index, scale = tensors.pop(name + ".index", None), tensors.pop(name + ".scale", None)
     codebook = tensors.pop(name + ".codebook", None)
     bits, scheme = entry.get("bits"), entry.get("scheme")
     if scheme not in tuple(get_args(CheckpointScheme)):
         raise CheckpointError(f"[{name}] expected a scheme of docs/format.md, received {scheme!r}")
-    if not isinstance(bits, int) or not 1 <= bits <= 8 or index is None or scale is None or shape is None:
+    if len(shape) < 2 or type(bits) is not int or not 1 <= bits <= 8 or index is None or scale is None:
         raise CheckpointError(
-            f"[{name}] expected a known tensor with bits, index and scale, received {dict(entry)}"
+            f"[{name}] expected a known matrix with bits, index and scale, received {dict(entry)}"
         )
     is_index = (index.dtype, *index.shape) == (torch.uint8, dense_bytes(math.prod(shape), bits=bits))
     if not is_index or tuple(scale.shape) != shape[:1] or (codebook is None) != (bits >= 7):
@@ -269,9 +309,16 @@ def _stored(
             f"[{name}] expected index and scale of {shape} at {bits} bits and a codebook below 7 bits only, "
             f"received {index.dtype} {tuple(index.shape)} and {tuple(scale.shape)}"
         )
-    if codebook is not None and codebook.shape[1:] != (2**bits,):
-        raise CheckpointError(f"[{name}] expected {bits}-bit codes, received a codebook of another width")
+    order: RowOrder = "lstm" if name.endswith(("weight_ih", "weight_hh")) else "plain"
+    if codebook is not None:
+        widths = [(groups, 2**bits) for groups in (1, num_tiles(shape[0], order))]
+        if codebook.dtype != torch.int8 or tuple(codebook.shape) not in widths:
+            raise CheckpointError(
+                f"[{name}] expected a codebook of torch.int8 {' or '.join(map(str, widths))}, "
+                f"received {codebook.dtype} {tuple(codebook.shape)}"
+            )
+    if scale.dtype != torch.float32 or not torch.isfinite(scale).all():
+        raise CheckpointError(f"[{name}] expected finite float32 row scales, received others")
     rows_cols = shape[0], math.prod(shape[1:])
     unpacked = torch.from_numpy(unpack_dense(index.numpy(), shape=rows_cols, bits=bits))
-    order = "lstm" if name.endswith(("weight_ih", "weight_hh")) else "plain"
     return QuantizedTensor(unpacked, scale, codebook, bits, scheme, order)  # type: ignore[arg-type]

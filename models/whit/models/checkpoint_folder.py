@@ -1,5 +1,6 @@
 """The folder of a checkpoint: which one may be written, and writing it whole or not at all."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from whit.models.errors import OutputError
 from whit.runtime.json_text import parse_json
-from whit.runtime.weight_files import INDEX, WHOLE, is_shard
+from whit.runtime.weight_files import INDEX, WHOLE, is_shard, weight_files
 
 FORMAT = "whit-checkpoint"
 WEIGHTS, CONFIG, CARD = WHOLE, "config.json", "README.md"
@@ -61,6 +62,14 @@ def _is_ours(config: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(parsed, dict) and parsed.get("format") == FORMAT
+
+
+def weights_sha256(folder: Path) -> str:
+    """Returns the digest of a checkpoint's weight files, one after the other, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in weight_files(folder):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -38,9 +38,9 @@ def train(
 
     import torch
 
+    from whit.models.bfloat16 import has_fast_bfloat16
     from whit.models.checkpoint_folder import check_folder
     from whit.models.data import manifest_set
-    from whit.models.data_parallel import has_fast_bfloat16
     from whit.models.errors import OutputError
     from whit.models.recipe import read_recipe
     from whit.models.train import CHECKPOINT, train_recipe
@@ -123,7 +123,7 @@ def init(
 def digits(
     manifest: Annotated[Path, typer.Argument(help="Manifest of spoken clips.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the recordings and strings.jsonl.")],
-    strings: Annotated[int, typer.Option(help="Strings to join.")] = 500,
+    strings: Annotated[int, typer.Option(min=1, help="Strings to join.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     speaker: Annotated[str | None, typer.Option(help="Only clips of this speaker.")] = None,
 ) -> None:

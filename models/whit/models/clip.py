@@ -12,6 +12,7 @@ from whit.runtime import _core
 from whit.runtime.manifest import Recording
 
 SAMPLE_RATE_HZ = 16000
+MAX_MAGNITUDE = 1e6  # of a sample that the front-end takes
 Samples = NDArray[np.float32]  # (n,), 16 kHz, in [-1, 1]
 
 
@@ -45,19 +46,23 @@ def read_audio(path: Path) -> tuple[Samples, int]:
     """Returns a recording as mono samples at 16 kHz, and the rate it was stored with.
 
     Raises:
-        ManifestError: it cannot be read, or its rate or samples are none that can be resampled.
+        ManifestError: it cannot be read, its rate is none that can be resampled, or a sample is not finite or
+            beyond 1e6.
     """
     try:
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         raise ManifestError(f"[{path}] expected a recording, received {error}") from error
     mono = np.ascontiguousarray(samples.mean(axis=1), dtype=np.float32)
-    if rate_hz == SAMPLE_RATE_HZ:
-        return mono, rate_hz
-    try:
-        return _core.resample(mono, rate_hz, SAMPLE_RATE_HZ), rate_hz
-    except ValueError as error:
-        raise ManifestError(f"[{path}] {error}") from error
+    if rate_hz != SAMPLE_RATE_HZ:
+        try:
+            mono = _core.resample(mono, rate_hz, SAMPLE_RATE_HZ)
+        except ValueError as error:
+            raise ManifestError(f"[{path}] {error}") from error
+    peak = np.abs(mono).max(initial=0.0)
+    if not peak <= MAX_MAGNITUDE:  # NaN is not either
+        raise ManifestError(f"[{path}] expected finite samples of magnitude up to 1e6, received {peak:.6g}")
+    return mono, rate_hz
 
 
 def find_speech(samples: Samples, *, below_peak_db: float = 32.0) -> tuple[int, int]:

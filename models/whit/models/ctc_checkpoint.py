@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from whit.models.checkpoint import VERSION, load_weights, read_json, read_quantization
+from whit.models.checkpoint import VERSION, checked_tokens, filled_model, read_json, read_quantization
 from whit.models.checkpoint_folder import CONFIG, FORMAT
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.conv_config import CLASSIFIER_ARCHITECTURE, CTC_ARCHITECTURE, ConvConfig
@@ -37,10 +35,7 @@ class CtcCheckpointConfig:
             raise ModelConfigError(
                 f"[frontend.num_mels] expected {self.model.num_mels}, received {self.frontend.num_mels}"
             )
-        if not self.tokens or len(set(self.tokens)) != len(self.tokens) or "" in self.tokens:
-            raise ModelConfigError(
-                f"[tokens] expected different tokens, received {len(self.tokens)}, some equal or empty"
-            )
+        checked_tokens(self.tokens)
 
     def to_json(self, quantization: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the JSON object of config.json."""
@@ -75,7 +70,7 @@ def load_ctc_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[CtcModel
         config = CtcCheckpointConfig(
             name=raw["name"],
             model=CTC_ARCHITECTURES[raw["architecture"]].from_json(raw["model"]),
-            tokens=tuple(raw["tokens"]),
+            tokens=checked_tokens(raw["tokens"]),
             frontend=OfflineFrontend.from_json(raw["frontend"]),
             metrics=raw.get("metrics", {}),
         )
@@ -86,7 +81,7 @@ def load_ctc_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[CtcModel
         raise CheckpointError(
             f"[{path}] expected architecture {config.model.architecture}, received {raw['architecture']}"
         )
-    with torch.device("meta"):
-        model = CtcModel(config.model, len(config.tokens), dropout=dropout)
-    load_weights(model, folder, quantization)
+    model = filled_model(
+        lambda: CtcModel(config.model, len(config.tokens), dropout=dropout), folder, quantization
+    )
     return model.eval(), config

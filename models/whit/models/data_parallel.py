@@ -36,11 +36,6 @@ def make_fabric(config: OptimizationConfig, processes: int = 1) -> Fabric:
     )
 
 
-def has_fast_bfloat16() -> bool:
-    """Tells whether this processor multiplies bfloat16 matrices without widening them one by one."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
 def launch(fabric: Fabric, function: Callable[[Fabric], None]) -> None:
     """Runs a function in every process.
 

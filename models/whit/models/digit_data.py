@@ -282,8 +282,14 @@ def split(clips: Sequence[Clip], source: DigitSourceConfig) -> tuple[list[Clip],
     Development takes the first clips of each speaker and text, or the first speakers.
 
     Raises:
-        RecipeError: nothing is left to train with.
+        RecipeError: nothing is left to train with, or a speaker to leave out is none of the clips'.
     """
+    unknown = sorted(set(source.leave_out_speakers) - {clip.speaker for clip in clips})
+    if unknown:
+        raise RecipeError(
+            f"[data.source {source.manifest}] expected leave_out_speakers to name speakers of its digits, "
+            f"received {', '.join(map(repr, unknown))}"
+        )
     clips = [clip for clip in clips if clip.speaker not in source.leave_out_speakers]
     count = 0 if source.hold_out == "nothing" else source.hold_out_count
     train: list[Clip] = []

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,13 @@ def cached_features(
     key = json.dumps([files, *frontend.key, 1])
     path = cache / f"features-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
     ends_path = path.with_suffix(".ends.npy")
-    if not path.exists():
-        _compute(recordings, path, ends_path, frontend)
+    with suppress(FileNotFoundError, ValueError, EOFError):  # not computed yet, or a file that was cut
+        return _read(path, ends_path)
+    _compute(recordings, path, ends_path, frontend)
+    return _read(path, ends_path)
+
+
+def _read(path: Path, ends_path: Path) -> list[HalfFeatures]:
     rows: HalfFeatures = np.load(path, mmap_mode="r")
     ends = np.load(ends_path)
     return np.split(rows, ends[:-1])

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from whit.models.allocation import Choice
+from whit.models.checkpoint_folder import weights_sha256
 from whit.models.errors import RecipeError
 from whit.runtime.json_text import parse_json
-from whit.runtime.weight_files import weight_files
 from whit.runtime.whole_file import whole_file
 
 
@@ -28,9 +28,8 @@ class HarmFile:
 
     def __init__(self, path: Path | None, *, checkpoint: Path, manifest: Path, utterances: int) -> None:
         self.path = path
-        weights = b"".join(file.read_bytes() for file in weight_files(checkpoint))
         self.measured_on = {
-            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "weights_sha256": weights_sha256(checkpoint),
             "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),
             "utterances": utterances,
             "speakers": "every other",

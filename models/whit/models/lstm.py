@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from whit.models.activation import fake_quantize_rows, round_rows
+from whit.models.bfloat16 import has_fast_bfloat16
 from whit.models.quantized_product import HardMatrix, hard_matrix, hard_product, is_quantized
 
 LstmState = tuple[Tensor, Tensor]  # h (batch, width), c (batch, hidden)
@@ -181,6 +182,11 @@ class LSTM(nn.Module):
 
     def _float_layer(self, x: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
         """Returns what `forward` does, by torch's fused layer."""
+        if torch.is_autocast_enabled("cpu") and not has_fast_bfloat16():
+            # torch has no fused bfloat16 layer for such a processor.
+            with torch.autocast("cpu", enabled=False):
+                h, c = state
+                return self._float_layer(x.to(self.bias_ih), (h.to(self.bias_ih), c.to(self.bias_ih)))
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         hx = (state[0][None], state[1][None])
         y, h, c = torch._VF.lstm(x, hx, weights, True, 1, 0.0, self.training, False, False)

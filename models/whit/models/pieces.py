@@ -34,7 +34,7 @@ def learn_pieces(manifests: Sequence[Path], size: int) -> tuple[str, ...]:
             eos_id=-1,
             minloglevel=2,
         )
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise RecipeError(f"[pieces] expected a size these texts allow, received {size}: {error}") from error
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     pieces = [processor.id_to_piece(i) for i in range(processor.get_piece_size())]

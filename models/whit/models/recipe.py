@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from whit.models.checkpoint import StreamingConfig
+from whit.models.checkpoint_folder import weights_sha256
 from whit.models.digit_data import DigitDataConfig
 from whit.models.errors import ModelsError, RecipeError
 from whit.models.pieces import read_pieces
@@ -129,7 +130,7 @@ class Recipe:
     def identity(self) -> str:
         """Returns a text that two recipes share if they train the same model: what differs from defaults.
 
-        A tokens file counts by what it holds.
+        A tokens file counts by what it holds, and so does the teacher of `distill_weight`.
 
         Raises:
             RecipeError: the tokens file cannot be read.
@@ -138,6 +139,8 @@ class Recipe:
         if self.tokens:
             pieces = "\n".join(read_pieces(Path(self.tokens)))
             different["tokens"] = hashlib.sha256(pieces.encode()).hexdigest()
+        if self.optimization.distill_weight > 0:
+            different["teacher"] = weights_sha256(Path(self.init_from))
         return json.dumps(different, sort_keys=True)
 
     def quantization_spec(self) -> QuantizationSpec:

@@ -94,6 +94,21 @@ def replaced(values: Mapping[Tensor, Tensor]) -> Iterator[None]:
 
 def packed_bytes(hard: QuantizedTensor) -> int:
     """Returns what a matrix takes in a file in layout E: codes, row scales, codebooks (docs/format.md)."""
-    rows, cols = (-(-n // 32) * 32 for n in hard.index.shape)
-    codebook = 0 if hard.codebook is None else len(hard.codebook) * max(16, 1 << hard.bits)
-    return rows * cols * hard.bits // 8 + 4 * rows + codebook
+    codebooks = 0 if hard.codebook is None else len(hard.codebook)
+    return _packed_bytes(*hard.index.shape, bits=hard.bits, codebooks=codebooks)
+
+
+def smallest_bytes(model: Rnnt, widths: Sequence[int]) -> int:
+    """Returns what all matrices take at the width that takes least of each."""
+    shapes = [
+        module.get_parameter(attribute).flatten(1).shape for module, attribute in matrices(model).values()
+    ]
+    return sum(
+        min(_packed_bytes(*shape, bits=bits, codebooks=int(scheme_of(bits) == "gq")) for bits in widths)
+        for shape in shapes
+    )
+
+
+def _packed_bytes(rows: int, cols: int, *, bits: int, codebooks: int) -> int:
+    rows, cols = (-(-n // 32) * 32 for n in (rows, cols))
+    return rows * cols * bits // 8 + 4 * rows + codebooks * max(16, 1 << bits)

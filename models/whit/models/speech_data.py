@@ -4,6 +4,7 @@ What a step sees is a function of the seed and the step alone, so a resumed run 
 epoch takes every recording once, sorted by length with some jitter and cut into batches of equal duration.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -35,10 +36,10 @@ class SpeechDataConfig:
     augment: SpeechAugmentConfig = field(default_factory=SpeechAugmentConfig)
 
     def __post_init__(self) -> None:
-        if not self.manifests or self.batch_s < self.longest_s:
+        if not self.manifests or not 0 < self.longest_s <= self.batch_s < math.inf:
             raise RecipeError(
-                f"[speech] expected manifests and batch_s of at least longest_s, received {self.manifests}, "
-                f"{self.batch_s} and {self.longest_s}"
+                f"[speech] expected manifests, longest_s above 0 and a finite batch_s of at least longest_s, "
+                f"received {self.manifests}, {self.longest_s} and {self.batch_s}"
             )
         if self.dev_utterances < 1:
             raise RecipeError(f"[speech.dev_utterances] expected at least 1, received {self.dev_utterances}")

@@ -53,6 +53,11 @@ class SyntheticVoicesConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.utterances < 1 or not 0 <= self.flite_share <= 1:
+            raise RecipeError(
+                f"[synthetic] expected utterances of at least 1 and flite_share from 0 to 1, "
+                f"received {self.utterances} and {self.flite_share}"
+            )
         if not 1 <= self.words[0] <= self.words[1] or self.seed < 0:
             raise RecipeError(
                 f"[synthetic] expected words of at least 1, the lower first, and a seed of at least 0, "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from whit.runtime.errors import AudioError
 from whit.runtime.samples import to_mono
+from whit.runtime.wav_size import missing_bytes
 
 BLOCK_MS = 100
 
@@ -39,10 +40,13 @@ class AudioFile:
             AudioError: the file is missing, not audio, or says 0 Hz.
         """
         self.path = Path(path)
-        if not self.path.is_file():
-            raise AudioError(f"[{path}] expected an audio file, received a path without one")
-        if self.path.stat().st_size == 0:
-            raise AudioError(f"[{path}] expected an audio file, received an empty file")
+        try:
+            if not self.path.is_file():
+                raise AudioError(f"[{path}] expected an audio file, received a path without one")
+            if self.path.stat().st_size == 0:
+                raise AudioError(f"[{path}] expected an audio file, received an empty file")
+        except OSError as error:
+            raise AudioError(f"[{path}] expected an audio file, received: {error.strerror}") from error
         try:
             # As bytes: soundfile would write the name in UTF-8, which some names are not.
             self._file = soundfile.SoundFile(os.fsencode(self.path))
@@ -64,7 +68,8 @@ class AudioFile:
         """Yields mono float32 blocks (n,) in order; the last may be shorter.
 
         Raises:
-            AudioError: the recording has no sample, cannot be decoded, or holds a NaN.
+            AudioError: the recording has no sample, cannot be decoded, holds a NaN, or ends before its header
+                says; the blocks before are yielded.
         """
         block = max(1, round(block_ms * self.sample_rate_hz / 1000))
         num_read = 0
@@ -83,6 +88,11 @@ class AudioFile:
             num_read += len(samples)
         if not num_read:
             raise AudioError(f"[{self.path}] expected at least 1 sample, received none")
+        if num_missing := missing_bytes(self.path):
+            place = f"{self.path}, {num_read / self.sample_rate_hz:.2f} s"
+            raise AudioError(
+                f"[{place}] expected {num_missing} more bytes of audio, received the end of the file"
+            )
 
     def close(self) -> None:
         """Closes the file."""

@@ -46,7 +46,7 @@ class ClockCheck:
     largest_ms: float
 
 
-def check_recordings(recordings: Sequence[Recording], settings: BenchSettings) -> None:
+def check_words(recordings: Sequence[Recording], settings: BenchSettings) -> None:
     """Checks that the manifest says what the settings need, before minutes are spent.
 
     Raises:

@@ -10,6 +10,7 @@ import ast
 import errno
 import importlib
 import importlib.util
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ class CommandGroup(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command; errors of the user's become one sentence and exit code 2."""
+        if sys.stdout is None:
+            _fail("[standard output] expected one that is open, received none")
         try:
             return super().invoke(ctx)
         except WhitError as error:

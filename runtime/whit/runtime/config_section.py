@@ -1,5 +1,6 @@
 """The JSON configuration in a model's metadata, read with checks."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,7 @@ def read_config(metadata: Mapping[str, str], *, place: str) -> tuple[str, Config
         raise ModelFileError(f"[{place}] expected a dialect of {', '.join(DIALECTS)}, received {dialect!r}")
     try:
         config = parse_json(_property(metadata, "whit.config", place))
+        json.dumps(config, ensure_ascii=False).encode()  # half a character of UTF-16 is none
     except ValueError as error:
         raise ModelFileError(f"[{place}] expected JSON in whit.config, received {error}") from error
     if not isinstance(config, dict):

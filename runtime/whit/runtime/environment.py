@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("whit", "numpy", "onnxruntime")
+PACKAGES = ("whit", "numpy", "onnxruntime", "ai-edge-litert", "tflite-runtime")
 
 
 def describe_environment(*, num_threads: int) -> dict[str, Any]:
@@ -39,8 +39,10 @@ def _cpu_model() -> str | None:
 
 
 def _temperature_c() -> float | None:
-    millidegrees = _read("/sys/class/thermal/thermal_zone0/temp")
-    return None if millidegrees is None else int(millidegrees) / 1000
+    try:
+        return int(_read("/sys/class/thermal/thermal_zone0/temp") or "") / 1000
+    except ValueError:
+        return None
 
 
 def _version(package: str) -> str | None:

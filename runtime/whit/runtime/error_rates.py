@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from whit.runtime.alignment import Alignment, align
+from whit.runtime.alignment import Alignment, align, edit_distance
 from whit.runtime.bootstrap import Interval, error_rate
 from whit.runtime.errors import ManifestError
 from whit.runtime.manifest import Recording
@@ -33,7 +33,9 @@ def score(recordings: Sequence[Recording], transcripts: Sequence[str]) -> Score:
     num_words = sum(len(recording.text.split()) for recording in recordings)
     if not num_words:
         raise ManifestError("[eval] expected at least 1 reference word, received none")
-    characters = [align(letters(r.text), letters(t)) for r, t in zip(recordings, transcripts, strict=True)]
+    wrong_letters = [
+        edit_distance(letters(r.text), letters(t)) for r, t in zip(recordings, transcripts, strict=True)
+    ]
     return Score(
         num_recordings=len(recordings),
         num_words=num_words,
@@ -46,7 +48,7 @@ def score(recordings: Sequence[Recording], transcripts: Sequence[str]) -> Score:
             for name, (errors, words, clusters) in _units(recordings, alignments).items()
         },
         cer=error_rate(
-            [alignment.num_errors for alignment in characters],
+            wrong_letters,
             [len(letters(recording.text)) for recording in recordings],
             range(len(recordings)),
         ),

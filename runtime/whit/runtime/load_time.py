@@ -41,7 +41,7 @@ def first_result_ms(path: Path, *, engine: str, speech: Path, num_threads: int =
         MeasurementError: the process failed; its sentence is passed on.
     """
     module = "whit.runtime.load_time"
-    command = [sys.executable, "-m", module, str(path), engine, str(num_threads), str(speech)]
+    command = [sys.executable, "-P", "-m", module, str(path), engine, str(num_threads), str(speech)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
         raise MeasurementError(

@@ -89,7 +89,16 @@ def measure_memory(path: Path, *, engine: str, speech: Path, num_threads: int = 
     Raises:
         MeasurementError: the process failed; its sentence is passed on.
     """
-    command = [sys.executable, "-m", "whit.runtime.memory", str(path), engine, str(num_threads), str(speech)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "whit.runtime.memory",
+        str(path),
+        engine,
+        str(num_threads),
+        str(speech),
+    ]
     os.sync()  # pages of a file written moments ago count as dirty until they are on the disk
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:

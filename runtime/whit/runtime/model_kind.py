@@ -1,8 +1,9 @@
 """Whether a file holds a streaming transducer or a model that takes whole utterances."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from whit.runtime.errors import ModelFileError
+from whit.runtime.errors import ConfigError, ModelFileError
 from whit.runtime.json_text import parse_json
 from whit.runtime.model_folder import GRAPHS, OFFLINE_GRAPH, find_onnx
 from whit.runtime.offline_info import takes_utterances
@@ -19,6 +20,18 @@ def takes_whole_utterances(path: Path) -> bool:
     if file.is_file():
         return takes_utterances(_architecture(file))
     return find_onnx(path, OFFLINE_GRAPH) is not None and find_onnx(path, GRAPHS[0]) is None
+
+
+def all_take_whole_utterances(paths: Sequence[Path]) -> bool:
+    """Tells what models are that a table shows beside each other.
+
+    Raises:
+        ConfigError: some take whole utterances and some are streaming transducers.
+    """
+    kinds = {takes_whole_utterances(path) for path in paths}
+    if len(kinds) > 1:
+        raise ConfigError("[--against] expected models of one kind beside each other, received both kinds")
+    return kinds == {True}
 
 
 def _architecture(file: Path) -> object:

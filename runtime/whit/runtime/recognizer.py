@@ -80,6 +80,9 @@ class Recognizer:
         Args:
             forced: (token, encoder frame) pairs in order of time. They are emitted whatever the logits say,
                 so that a model of random weights does a trained one's work; only for measurements.
+
+        Raises:
+            ValueError: the frames of `forced` descend, or a token is none of the model's.
         """
         info = self.info
         search = GreedySearch(info.blank, self.settings.max_symbols_per_frame)

@@ -1,5 +1,6 @@
 """A model of either kind as a function from a recording to its text."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from whit.runtime.recognizer import Recognizer
 
 @dataclass(frozen=True)
 class Transcriber:
-    """A loaded model: its short name, and what it makes of the recording in a file."""
+    """A loaded model: its short name, what it makes of the recording in a file, how long that may be."""
 
     title: str
     transcribe: Callable[[Path], str]
+    longest_s: float = math.inf
 
 
 def open_transcriber(
@@ -32,7 +34,11 @@ def open_transcriber(
         offline = OfflineRecognizer.from_file(
             path, engine=engine, num_threads=num_threads, self_test=self_test
         )
-        return Transcriber(offline.info.title, lambda audio: recognize_utterance(offline, audio).result.text)
+        return Transcriber(
+            offline.info.title,
+            lambda audio: recognize_utterance(offline, audio).result.text,
+            longest_s=offline.info.max_ms / 1000,
+        )
     recognizer = Recognizer.from_file(path, engine=engine, num_threads=num_threads, self_test=self_test)
     return Transcriber(recognizer.info.title, lambda audio: transcribe_stream(recognizer, audio))
 

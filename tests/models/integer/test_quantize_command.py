@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from whit.models.checkpoint import CheckpointConfig, read_config, save_checkpoint
 from whit.models.errors import CheckpointError, OutputError
+from whit.models.integer import synthesize
 from whit.models.integer.fold_batch_norm import fold_batch_norms
 from whit.models.integer.layers import layers_of
 from whit.models.integer.taps import scale_kinds, taps_of
@@ -208,6 +209,20 @@ def test_a_missing_manifest_is_told_before_the_work(run: CliRunner, option: str)
     checkpoint = str(float_checkpoint("dense"))
     result = run.invoke(app(), [checkpoint, "-o", "out", "--noise", *FEW, option, "none.jsonl"])
     assert isinstance(result.exception, ManifestError)
+    assert not Path("out").exists()
+
+
+def test_a_rule_that_matches_nothing_is_told_before_the_work(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("synthesized")
+
+    monkeypatch.setattr(synthesize, "synthesize_batch", refuse)
+    arguments = [str(float_checkpoint("dense")), "-o", "out", *SYNTHETIC, "--rule", "decoder.weihgt=4"]
+    result = run.invoke(app(), arguments)
+    assert isinstance(result.exception, QuantizationError)
+    assert "'decoder.weihgt'" in str(result.exception)
     assert not Path("out").exists()
 
 

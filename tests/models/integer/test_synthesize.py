@@ -120,6 +120,16 @@ def test_an_interrupted_run_continues_with_the_same_batches(tmp_path: Path) -> N
     assert not np.array_equal(whole[0].features, whole[1].features)
 
 
+@pytest.mark.parametrize("left", [0, 3, 200, -9])
+def test_a_cut_batch_is_made_anew(tmp_path: Path, left: int) -> None:
+    model = tiny_model(DENSE)
+    whole = list(synthetic_batches(model, SMALL, tmp_path))
+    path = min(tmp_path.rglob("*.npz"))
+    path.write_bytes(path.read_bytes()[:left])
+    for one, other in zip(whole, synthetic_batches(model, SMALL, tmp_path), strict=True):
+        np.testing.assert_array_equal(one.features, other.features)
+
+
 def test_batches_of_another_model_or_setting_are_not_taken(tmp_path: Path) -> None:
     list(synthetic_batches(tiny_model(DENSE), SMALL, tmp_path))
     list(synthetic_batches(tiny_model(DENSE, seed=1), SMALL, tmp_path))

@@ -13,7 +13,7 @@ from whit.models.integer.checkpoint import IntegerEntry, save_integer_checkpoint
 from whit.models.integer.fold_batch_norm import fold_batch_norms
 from whit.models.integer.kinds import check_activation_bits
 from whit.models.integer.observers import ObserverConfig
-from whit.models.integer.weights import WeightConfig, quantize_weights
+from whit.models.integer.weights import WeightConfig, bits_of_weights, quantize_weights
 from whit.models.quantizers import QuantizedTensor
 
 
@@ -60,6 +60,7 @@ def make_integer(
     """
     folded = deepcopy(model)
     fold_batch_norms(folded)
+    bits_of_weights(folded, config.weights)  # a rule that matches nothing is refused before the work
     ranges = observe(folded, batches, config.observer, progress=progress)
     scales = scales_of(ranges, folded, config.activation_bits)
     codes = quantize_weights(folded, scales, config.weights)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -128,18 +129,25 @@ def synthetic_batches(
     folder = cache / _digest(model, config)
     for index in range(config.batches):
         path = folder / f"{index:03d}.npz"
-        if path.exists():
-            with np.load(path) as stored:
-                batch = SyntheticBatch(features=stored["features"], losses=stored["losses"])
-            if progress:
-                for loss in batch.losses:
-                    progress(float(loss))
-        else:
+        batch = _finished(path)
+        if batch is None:
             batch = synthesize_batch(model, config, index, progress)
             folder.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as unfinished:
                 np.savez(unfinished, features=batch.features, losses=batch.losses)
+        elif progress:
+            for loss in batch.losses:
+                progress(float(loss))
         yield batch
+
+
+def _finished(path: Path) -> SyntheticBatch | None:
+    """Returns the batch of a file, or None where there is none or one that was cut."""
+    try:
+        with path.open("rb") as file, np.load(file) as stored:
+            return SyntheticBatch(features=stored["features"], losses=stored["losses"])
+    except (FileNotFoundError, ValueError, EOFError, BadZipFile):
+        return None
 
 
 def _digest(model: CtcModel, config: SynthesisConfig) -> str:

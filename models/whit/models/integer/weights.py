@@ -52,6 +52,18 @@ def parse_rule(text: str) -> tuple[str, int]:
     return pattern, int(bits)
 
 
+def bits_of_weights(model: CtcModel, config: WeightConfig) -> dict[str, int]:
+    """Returns the width of every matrix and convolution, by the name of its tensor.
+
+    Raises:
+        QuantizationError: a rule matches nothing.
+    """
+    spec = [("*", QuantizationRule(scheme="linear", bits=config.bits))]
+    spec += [(pattern, QuantizationRule(scheme="linear", bits=bits)) for pattern, bits in config.rules]
+    names = [f"{layer.name}.weight" for layer in layers_of(model)]
+    return {name: rule.bits for name, rule in resolve(names, spec).items()}
+
+
 @torch.no_grad()
 def quantize_weights(
     model: CtcModel, scales: Mapping[str, float], config: WeightConfig
@@ -67,17 +79,15 @@ def quantize_weights(
         QuantizationError: a rule matches nothing, or a weight is not finite.
     """
     layers = {f"{layer.name}.weight": layer for layer in layers_of(model)}
-    spec = [("*", QuantizationRule(scheme="linear", bits=config.bits))]
-    spec += [(pattern, QuantizationRule(scheme="linear", bits=bits)) for pattern, bits in config.rules]
     known = {**scales, SINUSOIDS: SINUSOID_SCALE}
     return {
         name: quantize_rows(
             layers[name].module.weight.flatten(1),
-            rule.bits,
+            bits,
             config.scale,
             least=_least_scale(layers[name], known[layers[name].source]),
         )
-        for name, rule in resolve(list(layers), spec).items()
+        for name, bits in bits_of_weights(model, config).items()
     }
 
 

@@ -1,6 +1,5 @@
 """`whit bench`: memory and latency, next to other models."""
 
-import json as json_format
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from whit.runtime.benchmark import (
     BenchSettings,
     ClockCheck,
     check_clocks,
-    check_recordings,
+    check_words,
     play_all,
 )
 from whit.runtime.commands.bench_options import (
@@ -37,10 +36,12 @@ from whit.runtime.latency_report import LatencyReport, rounded, summarize
 from whit.runtime.manifest import read_manifest
 from whit.runtime.model_files import ModelFiles, list_model_files
 from whit.runtime.model_info import ModelInfo
-from whit.runtime.model_kind import takes_whole_utterances
+from whit.runtime.model_kind import all_take_whole_utterances
 from whit.runtime.model_memory import MemorySettings, ModelMemory, measure_models
 from whit.runtime.plain_console import plain_console
+from whit.runtime.print_json import print_json
 from whit.runtime.recognizer import Recognizer
+from whit.runtime.recording_check import check_audio
 
 
 def bench(
@@ -66,7 +67,8 @@ def bench(
     json: Json = False,
 ) -> None:
     """Measure memory and user-perceived latency of a model, and of others in the same run."""
-    if takes_whole_utterances(model):
+    paths = [model, *(against or [])]
+    if all_take_whole_utterances(paths):
         options = {"--paced": paced, "--forced": forced, "--feed-ms": feed_ms is not None}
         if any(options.values()):
             raise ConfigError(
@@ -74,8 +76,9 @@ def bench(
                 f"received {', '.join(name for name, is_given in options.items() if is_given)}"
             )
         bench_whole_utterances(
-            [model, *(against or [])],
-            read_manifest(manifest, limit=limit),
+            paths,
+            manifest,
+            limit=limit,
             engine=engine,
             settings=MemorySettings(
                 seconds=memory_s, load_runs=load_runs, num_threads=threads, program=find_program(cli)
@@ -88,8 +91,8 @@ def bench(
         seconds=memory_s, load_runs=load_runs, num_threads=threads, program=find_program(cli)
     )
     recordings = read_manifest(manifest, limit=limit)
-    check_recordings(recordings, settings)
-    paths = [model, *(against or [])]
+    check_words(recordings, settings)
+    check_audio(recordings)
     engines = [choose_engine(path, engine) for path in paths]
     targets = list(zip(paths, engines, strict=True))
     files = [list_model_files(path, engine=name) for path, name in targets]
@@ -116,7 +119,7 @@ def bench(
             "clock_check": asdict(clock_check),
             "models": [_model_json(*row) for row in rows],
         }
-        typer.echo(json_format.dumps(rounded(report), indent=2, ensure_ascii=False))
+        print_json(rounded(report))
         return
     titles = [f"{info.title}, {name}" for info, name in zip(infos, engines, strict=True)]
     _print(titles, memory, latency, label, environment, clock_check)

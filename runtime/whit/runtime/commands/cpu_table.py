@@ -1,19 +1,18 @@
 """The report of `whit inspect --cpu` as tables or JSON."""
 
-import json as json_format
 from dataclasses import asdict
 
-import typer
 from rich.table import Table
 
 from whit.runtime.cpu_report import CpuReport
 from whit.runtime.plain_console import plain_console
+from whit.runtime.print_json import print_json
 
 
 def print_cpu(report: CpuReport, *, json: bool) -> None:
     """Prints what was chosen and why."""
     if json:
-        typer.echo(json_format.dumps(asdict(report), indent=2))
+        print_json(asdict(report))
         return
     console = plain_console()
     if not console.is_terminal:

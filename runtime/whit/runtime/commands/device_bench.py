@@ -1,6 +1,6 @@
 """`whit device-bench`: memory and latency on a phone or a Raspberry Pi, next to other models."""
 
-import json as json_format
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -37,9 +37,11 @@ from whit.runtime.errors import ConfigError
 from whit.runtime.latency_report import LatencyReport, rounded, summarize
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.model_info import ModelInfo
-from whit.runtime.model_kind import takes_whole_utterances
+from whit.runtime.model_kind import all_take_whole_utterances
 from whit.runtime.offline_info import OfflineInfo
 from whit.runtime.plain_console import plain_console
+from whit.runtime.print_json import print_json
+from whit.runtime.recording_check import check_audio
 from whit.runtime.settings import RecognizerSettings
 from whit.runtime.tflite_metadata import find_tflite
 from whit.runtime.utterance_bench import UtteranceReport
@@ -75,7 +77,8 @@ def device_bench(
     shell = open_shell(device)
     check_program(shell, program)
     facts = device_facts(shell)
-    longest_s = min((i.max_ms / 1000 for i in infos if isinstance(i, OfflineInfo)), default=memory_s)
+    longest_s = min((i.max_ms / 1000 for i in infos if isinstance(i, OfflineInfo)), default=math.inf)
+    check_audio(recordings, longest_s=longest_s)
     settings = DeviceSettings(
         paced=paced, num_threads=threads, memory_s=min(memory_s, longest_s), load_runs=load_runs
     )
@@ -114,17 +117,14 @@ def device_bench(
                 for path, info, m, t in zip(paths, infos, measured, times, strict=True)
             ],
         }
-        typer.echo(json_format.dumps(rounded(report), indent=2, ensure_ascii=False))
+        print_json(rounded(report))
         return
     _print(shell.name, [info.title for info in infos], measured, times, settings, facts, facts_after)
 
 
 def _read_infos(paths: Sequence[Path]) -> list[ModelInfo | OfflineInfo]:
     """Returns what the models say of themselves, each loaded and checked here first."""
-    is_offline = [takes_whole_utterances(path) for path in paths]
-    if len(set(is_offline)) > 1:
-        raise ConfigError("[--against] expected models of one kind beside each other, received both kinds")
-    load = load_offline_engine if is_offline[0] else load_engine
+    load = load_offline_engine if all_take_whole_utterances(paths) else load_engine
     return [load(path, engine="native").info for path in paths]
 
 

@@ -1,6 +1,5 @@
 """`whit eval`: word error rate with a confidence interval."""
 
-import json as json_format
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +16,8 @@ from whit.runtime.engines import AUTO
 from whit.runtime.error_rates import Score, compare, score
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.plain_console import plain_console
+from whit.runtime.print_json import print_json
+from whit.runtime.recording_check import check_audio
 from whit.runtime.transcriber import open_transcriber
 
 
@@ -41,6 +42,7 @@ def evaluate(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for path in paths:
             transcriber = open_transcriber(path, engine=engine, num_threads=threads, self_test=self_test)
+            check_audio(recordings, longest_s=transcriber.longest_s)
             names.append(transcriber.title)
             start_s = time.perf_counter()
             track = progress.track(recordings, description=escape(str(path)))
@@ -50,7 +52,7 @@ def evaluate(
     differences = [compare(recordings, transcripts[0], texts) for texts in transcripts[1:]]
     if json:
         report = _to_json(manifest, paths, recordings, transcripts, scores, differences)
-        typer.echo(json_format.dumps(report, indent=2, ensure_ascii=False))
+        print_json(report)
         return
     _print(names, scores, differences, elapsed_s)
 

@@ -1,6 +1,5 @@
 """`whit inspect`: what a model file holds."""
 
-import json as json_format
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from whit.runtime.model_info import ModelInfo
 from whit.runtime.model_layers import mean_bits
 from whit.runtime.offline_info import OfflineInfo
 from whit.runtime.plain_console import plain_console
+from whit.runtime.print_json import print_json
 
 SMALL_BYTES = 64  # shapes and axes: listed by --json only
 
@@ -50,7 +50,7 @@ def inspect(
             "file_size_bytes": contents.file_size_bytes,
             "verified": verify,
         }
-        typer.echo(json_format.dumps(report, indent=2, ensure_ascii=False))
+        print_json(report)
         return
     _print(contents, verified=verify)
 
@@ -59,7 +59,7 @@ def verify_weights(contents: ModelContents) -> None:
     """Compares the weights with the hash in the metadata.
 
     Raises:
-        ModelFileError: they differ, or the file states no hash.
+        ModelFileError: they differ, or there is no file of weights, or no hash of it.
     """
     expected = contents.info.weights_sha256
     if expected is None:
@@ -67,6 +67,8 @@ def verify_weights(contents: ModelContents) -> None:
             f"[--verify] expected a file of dialect whit, whose metadata holds a SHA-256, received "
             f"{contents.info.dialect}"
         )
+    if not contents.sha256_by_file:
+        raise ModelFileError("[--verify] expected weights in a file of their own, received none")
     for path, received in contents.sha256_by_file.items():
         if received != expected:
             raise ModelFileError(f"[{path}] expected SHA-256 {expected}, received {received}")

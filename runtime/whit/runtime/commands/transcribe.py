@@ -1,6 +1,5 @@
 """`whit transcribe`: recordings or a microphone in, words on the screen."""
 
-import json as json_format
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -23,6 +22,7 @@ from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.offline_recognizer import OfflineRecognizer
 from whit.runtime.plain_console import plain_console
 from whit.runtime.playback import play
+from whit.runtime.print_json import print_json
 from whit.runtime.printable import printable
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.result import Result
@@ -167,7 +167,7 @@ def _print(
         content = _to_json(result, name, stream.intake.duration_s, elapsed_s)
         if error is not None:
             content["error"] = str(error)
-        typer.echo(printable(json_format.dumps(content, ensure_ascii=False)))
+        print_json(content, indent=None)
         return
     console.print(Text.assemble((f"{printable(name)}: ", "dim"), (result.text, "bold")), soft_wrap=True)
     if console.is_terminal and result.words:

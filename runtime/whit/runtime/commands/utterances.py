@@ -1,11 +1,9 @@
 """A recording through a model that takes whole utterances, for `whit transcribe`."""
 
-import json as json_format
 import time
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -13,6 +11,7 @@ from whit.runtime.audio import named_errors
 from whit.runtime.errors import AudioError
 from whit.runtime.offline_recognizer import OfflineRecognizer
 from whit.runtime.offline_stream import OfflineStream
+from whit.runtime.print_json import print_json
 from whit.runtime.printable import printable
 from whit.runtime.transcriber import hear_utterance
 
@@ -55,7 +54,7 @@ def _print(
         content = _to_json(stream, path, elapsed_s)
         if error is not None:
             content["error"] = str(error)
-        typer.echo(printable(json_format.dumps(content, ensure_ascii=False)))
+        print_json(content, indent=None)
         return
     result = stream.result
     console.print(Text.assemble((f"{printable(str(path))}: ", "dim"), (result.text, "bold")), soft_wrap=True)

@@ -5,12 +5,13 @@ from pathlib import Path
 from whit.runtime.engine import Engine
 from whit.runtime.errors import ConfigError, ModelFileError, UnsupportedEngine
 from whit.runtime.offline_engine import OfflineEngine
-from whit.runtime.printable import printable
+from whit.runtime.printable import is_utf8, printable
 from whit.runtime.shape_check import check_shapes
 from whit.runtime.tflite_metadata import FILE, read_metadata
 
 ENGINES = ("native", "onnxruntime", "litert")
 AUTO = "auto"
+MAX_THREADS = 64
 
 
 def choose_engine(path: str | Path, engine: str = AUTO) -> str:
@@ -25,7 +26,8 @@ def choose_engine(path: str | Path, engine: str = AUTO) -> str:
         path = Path(path)
         is_onnx = any((path / name).is_file() for name in ("encoder.onnx", "model.onnx"))
         is_export = (path / FILE).is_file() and not is_onnx
-        if path.suffix != ".tflite" and not is_export:
+        is_file = path.suffix == ".tflite" or path.is_file()
+        if not is_file and not is_export:
             return "onnxruntime"
         return "litert" if _is_stock(path / FILE if is_export else path) else "native"
     if engine not in ENGINES:
@@ -50,7 +52,7 @@ def load_engine(
     Args:
         path: what `whit export` wrote.
         engine: one of `ENGINES`, or `auto`: see `choose_engine`.
-        num_threads: threads of one encoder call, at least 1.
+        num_threads: threads of one encoder call, 1 to 64.
         self_test: run the stored golden vectors and refuse the file when a bit differs.
 
     Raises:
@@ -58,7 +60,7 @@ def load_engine(
         ModelFileError: the file is missing, damaged, or does not compute what it stores; or its path is not
             UTF-8.
         MissingDependency: the engine's package is not installed.
-        ConfigError: num_threads is below 1.
+        ConfigError: num_threads is out of range.
     """
     _check_path(path)
     engine = choose_engine(path, engine)
@@ -90,16 +92,13 @@ def load_offline_engine(
 
 def _check_path(path: str | Path) -> None:
     """Refuses what Python makes of a file name of another encoding, which no engine takes."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        name = printable(str(path))
-        raise ModelFileError(f"[{name}] expected a path of UTF-8, received other bytes") from error
+    if not is_utf8(str(path)):
+        raise ModelFileError(f"[{printable(str(path))}] expected a path of UTF-8, received other bytes")
 
 
 def _check_threads(num_threads: int) -> None:
-    if num_threads < 1:
-        raise ConfigError(f"[num_threads] expected at least 1, received {num_threads}")
+    if not 1 <= num_threads <= MAX_THREADS:
+        raise ConfigError(f"[num_threads] expected from 1 to {MAX_THREADS}, received {num_threads}")
 
 
 def _load(path: Path, engine: str, num_threads: int, self_test: bool) -> Engine:

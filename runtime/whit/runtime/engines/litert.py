@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ def open_interpreter(litert: Any, path: Path, dialect: str, num_threads: int) ->
     if dialect == "whit":
         # The host's own delegates would round elsewhere: the file promises the same bits on every machine.
         resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        delegates = [litert.load_delegate(str(_delegate()))]
+        delegates = [_load_delegate(litert)]
     try:
         return litert.Interpreter(
             model_path=str(path),
@@ -156,6 +157,17 @@ def open_interpreter(litert: Any, path: Path, dialect: str, num_threads: int) ->
         raise ModelFileError(
             f"[{path}] expected a model that LiteRT loads, received {one_sentence(error)}"
         ) from error
+
+
+def _load_delegate(litert: Any) -> Any:
+    path = str(_delegate())
+    try:
+        ctypes.CDLL(path)  # LiteRT's own object of a library that does not load cannot be thrown away cleanly
+    except OSError as error:
+        raise MissingDependency(
+            f"[--engine litert] expected the delegate {path}, received {one_sentence(error)}"
+        ) from error
+    return litert.load_delegate(path)
 
 
 def _delegate() -> Path:

@@ -129,7 +129,11 @@ def import_onnxruntime() -> Any:
 
 
 def session_options(ort: Any, dialect: str, num_threads: int) -> ort.SessionOptions:
-    """Returns the options for files of a dialect; those of `whit` get our operators."""
+    """Returns the options for files of a dialect; those of `whit` get our operators.
+
+    Raises:
+        MissingDependency: this installation has no library of operators that loads.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
@@ -137,7 +141,14 @@ def session_options(ort: Any, dialect: str, num_threads: int) -> ort.SessionOpti
     if dialect == "whit":
         # Fused operators would round elsewhere: the file promises the same bits on every machine.
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.register_custom_ops_library(str(_custom_operators()))
+        path = _custom_operators()
+        try:
+            options.register_custom_ops_library(str(path))
+        except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
+            raise MissingDependency(
+                f"[--engine onnxruntime] expected the custom-operator library {path}, "
+                f"received {one_sentence(error)}"
+            ) from error
     return options
 
 
