@@ -134,10 +134,10 @@ void whit_batch_free(whit_batch* batch);
 int whit_batch_decode(whit_batch* batch, whit_stream* const* streams, size_t num_streams);
 
 typedef struct whit_result {
-  const char* text;         /* words separated by single spaces, UTF-8 */
-  size_t committed_bytes;   /* of the text: later results of the utterance begin with them; what follows may be
-                               the beginning of a longer word */
-  const int32_t* tokens;    /* (num_tokens,) */
+  const char* text;       /* words separated by single spaces, UTF-8 */
+  size_t committed_bytes; /* of the text: later results of the utterance begin with them; what follows may be
+                             the beginning of a longer word */
+  const int32_t* tokens;  /* (num_tokens,) */
   const int64_t* frames_ms; /* (num_tokens,): start of the encoder frame that emitted each token */
   size_t num_tokens;
   int is_final; /* 1 when the whole stream is decoded */
