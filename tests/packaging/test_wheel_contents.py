@@ -51,7 +51,7 @@ def test_only_the_package(wheel) -> None:
         ("whit", area) for area in ("runtime", "exporter", "models")
     }
     assert {path.suffix for path in package} <= SUFFIXES
-    assert not [path for path in package if "test" in path.name]
+    assert not [path for path in package if path.name.startswith(("test_", "conftest"))]
     for area in ("runtime", "exporter", "models"):
         assert Path("whit", area, "py.typed") in package
     assert Path("whit/runtime/_core.pyi") in package
