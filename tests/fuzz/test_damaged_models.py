@@ -33,10 +33,8 @@ class Target:
 
 
 BOTH = ("native", "litert")
-DATA_SECTION, PADDING = (
-    64 << 10,
-    4096,
-)  # where weights begin, and what follows them (docs/format.md, section 9)
+DATA_SECTION = 64 << 10  # where weights begin at the earliest (docs/format.md, section 9)
+PADDING = 4096  # what follows them
 TARGETS = [
     Target("lstm", "model.tflite", BOTH, "stateless/model.tflite", 150),
     Target("stateless", "model.tflite", BOTH, "lstm/model.tflite", 150),

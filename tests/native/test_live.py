@@ -1,5 +1,6 @@
 """What is shown while speech comes: committed words and the ends of utterances, as Python has them."""
 
+import json
 import os
 import subprocess
 from contextlib import suppress
@@ -10,8 +11,10 @@ import pytest
 import soundfile
 from build_tools import ROOT, link_c_program
 from piped_program import feed
+from typer.testing import CliRunner
 
 from whit.exporter.export import ExportRequest, run_export
+from whit.runtime.cli import app
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.settings import EndpointRule, RecognizerSettings
 
@@ -102,6 +105,31 @@ def test_utterances_are_lines(cli, pausing_model, samples) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode().splitlines() == [line for line in lines if line]
     assert sum(map(bool, lines)) > 1
+
+
+def test_python_prints_the_same_lines(cli, pausing_model, samples, tmp_path) -> None:
+    path = tmp_path / "pauses.wav"
+    soundfile.write(path, samples, RATE_HZ)
+    expected = subprocess.run([cli, pausing_model, path, "--utterances"], capture_output=True).stdout
+
+    def lines(*options: str) -> list[str]:
+        result = CliRunner().invoke(app, ["transcribe", str(pausing_model), str(path), *options])
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()
+
+    texts = expected.decode().splitlines()
+    assert len(texts) > 1
+    assert lines("--utterances") == [f"{path}: {text}" for text in texts]
+    objects = [json.loads(line) for line in lines("--utterances", "--json")]
+    assert [each["text"] for each in objects] == texts
+    times = [time for each in objects for time in each["token_times_s"]]
+    assert times == sorted(times)
+    assert times[-1] > 5  # of the audio, not of the utterance
+    heard = [each["duration_s"] for each in objects]
+    assert heard == sorted(heard)
+    assert heard[-1] <= 8
+    for each in objects[:-1]:
+        assert each["token_times_s"][-1] + EndpointRule().after_word_s <= each["duration_s"]
 
 
 @pytest.mark.parametrize("options", [[], ["--utterances"]])

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from whit.runtime import cli, microphone
 from whit.runtime.recognizer import Recognizer
 
+ROOT = Path(__file__).parents[2]
 BLOCK = 160
 
 
@@ -163,6 +165,20 @@ def test_a_device_that_does_not_start_is_one_sentence(exported, device):
     assert result.exit_code == 2
     assert result.stderr == "[--mic] expected an input device, received Device unavailable\n"
     assert not device.is_open
+
+
+def test_a_microphone_has_utterances(recording, device, interrupt_after, tmp_path):
+    from whit.exporter.export import ExportRequest, run_export
+
+    checkpoint = ROOT / "checkpoints" / "rnnt-digits-gq"
+    run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path, dialect="whit", format="tflite"))
+    speech, device.rate_hz = soundfile.read(ROOT / "demo" / "digits-1.flac", dtype="float32", always_2d=True)
+    pause = np.zeros((2 * device.rate_hz, 1), np.float32)
+    device.samples = np.concatenate([speech, pause, speech, pause])
+    interrupt_after(1)
+    result = run(tmp_path, "--mic", "--utterances")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == 2 * "microphone: four seven one nine\n"
 
 
 def test_a_microphone_has_its_own_pace(exported):

@@ -180,7 +180,7 @@ def test_transcribe_names_the_class_of_an_utterance(offline_exports, speech):
     assert report["words"] == []
 
 
-@pytest.mark.parametrize("option", ["--mic", "--paced"])
+@pytest.mark.parametrize("option", ["--mic", "--paced", "--utterances"])
 def test_whole_utterances_do_not_stream(option, offline_exports, speech):
     audio = () if option == "--mic" else (speech,)
     done = run("transcribe", offline_exports / "quartznet", *audio, option)

@@ -40,9 +40,12 @@ def transcribe(
     engine: Annotated[str, typer.Option(help="What runs the model.")] = AUTO,
     paced: Annotated[bool, typer.Option("--paced", help="Feed at the pace of speech.")] = False,
     mic: Annotated[bool, typer.Option("--mic", help="Listen to the microphone until Ctrl-C.")] = False,
+    utterances: Annotated[
+        bool, typer.Option("--utterances", help="Print a line at each pause, 0.8 s after the last word.")
+    ] = False,
     threads: Annotated[int, typer.Option(help="Threads of one encoder call.")] = 1,
     self_test: Annotated[bool, typer.Option(help="Check the model's golden vectors first.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per recording.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """Stream recordings (or a microphone) through a model and print words as they come."""
     if mic == bool(audio):
@@ -52,10 +55,11 @@ def transcribe(
         raise ConfigError("[transcribe] expected recordings for --paced, received --mic")
     console = plain_console()
     if takes_whole_utterances(model):
-        if mic or paced:
+        if mic or paced or utterances:
+            received = "--mic" if mic else "--paced" if paced else "--utterances"
             raise ConfigError(
                 "[transcribe] expected recordings as they are for a model of whole utterances, "
-                f"received {'--mic' if mic else '--paced'}"
+                f"received {received}"
             )
         offline = OfflineRecognizer.from_file(model, engine=engine, num_threads=threads, self_test=self_test)
         _show_each(audio or [], lambda path: show_utterance(offline, path, console=console, json=json))
@@ -68,7 +72,13 @@ def transcribe(
             rate_hz = source.sample_rate_hz
             try:
                 show_stream(
-                    recognizer, rate_hz, source.blocks(), console=console, name="microphone", json=json
+                    recognizer,
+                    rate_hz,
+                    source.blocks(),
+                    console=console,
+                    name="microphone",
+                    utterances=utterances,
+                    json=json,
                 )
             finally:
                 if source.num_gaps:
@@ -84,6 +94,7 @@ def transcribe(
                 console=console,
                 name=str(path),
                 paced=paced,
+                utterances=utterances,
                 json=json,
             )
 
@@ -111,9 +122,20 @@ def show_stream(
     console: Console,
     name: str,
     paced: bool = False,
+    utterances: bool = False,
     json: bool = False,
 ) -> Result:
     """Shows words while they come (on a terminal) and prints the final text; returns the final result.
+
+    Args:
+        recognizer: of a streaming model.
+        sample_rate_hz: of the blocks.
+        blocks: mono float32 (n,) each.
+        console: what shows and prints.
+        name: what the lines begin with.
+        paced: feed at the pace of speech.
+        utterances: print each utterance when it ends (`EndpointRule`); the result is the last one's.
+        json: print objects instead of text.
 
     Raises:
         AudioError: the audio went wrong; what was heard before is printed.
@@ -125,11 +147,22 @@ def show_stream(
     view: AbstractContextManager[Any] = (
         Live(console=console, refresh_per_second=1 / REDRAW_S, transient=True) if is_live else nullcontext()
     )
+
+    def print_result(result: Result, error: AudioError | None = None) -> None:
+        elapsed_s = time.perf_counter() - started_s
+        _print(result, stream, console, name=name, json=json, elapsed_s=elapsed_s, error=error)
+
     error: AudioError | None = None
     with view as live:
         drawn_s = 0.0
         try:
-            for _ in play(recognizer, stream, sample_rate_hz, blocks, clock):
+            for chunk in play(recognizer, stream, sample_rate_hz, blocks, clock):
+                if utterances and not chunk.is_flush and recognizer.is_endpoint(stream):
+                    result = recognizer.get_result(stream)
+                    if result.tokens:
+                        print_result(result)
+                    recognizer.next_utterance(stream)
+                    drawn_s = 0.0
                 if live is not None and time.perf_counter() - drawn_s >= REDRAW_S:
                     drawn_s = time.perf_counter()
                     live.update(partial_text(recognizer.get_result(stream, max_tokens=MAX_SHOWN)))
@@ -140,8 +173,8 @@ def show_stream(
             stream.input_finished()
             recognizer.decode(stream)
     result = recognizer.get_result(stream)
-    elapsed_s = time.perf_counter() - started_s
-    _print(result, stream, console, name=name, json=json, elapsed_s=elapsed_s, error=error)
+    if result.tokens or error is not None or not utterances:
+        print_result(result, error)
     if error is not None:
         raise error
     return result
