@@ -72,7 +72,7 @@ PRESETS = {
         ),
         tokens=LETTERS,
     ),
-    # About 5.4 M parameters: half of conformer-10m's layers.
+    # About 5.5 M parameters: half of conformer-10m's layers.
     "conformer-5m": Preset(
         model=ConformerConfig(
             conv_channels=32,

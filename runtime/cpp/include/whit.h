@@ -110,7 +110,8 @@ void whit_stream_free(whit_stream* stream);
 int whit_stream_accept_waveform(whit_stream* stream, int32_t sample_rate_hz, const float* samples,
                                 size_t num_samples);
 
-/* Says that no more audio comes. Calling it again changes nothing. */
+/* Says that no more audio comes. Fails where memory runs out: the stream stays as it was. Once it has
+ * succeeded, calling it again changes nothing. */
 int whit_stream_input_finished(whit_stream* stream);
 
 /* Returns 1 when a chunk waits for decode, else 0. */
@@ -173,12 +174,12 @@ int whit_offline_stream_create(const whit_model* model, whit_offline_stream** st
 void whit_offline_stream_free(whit_offline_stream* stream);
 
 /* Takes the next samples: as whit_stream_accept_waveform. Fails also after decode, and for more audio
- * than the model takes (chunk_ms), which ends the utterance. */
+ * than the model takes (chunk_ms), after which it and decode fail until whit_offline_stream_reset. */
 int whit_offline_stream_accept_waveform(whit_offline_stream* stream, int32_t sample_rate_hz,
                                         const float* samples, size_t num_samples);
 
-/* Decodes what was taken as one utterance. Doing it again changes nothing.
- * Fails for less than 257 samples at 16 kHz. */
+/* Decodes what was taken as one utterance. Doing it again changes nothing and returns the same.
+ * Fails for less than 257 samples at 16 kHz, and where memory runs out; the utterance is lost then. */
 int whit_offline_stream_decode(whit_offline_stream* stream);
 
 /* Returns what was recognised; is_final says whether decode has succeeded. Of a classifier, tokens are the

@@ -32,6 +32,7 @@ class Recognizer:
         recognizer = Recognizer.from_file("out/digits")
         stream = recognizer.create_stream()
         stream.accept_waveform(16000, samples)
+        stream.input_finished()
         recognizer.decode(stream)
         print(recognizer.get_result(stream).text)
 
