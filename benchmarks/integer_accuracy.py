@@ -124,6 +124,14 @@ def export(variant: Variant, arguments: argparse.Namespace) -> Path:
     return folder
 
 
+def export_float(checkpoint: Path) -> Path:
+    """Returns the folder of the float model's own export; that of integers would hold rounded weights."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in weight_files(checkpoint)))
+    folder: Path = OUT / digest.hexdigest()[:16]
+    run_export(ExportRequest(checkpoint=checkpoint, output=folder, dialect="stock", format="onnx"))
+    return folder / "stock-float"
+
+
 def recognise(systems: dict[str, tuple[Path, str]], recordings: Sequence[Recording]) -> list[Row]:
     """Returns what each system (its file, its engine) makes of the recordings, one recording at a time."""
     opened = {name: open_transcriber(path, engine=engine) for name, (path, engine) in systems.items()}
@@ -190,7 +198,7 @@ def main() -> None:
     exported = {variant.name: export(variant, arguments) for variant in VARIANTS}
     zero_shot = exported[VARIANTS[0].name]
     systems = {
-        "float, ONNX Runtime": (zero_shot / "stock-float", "onnxruntime"),
+        "float, ONNX Runtime": (export_float(arguments.checkpoint), "onnxruntime"),
         "int8 QDQ of the zero-shot scales, ONNX Runtime": (zero_shot / "stock-int8", "onnxruntime"),
         **{name: (folder / "model.tflite", "native") for name, folder in exported.items()},
     }

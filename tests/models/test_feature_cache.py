@@ -55,6 +55,18 @@ def test_a_second_call_reads_the_file(
         np.testing.assert_array_equal(a, b)
 
 
+def test_recordings_of_equal_names_in_two_folders_are_two(tmp_path: Path) -> None:
+    levels = []
+    for name, amplitude in (("one", 0.1), ("two", 0.01)):
+        path = tmp_path / name / "0.wav"
+        path.parent.mkdir()
+        soundfile.write(path, amplitude * np.random.default_rng(0).standard_normal(4000), 16000)
+        os.utime(path, (1, 1))
+        recordings = [Recording(audio=path, text="a")]
+        levels.append(cached_features(recordings, cache=tmp_path / "cache", frontend=frontend())[0].mean())
+    assert levels[0] > levels[1] + 3  # a tenth of the amplitude is 4.6 nats less
+
+
 @pytest.mark.parametrize("of", ["features-*[0-9a-f].npy", "features-*.ends.npy"])
 @pytest.mark.parametrize("left", [0, 20, 0.5])
 def test_a_cut_file_is_computed_anew(

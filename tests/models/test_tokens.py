@@ -18,6 +18,7 @@ def test_characters() -> None:
     ids = tokenizer.encode("it's a z")
     assert ids == [0, 9, 20, 27, 19, 0, 1, 0, 26]
     assert tokenizer.decode(ids) == "it's a z"
+    assert tokenizer.decode([0, 1, 0, 0, 26]) == "a z"  # a word of no letters is none
 
 
 def test_longest_piece_wins() -> None:

@@ -259,6 +259,44 @@ def test_a_state_of_other_tokens_is_an_error(make: Callable[..., Training], data
         make("run", recipe)
 
 
+def test_a_state_of_other_data_or_start_weights_is_an_error(
+    make: Callable[..., Training], data: Path
+) -> None:
+    make("first", make_recipe(1)).fit()
+    recipe = replace(make_recipe(), init_from=str(data / "first" / train.CHECKPOINT))
+    make("run", recipe).fit(until=3)
+    assert make("run", recipe).step == 3
+    manifest = data / "tones.jsonl"
+    manifest.write_text(manifest.read_text() + "\n")
+    with pytest.raises(ResumeError, match=r"other contents of tones\.jsonl$"):
+        make("run", recipe)
+    make("second", replace(make_recipe(1), seed=1)).fit()
+    weights = f"{train.CHECKPOINT}/model.safetensors"
+    (data / "first" / weights).write_bytes((data / "second" / weights).read_bytes())
+    with pytest.raises(ResumeError, match=r"other contents of .*first/checkpoint, tones\.jsonl$"):
+        make("run", recipe)
+
+
+def test_what_quantizers_learn_may_have_a_rate_of_its_own(make: Callable[..., Training]) -> None:
+    gq = (QuantizationEntry(tensors="*", scheme="gq", bits=2),)
+    runs = {}
+    for factor in (1.0, 3.0):
+        recipe = replace(make_recipe(quantizer_rate=factor), quantization=gq)
+        runs[factor] = make(f"run-{factor}", recipe)
+        runs[factor].fit(until=1)
+    groups = runs[3.0].optimizer.param_groups
+    names = {id(parameter): name for name, parameter in runs[3.0].model.named_parameters()}
+    faster = {names[id(p)] for group in groups for p in group["params"] if group["rate_factor"] == 3.0}
+    assert {name.rsplit(".", 1)[-1] for name in faster} == {"centroids", "log_scale"}
+    one, three = (dict(run.model.named_parameters()) for run in runs.values())
+    start = dict(make("start", replace(make_recipe(), quantization=gq)).model.named_parameters())
+    for name, before in start.items():
+        factor = 3.0 if name in faster else 1.0
+        torch.testing.assert_close(
+            three[name] - before, factor * (one[name] - before), rtol=1e-3, atol=1e-6, msg=name
+        )
+
+
 def test_learning_rate_rises_and_falls() -> None:
     config = make_recipe(1000, learning_rate=1.0, warmup_fraction=0.1, final_fraction=0.05).optimization
     rates = [learning_rate(step, config) for step in range(1000)]

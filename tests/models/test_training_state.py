@@ -13,6 +13,7 @@ from whit.models.averaged_weights import AveragedWeights
 from whit.models.errors import OutputError, ResumeError
 from whit.models.training_state import load_state, save_state
 
+SOURCES = {"train.jsonl": "0123"}
 RECIPE = '{"name": "x"}'
 
 
@@ -32,15 +33,15 @@ def moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Ten
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     model, optimizer, average = parts()
-    save_state(tmp_path / "s", model, optimizer, average, step=1, recipe=RECIPE)
+    save_state(tmp_path / "s", model, optimizer, average, step=1, recipe=RECIPE, sources=SOURCES)
     return tmp_path / "s"
 
 
 def test_moments_follow_their_parameters_into_another_order(tmp_path: Path) -> None:
     model, optimizer, average = parts()
-    save_state(tmp_path / "s", model, optimizer, average, step=7, recipe=RECIPE)
+    save_state(tmp_path / "s", model, optimizer, average, step=7, recipe=RECIPE, sources=SOURCES)
     other, its_optimizer, its_average = parts(order=-1)
-    assert load_state(tmp_path / "s", other, its_optimizer, its_average, recipe=RECIPE) == 7
+    assert load_state(tmp_path / "s", other, its_optimizer, its_average, recipe=RECIPE, sources=SOURCES) == 7
     expected, found = moments(model, optimizer), moments(other, its_optimizer)
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():
@@ -73,13 +74,13 @@ def test_a_state_of_other_tensors_is_an_error(
     metadata = {"step": "1", "average_step": "0", "recipe": RECIPE}
     save_file(change(load_file(state)), state, metadata)
     with pytest.raises(ResumeError, match=message):
-        load_state(state, *parts(), recipe=RECIPE)
+        load_state(state, *parts(), recipe=RECIPE, sources=SOURCES)
 
 
 def test_a_file_without_a_states_metadata_is_an_error(state: Path) -> None:
     save_file(load_file(state), state)
     with pytest.raises(ResumeError, match="expected a training state"):
-        load_state(state, *parts(), recipe=RECIPE)
+        load_state(state, *parts(), recipe=RECIPE, sources=SOURCES)
 
 
 def test_a_full_disk_leaves_the_earlier_state(
@@ -87,6 +88,16 @@ def test_a_full_disk_leaves_the_earlier_state(
 ) -> None:
     before = state.read_bytes()
     with small_files(100), pytest.raises(OutputError, match=r"/s\] expected a file that can be written"):
-        save_state(state, *parts(), step=2, recipe=RECIPE)
+        save_state(state, *parts(), step=2, recipe=RECIPE, sources=SOURCES)
     assert state.read_bytes() == before
     assert [path.name for path in state.parent.iterdir()] == ["s"]
+
+
+def test_a_state_of_other_sources_is_an_error(state: Path) -> None:
+    with pytest.raises(ResumeError, match=r"go on from what it began with, .* contents of train\.jsonl"):
+        load_state(state, *parts(), recipe=RECIPE, sources={"train.jsonl": "4567"})
+
+
+def test_a_state_that_names_no_sources_is_taken(state: Path) -> None:
+    save_file(load_file(state), state, {"step": "1", "average_step": "0", "recipe": RECIPE})
+    assert load_state(state, *parts(), recipe=RECIPE, sources=SOURCES) == 1

@@ -29,6 +29,7 @@ from whit.runtime.model_info import FLOOR
 
 POOL_BATCHES = 8
 FRAME_SHIFT_S = 0.01
+SYNTHETIC = "synthetic"  # in place of a manifest: the synthesised voices
 
 WordWindow = tuple[str, float, float]  # word, from when and until when it may be emitted, in seconds
 
@@ -37,7 +38,7 @@ WordWindow = tuple[str, float, float]  # word, from when and until when it may b
 class DigitSourceConfig:
     """One manifest of clips; utterances with other words than digits are left out."""
 
-    manifest: str  # relative to the data folder; "synthetic" stands for the synthesised voices
+    manifest: str  # relative to the data folder, or SYNTHETIC
     weight: float  # share of training strings
     hold_out: str = "clips"  # kept for development: "clips" (per speaker and text), "speakers", "nothing"
     hold_out_count: int = 3
@@ -121,7 +122,7 @@ class DigitData:
         self._train: list[dict[str, list[Clip]]] = []
         self._dev: list[tuple[str, list[Clip]]] = []
         for source in config.source:
-            if source.manifest == "synthetic":
+            if source.manifest == SYNTHETIC:
                 manifest = synthesize(cache, config.synthetic)
             else:
                 manifest = data / source.manifest

@@ -22,10 +22,10 @@ def cached_features(
 ) -> list[HalfFeatures]:
     """Returns log-mels (frames, num_mels) of every recording, before normalisation, as float16.
 
-    The file's name is a digest of what it depends on: names, sizes and times of the audio, and the front-end.
+    The file's name is a digest of what it depends on: paths, sizes and times of the audio, and the front-end.
     """
-    files = [(r.audio.name, r.audio.stat().st_size, r.audio.stat().st_mtime_ns) for r in recordings]
-    key = json.dumps([files, *frontend.key, 1])
+    files = [(str(r.audio.resolve()), r.audio.stat().st_size, r.audio.stat().st_mtime_ns) for r in recordings]
+    key = json.dumps([files, *frontend.key, 2])
     path = cache / f"features-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
     ends_path = path.with_suffix(".ends.npy")
     with suppress(FileNotFoundError, ValueError, EOFError):  # not computed yet, or a file that was cut

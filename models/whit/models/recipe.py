@@ -32,6 +32,7 @@ class OptimizationConfig:
     warmup_fraction: float = 0.05
     final_fraction: float = 0.01
     weight_decay: float = 0.01
+    quantizer_rate: float = 1.0  # times the rate, of centroids, planes, offsets and scales
     clip_norm: float = 5.0
     ema_decay: float = 0.999  # of the averaged weights that are scored and saved; 0 keeps the last weights
     dropout: float = 0.1
@@ -54,7 +55,7 @@ class OptimizationConfig:
                 raise RecipeError(
                     f"[optimization.{name}] expected at least {lowest}, received {getattr(self, name)}"
                 )
-        for name in ("learning_rate", "clip_norm"):
+        for name in ("learning_rate", "quantizer_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise RecipeError(
                     f"[optimization.{name}] expected more than 0, received {getattr(self, name)}"

@@ -35,5 +35,5 @@ class Tokenizer:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Returns the text of token ids."""
-        return "".join(self.tokens[i] for i in ids).replace(WORD_START, " ").strip()
+        """Returns the text of token ids, one space between two words."""
+        return " ".join("".join(self.tokens[i] for i in ids).replace(WORD_START, " ").split())

@@ -20,8 +20,10 @@ from whit.models.data_parallel import BatchLoss, end_with_parent, launch, make_f
 from whit.models.digit_data import DigitData
 from whit.models.errors import DivergenceError, RecipeError
 from whit.models.quantizers import apply_quantization, set_progress
+from whit.models.quantizers.quantizer import WeightQuantizer
 from whit.models.recipe import OptimizationConfig, Recipe
 from whit.models.recompute_batch_norms import batch_norms, recompute_batch_norms
+from whit.models.run_sources import run_sources
 from whit.models.speech_data import SpeechData
 from whit.models.training_state import load_state, save_state
 from whit.models.training_task import task_of
@@ -43,17 +45,27 @@ def learning_rate(step: int, config: OptimizationConfig) -> float:
 
 
 def make_optimizer(model: torch.nn.Module, config: OptimizationConfig) -> torch.optim.AdamW:
-    """Returns AdamW that decays weights, but neither biases nor norms' gains nor what quantizers learn."""
+    """Returns AdamW that decays weights, but neither biases nor norms' gains nor what quantizers learn.
+
+    Each group has the factor that multiplies its rate, as `rate_factor`.
+    """
+    quantizers = (module for module in model.modules() if isinstance(module, WeightQuantizer))
+    learned_by_quantizers = {id(p) for module in quantizers for p in module.parameters()}
     decayed: list[torch.nn.Parameter] = []
+    quantizing: list[torch.nn.Parameter] = []
     others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_weight = name.removesuffix(".original").endswith(WEIGHTS) and parameter.ndim > 1
-        (decayed if is_weight else others).append(parameter)
+        if id(parameter) in learned_by_quantizers:
+            quantizing.append(parameter)
+        else:
+            (decayed if is_weight else others).append(parameter)
     groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": config.weight_decay, "rate_factor": 1.0},
+        {"params": others, "weight_decay": 0.0, "rate_factor": 1.0},
+        {"params": quantizing, "weight_decay": 0.0, "rate_factor": config.quantizer_rate},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate)
 
 
 def train_recipe(
@@ -111,10 +123,15 @@ class Training:
         self.average = AveragedWeights(self.model, self.config.ema_decay)
         self.dev_sets = self.data.dev_sets()
         self.step = 0
-        self._identity = recipe.identity()
+        self._identity, self._sources = recipe.identity(), run_sources(recipe, data)
         if (run / STATE).exists():
             self.step = load_state(
-                run / STATE, self.model, self.optimizer, self.average, recipe=self._identity
+                run / STATE,
+                self.model,
+                self.optimizer,
+                self.average,
+                recipe=self._identity,
+                sources=self._sources,
             )
         self.fabric.barrier()  # all have read the state before one goes on
         if self.fabric.is_global_zero:
@@ -156,6 +173,7 @@ class Training:
                         self.average,
                         step=self.step,
                         recipe=self._identity,
+                        sources=self._sources,
                     )
         self.fabric.barrier()
         return scores
@@ -178,7 +196,7 @@ class Training:
     def _one_step(self, model: Any, optimizer: Any) -> float:
         start = time.perf_counter()
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.config)
+            group["lr"] = group["rate_factor"] * learning_rate(self.step, self.config)
         set_progress(self.model, self.step / self.config.steps)
         self.model.train()
         rank, processes = self.fabric.global_rank, self.fabric.world_size

@@ -22,6 +22,7 @@ def save_state(
     *,
     step: int,
     recipe: str,
+    sources: Mapping[str, str],
 ) -> None:
     """Writes weights, moments, averages, step and torch's random state; the file is replaced whole.
 
@@ -32,6 +33,7 @@ def save_state(
         average: of the model.
         step: steps done.
         recipe: a text that a resumed run must repeat.
+        sources: digests that it must find again, by name.
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     names = _parameters(model, optimizer)
@@ -40,7 +42,12 @@ def save_state(
             tensors[f"optimizer.{names[index]}.{moment}"] = torch.as_tensor(value)
     tensors |= {f"average.{name}": tensor for name, tensor in average.average.items()}
     tensors["random"] = torch.get_rng_state()
-    metadata = {"step": str(step), "average_step": str(average.step), "recipe": recipe}
+    metadata = {
+        "step": str(step),
+        "average_step": str(average.step),
+        "recipe": recipe,
+        "sources": json.dumps(sources),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     with whole_file(path) as unfinished:
@@ -48,12 +55,18 @@ def save_state(
 
 
 def load_state(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedWeights, *, recipe: str
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: AveragedWeights,
+    *,
+    recipe: str,
+    sources: Mapping[str, str],
 ) -> int:
     """Restores what `save_state` wrote and returns the number of steps done.
 
     Raises:
-        ResumeError: the file is damaged, or of another recipe or model.
+        ResumeError: the file is damaged, or of another recipe, model, data or start weights.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -66,6 +79,11 @@ def load_state(
     if metadata["recipe"] != recipe:
         changed = _difference(recipe, metadata["recipe"])
         raise ResumeError(f"[{path}] expected a state of this recipe, received one with other {changed}")
+    if "sources" in metadata and metadata["sources"] != json.dumps(sources):  # states of before have none
+        changed = _difference(json.dumps(sources), metadata["sources"])
+        raise ResumeError(
+            f"[{path}] expected a run to go on from what it began with, received other contents of {changed}"
+        )
     try:
         model.load_state_dict(_under("model.", tensors))
         moments = _moments(_under("optimizer.", tensors), model, optimizer)

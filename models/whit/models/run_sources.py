@@ -1,0 +1,28 @@
+"""What a run is made from beside its recipe: digests that must not change while it is resumed."""
+
+import hashlib
+from pathlib import Path
+
+from whit.models.checkpoint_folder import weights_sha256
+from whit.models.digit_data import SYNTHETIC
+from whit.models.recipe import Recipe
+
+
+def run_sources(recipe: Recipe, data: Path) -> dict[str, str]:
+    """Returns the SHA-256 of the weights a run starts from and of each manifest it trains on, by name.
+
+    Manifests of development sets are left out: they may be exchanged.
+    """
+    sources = {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in _manifests(recipe)}
+    if recipe.init_from:
+        sources[recipe.init_from] = weights_sha256(Path(recipe.init_from))
+    return sources
+
+
+def _manifests(recipe: Recipe) -> set[str]:
+    if recipe.speech is not None:
+        return set(recipe.speech.manifests)
+    if recipe.data is None:
+        return set()
+    names = {source.manifest for source in recipe.data.source} - {SYNTHETIC}
+    return names | ({recipe.data.babble_manifest} - {""})
