@@ -34,6 +34,7 @@ VARIANTS: dict[str, Mapping[str, object]] = {  # name: options of GQ (docs/quant
     "softer start, 2": {"start": 2.0},
     "sharper start, 32": {"start": 32.0},
     "hard from the first step": {"hard_from": 0.0},
+    "hard from the first step, codebooks and scales ten times as fast": {"hard_from": 0.0},
     "hard from 0.9": {"hard_from": 0.9},
     "quantized every 4th soft step": {"every": 4},
     "quantized every 16th soft step": {"every": 16},
@@ -44,14 +45,16 @@ VARIANTS: dict[str, Mapping[str, object]] = {  # name: options of GQ (docs/quant
     "row scale maximum": {"scale": "max"},
     "mix of companded centroids": {"mix": "companded"},
 }
+QUANTIZER_RATES = {"hard from the first step, codebooks and scales ten times as fast": 10.0}
 
 
 def variant(recipe: Recipe, name: str, steps: int) -> Recipe:
-    """Returns the recipe with the options of a variant in each of its rules."""
+    """Returns the recipe with the options of a variant in each of its rules, and its rate."""
     rules = tuple(
         replace(entry, options={**entry.options, **VARIANTS[name]}) for entry in recipe.quantization
     )
-    optimization = replace(recipe.optimization, steps=steps, evaluate_every=steps)
+    rate = QUANTIZER_RATES.get(name, recipe.optimization.quantizer_rate)
+    optimization = replace(recipe.optimization, steps=steps, evaluate_every=steps, quantizer_rate=rate)
     words = "-".join("".join(c if c.isalnum() else " " for c in name).lower().split())
     return replace(recipe, name=f"{recipe.name}-{words}", quantization=rules, optimization=optimization)
 

@@ -38,6 +38,7 @@ def config_changes(**changes):
         ({"max_frames": None}, "[%: whit.config] expected a whole number max_frames"),
         ({"max_frames": 0}, "[%: whit.config] expected max_frames from 1 to 65536, received 0"),
         ({"tokens": ["a"]}, "[%: encode logits] expected float32 (101, 2), received float32 (101, 5)"),
+        ({"name": "a\nb"}, "[%: whit.config] expected a name without control characters, received a\\x0ab"),
         ({"tokens": ["a b", "c"]}, "[%: whit.config] expected tokens of visible characters"),
         ({"model__blocks": [7]}, "expected objects in blocks, received another value"),
         ({"model__blocks": [{"stride": 3}]}, "[%: encode logits] expected float32 (67, 5)"),

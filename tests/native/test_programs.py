@@ -81,9 +81,12 @@ def test_paced_input_takes_its_time(cli, model_file, samples) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_audio_and_keeps_the_transcript(number: int, cli, model_file, samples) -> None:
     expected = run(cli, model_file, "--raw", "16000", stdin=samples.tobytes())
-    command = [cli, model_file, "--raw", "16000"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [cli, model_file, "--raw", "16000"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's `make test &` ignores Ctrl-C
     ) as process:
         feed(process, samples.tobytes())
         process.send_signal(number)
@@ -91,6 +94,26 @@ def test_a_signal_ends_the_audio_and_keeps_the_transcript(number: int, cli, mode
     assert process.returncode == 0
     assert text == expected.stdout
     assert len(text) > 3
+
+
+def test_a_signal_that_the_parent_ignores_is_ignored(cli, model_file, samples) -> None:
+    expected = run(cli, model_file, "--raw", "16000", stdin=samples.tobytes())
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", cli, model_file, "--raw", "16000"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        feed(process, samples[:8000].tobytes())
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(samples[8000:].tobytes())
+    assert process.returncode == 0
+    assert text == expected.stdout
+
+
+def test_threads_that_the_system_does_not_give_are_told(cli, model_file) -> None:
+    command = ["sh", "-c", 'ulimit -v 100000; exec "$@"', "sh", cli, model_file, "--raw", "16000"]
+    done = subprocess.run([*command, "--threads", "64"], input=b"", capture_output=True)
+    assert done.returncode == 2
+    assert f"[{model_file}: num_threads] expected 64 threads of the system, received" in done.stderr.decode()
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["--help"]])

@@ -58,6 +58,11 @@ int main(int argc, char** argv) {
     if (!refused(whit_offline_stream_accept_waveform(offline, 8000, samples, 1000))) return 9;
   }
   if (!refused(whit_offline_stream_decode(offline))) return 9;
+  whit_offline_stream_reset(offline); /* 88300 samples at 44.1 kHz are 2002 ms, of which 1998 ms are ready */
+  for (int k = 0; k < 5; ++k) {
+    if (whit_offline_stream_accept_waveform(offline, 44100, samples, 16000)) return 9;
+  }
+  if (!refused(whit_offline_stream_accept_waveform(offline, 44100, samples, 8300))) return 9;
   whit_model_free(whole); /* what was made from it stays valid */
   whit_offline_stream_reset(offline);
   if (whit_offline_stream_accept_waveform(offline, 16000, samples, 16000)) return 10;

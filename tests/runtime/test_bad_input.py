@@ -187,6 +187,8 @@ DEFECTS = {
                             "16000"),
     "another front-end": (lambda f: edit_config(f, lambda c: c["frontend"].update(flavour="mfcc")), "mfcc"),
     "no tokens in the configuration": (lambda f: edit_config(f, lambda c: c.update(tokens=[])), "tokens"),
+    "a token with a space": (lambda f: edit_config(f, lambda c: c["tokens"].__setitem__(0, "a b")), "visib"),
+    "a name of two lines": (lambda f: edit_config(f, lambda c: c.update(name="a\nb")), "control characters"),
     "a smaller state": (lambda f: edit_config(f, lambda c: c["model"].update(encoder_hidden=12)), "expected"),
     "tokens of another model": (lambda f: (f / "tokens.txt").write_text("a 0\n<blk> 1\n"), "line 1"),
     "tokens cut": (lambda f: truncate(f / "tokens.txt", 0.5), "tokens.txt"),

@@ -226,6 +226,8 @@ def test_metadata_say_what_a_model_takes():
         ({"max_frames": 0}, "expected 'max_frames' from 1"),
         ({"max_frames": None}, "expected an integer 'max_frames', received none"),
         ({"tokens": []}, "expected strings in 'tokens'"),
+        ({"tokens": ["a\u2003b", "c"]}, "expected tokens of visible characters, received 'a"),
+        ({"name": "a\x9b1m"}, "expected a name without control characters, received 'a"),
     ],
 )
 def test_impossible_metadata_are_refused(changes, message):

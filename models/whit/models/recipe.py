@@ -34,7 +34,7 @@ class OptimizationConfig:
     weight_decay: float = 0.01
     quantizer_rate: float = 1.0  # times the rate, of centroids, planes, offsets and scales
     clip_norm: float = 5.0
-    ema_decay: float = 0.999  # of the averaged weights that are scored and saved; 0 keeps the last weights
+    ema_decay: float = 0.999  # of the averages that are scored and saved, less in short runs; 0: none
     dropout: float = 0.1
     fastemit: float = 0.0
     loss: str = "transducer"  # or "ctc": of the joint without prediction network, which pretrains

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "whit/fail.h"
 
@@ -19,6 +20,12 @@ using In = nb::ndarray<const T, nb::ndim<kRank>, nb::c_contig, nb::device::cpu>;
 template <typename T, size_t kRank>
 using Out = nb::ndarray<nb::numpy, T, nb::ndim<kRank>, nb::c_contig>;
 
+/// The same of any rank.
+template <typename T>
+using InOfAnyRank = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+template <typename T>
+using OutOfAnyRank = nb::ndarray<nb::numpy, T, nb::c_contig>;
+
 using FloatMatrix = In<float, 2>;
 using FloatVector = In<float, 1>;
 
@@ -26,19 +33,30 @@ using FloatVector = In<float, 1>;
 template <typename T>
 class Buffer {
  public:
-  explicit Buffer(size_t count) : values_(std::make_unique_for_overwrite<T[]>(count)) {}
+  explicit Buffer(size_t count = 0) : values_(std::make_unique_for_overwrite<T[]>(count)) {}
 
   T* data() { return values_.get(); }
 
   /// Hands the memory to a NumPy array; needs the GIL.
   template <typename... Sizes>
   Out<T, sizeof...(Sizes)> release(Sizes... shape) {
-    T* data = values_.release();
-    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
-    return Out<T, sizeof...(Sizes)>(data, {size_t(shape)...}, owner);
+    T* data = values_.get();
+    return Out<T, sizeof...(Sizes)>(data, {size_t(shape)...}, own());
+  }
+  /// The same for a shape of any rank.
+  OutOfAnyRank<T> release_as(std::span<const size_t> shape) {
+    T* data = values_.get();
+    return OutOfAnyRank<T>(data, shape.size(), shape.data(), own());
   }
 
  private:
+  // Lets go of the memory last: to make a capsule may throw.
+  nb::capsule own() {
+    nb::capsule owner(values_.get(), [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    values_.release();
+    return owner;
+  }
+
   std::unique_ptr<T[]> values_;
 };
 

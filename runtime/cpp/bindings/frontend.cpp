@@ -1,14 +1,12 @@
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string_view.h>
 
 #include <algorithm>
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "arrays.h"
 #include "whit/fail.h"
 #include "whit/fbank.h"
 #include "whit/offline_fbank.h"
@@ -16,35 +14,16 @@
 
 namespace nb = nanobind;
 using namespace nb::literals;
+using namespace whit::bindings;
 
 namespace {
 
 // No conversion: int16 samples turned into float32 unscaled would be a silent error.
-using Samples = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Features = nb::ndarray<nb::numpy, float, nb::ndim<2>, nb::c_contig>;
-using Output = nb::ndarray<nb::numpy, float, nb::ndim<1>, nb::c_contig>;
+using Samples = FloatVector;
+using Features = Out<float, 2>;
+using Output = Out<float, 1>;
 
 std::span<const float> span(const Samples& samples) { return {samples.data(), samples.size()}; }
-
-using Buffer = std::unique_ptr<float[]>;
-
-Buffer make_buffer(int64_t size) { return std::make_unique_for_overwrite<float[]>(size_t(size)); }
-
-nb::capsule own(Buffer& buffer) {
-  nb::capsule owner(buffer.get(), [](void* p) noexcept { delete[] static_cast<float*>(p); });
-  buffer.release();
-  return owner;
-}
-
-Output to_samples(Buffer buffer, int64_t size) {
-  float* data = buffer.get();
-  return Output(data, {size_t(size)}, own(buffer));
-}
-
-Features to_features(Buffer buffer, int64_t num_frames, int num_mels) {
-  float* data = buffer.get();
-  return Features(data, {size_t(num_frames), size_t(num_mels)}, own(buffer));
-}
 
 // Methods of a stream keep the GIL: a chunk takes microseconds, and two threads in one stream would corrupt
 // it.
@@ -55,24 +34,24 @@ Features read_frames(whit::Fbank& fbank, int64_t max_frames) {
   }
   const int64_t ready = fbank.num_frames_ready();
   const int64_t num_frames = max_frames == -1 ? ready : std::min(ready, max_frames);
-  Buffer features = make_buffer(num_frames * fbank.num_mels());
-  fbank.read(num_frames, features.get());
-  return to_features(std::move(features), num_frames, fbank.num_mels());
+  Buffer<float> features{size_t(num_frames * fbank.num_mels())};
+  fbank.read(num_frames, features.data());
+  return features.release(num_frames, fbank.num_mels());
 }
 
 Features fbank_offline(const Samples& samples, std::string_view flavour, int num_mels) {
   whit::Fbank fbank(whit::fbank_flavour(flavour), num_mels);
-  Buffer features;
+  Buffer<float> features;
   int64_t num_frames = 0;
   {
     nb::gil_scoped_release release;
     fbank.accept_waveform(span(samples));
     fbank.input_finished();
     num_frames = fbank.num_frames_ready();
-    features = make_buffer(num_frames * num_mels);
-    fbank.read(num_frames, features.get());
+    features = Buffer<float>(size_t(num_frames * num_mels));
+    fbank.read(num_frames, features.data());
   }
-  return to_features(std::move(features), num_frames, num_mels);
+  return features.release(num_frames, num_mels);
 }
 
 whit::OfflineFrontend offline_frontend(int num_mels, int window_ms, std::string_view normalize) {
@@ -84,41 +63,41 @@ whit::OfflineFrontend offline_frontend(int num_mels, int window_ms, std::string_
 
 Features offline_features(const whit::OfflineFbank& fbank, const Samples& samples) {
   const int64_t num_frames = whit::OfflineFbank::num_frames(int64_t(samples.size()));
-  Buffer features = make_buffer(num_frames * fbank.num_mels());
+  Buffer<float> features{size_t(num_frames * fbank.num_mels())};
   {
     nb::gil_scoped_release release;
-    fbank.compute(span(samples), features.get());
+    fbank.compute(span(samples), features.data());
   }
-  return to_features(std::move(features), num_frames, fbank.num_mels());
+  return features.release(num_frames, fbank.num_mels());
 }
 
 Output process(whit::Resampler& resampler, const Samples& samples) {
   const int64_t size = resampler.num_samples_ready(int64_t(samples.size()));
-  Buffer out = make_buffer(std::max<int64_t>(size, 0));
-  resampler.process(span(samples), out.get());
-  return to_samples(std::move(out), size);
+  Buffer<float> out{size_t(std::max<int64_t>(size, 0))};
+  resampler.process(span(samples), out.data());
+  return out.release(size);
 }
 
 Output flush(whit::Resampler& resampler) {
   const int64_t size = resampler.num_samples_left();
-  Buffer out = make_buffer(size);
-  resampler.flush(out.get());
-  return to_samples(std::move(out), size);
+  Buffer<float> out{size_t(size)};
+  resampler.flush(out.data());
+  return out.release(size);
 }
 
 Output resample_offline(const Samples& samples, int in_rate_hz, int out_rate_hz) {
-  Buffer out;
+  Buffer<float> out;
   int64_t size = 0;
   {
     nb::gil_scoped_release release;
     whit::Resampler resampler(in_rate_hz, out_rate_hz);
     const int64_t first = resampler.num_samples_ready(int64_t(samples.size()));
     size = (int64_t(samples.size()) * out_rate_hz + in_rate_hz - 1) / in_rate_hz;
-    out = make_buffer(size);
-    resampler.process(span(samples), out.get());
-    resampler.flush(out.get() + first);
+    out = Buffer<float>(size_t(size));
+    resampler.process(span(samples), out.data());
+    resampler.flush(out.data() + first);
   }
-  return to_samples(std::move(out), size);
+  return out.release(size);
 }
 
 }  // namespace

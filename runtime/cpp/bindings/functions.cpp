@@ -13,23 +13,21 @@ using namespace whit::bindings;
 
 namespace {
 
-using AnyShape = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
-using Result = nb::ndarray<nb::numpy, float, nb::c_contig>;
+using AnyShape = InOfAnyRank<float>;
 
 template <typename Function>
-Result map(const AnyShape& x, Function function) {
+OutOfAnyRank<float> map(const AnyShape& x, Function function) {
   const size_t count = x.size();
-  auto values = std::make_unique_for_overwrite<float[]>(count);
+  Buffer<float> values(count);
   const float* in = x.data();
+  float* out = values.data();
   {
     nb::gil_scoped_release release;
-    for (size_t i = 0; i < count; ++i) values[i] = function(in[i]);
+    for (size_t i = 0; i < count; ++i) out[i] = function(in[i]);
   }
   std::vector<size_t> shape(x.ndim());
   for (size_t i = 0; i < shape.size(); ++i) shape[i] = x.shape(i);
-  float* data = values.release();
-  nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<float*>(p); });
-  return Result(data, shape.size(), shape.data(), owner);
+  return values.release_as(shape);
 }
 
 }  // namespace

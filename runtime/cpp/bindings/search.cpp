@@ -1,7 +1,5 @@
 #include "whit/search.h"
 
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/vector.h>
 
 #include <span>
@@ -10,12 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "arrays.h"
+
 namespace nb = nanobind;
 using namespace nb::literals;
+using namespace whit::bindings;
 
 namespace {
-
-using Logits = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 void set_forced(whit::GreedySearch& search, const std::vector<int32_t>& tokens,
                 const std::vector<int64_t>& frames) {
@@ -74,7 +73,7 @@ void bind_search(nb::module_& m) {
            "Says that the predictor ran on the token that was asked for.")
       .def(
           "provide_logits",
-          [](whit::GreedySearch& self, const Logits& logits) {
+          [](whit::GreedySearch& self, const FloatVector& logits) {
             self.provide_logits({logits.data(), logits.size()});
           },
           nb::arg("logits").noconvert(),

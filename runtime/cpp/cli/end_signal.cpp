@@ -5,12 +5,17 @@
 namespace whit::cli {
 namespace {
 
+constexpr int kSignals[] = {SIGINT, SIGTERM};
+
 volatile sig_atomic_t signalled = 0;
 
 void note_signal(int) {
   signalled = 1;
-  signal(SIGINT, SIG_DFL);
-  signal(SIGTERM, SIG_DFL);
+  for (const int number : kSignals) {
+    struct sigaction action;
+    sigaction(number, nullptr, &action);
+    if (action.sa_handler == note_signal) signal(number, SIG_DFL);
+  }
 }
 
 }  // namespace
@@ -19,8 +24,12 @@ void catch_end_signals() {
   struct sigaction action = {};  // without SA_RESTART, so that a read returns
   action.sa_handler = note_signal;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int number : kSignals) {
+    struct sigaction former;
+    sigaction(number, nullptr, &former);
+    // What the parent ignores, as a shell does for `whit-cli ... &`, is meant for others.
+    if (former.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);
+  }
 }
 
 bool end_signalled() { return signalled != 0; }

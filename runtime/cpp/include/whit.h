@@ -110,7 +110,7 @@ void whit_stream_free(whit_stream* stream);
 int whit_stream_accept_waveform(whit_stream* stream, int32_t sample_rate_hz, const float* samples,
                                 size_t num_samples);
 
-/* Says that no more audio comes. Fails where memory runs out: the stream stays as it was. Once it has
+/* Says that no more audio comes. Fails where memory runs out: then call it again, or reset. Once it has
  * succeeded, calling it again changes nothing. */
 int whit_stream_input_finished(whit_stream* stream);
 
@@ -194,7 +194,8 @@ typedef struct whit_memory_report {
   size_t file_bytes;         /* mapped; clean pages that the system may drop and read again */
   size_t data_section_bytes; /* of these, weights in place */
   size_t arena_bytes;        /* working memory of a stream, allocated once; a short utterance touches less */
-  size_t state_bytes;        /* what a stream remembers between chunks */
+  size_t state_bytes; /* what the model remembers between chunks; beside it, a stream keeps 0.3 s of features
+                       * and room for the longest block that it was given */
 } whit_memory_report;
 
 void whit_report(const whit_stream* stream, whit_memory_report* report);

@@ -23,7 +23,7 @@ constexpr size_t kPreparedBytes = size_t{4} << 20;
 constexpr size_t kUnitRows = 16;
 // Frames whose sums are finished while they are in the first cache.
 constexpr size_t kFinishRows = 32;
-// To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
+// What pays for waking a thread (`for_ranges`): a product does about so many in that time.
 constexpr uint64_t kLeastWork = uint64_t{1} << 18;  // multiply-adds of a part
 // Copies of the frames, each for one part, where threads share the super-tiles: no more are made than need
 // be.

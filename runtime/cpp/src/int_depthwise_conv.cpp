@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kMaxBlockRows = 2 * kMaxDepthwiseSpan;
 // Frames whose sums are finished while they are in the first cache.
 constexpr size_t kFinishRows = 32;
-// To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
+// What pays for waking a thread (`for_ranges`).
 constexpr size_t kLeastWork = size_t{1} << 17;  // multiply-adds of a part
 
 constexpr size_t kMaxTaps = kMaxDepthwiseSpan;

@@ -79,9 +79,9 @@ void lstm(const PackedLstm& layer, FloatView x, const LstmBatch& batch, float* h
         const size_t first_unit = pair * kPairUnits;
         const size_t num_units = std::min(kPairUnits, hidden_size - first_unit);
         const size_t num_super_tiles = num_units > kPairUnits / 2 ? 2 : 1;
-        for (size_t first = 0; first < num_streams; first += PackedProduct::kMaxRows) {
-          const size_t count = std::min(PackedProduct::kMaxRows, num_streams - first);
-          float rh[PackedProduct::kMaxRows * kPairRows];  // (count, 64)
+        for (size_t first = 0; first < num_streams; first += PackedProduct::kRowsAtOnce) {
+          const size_t count = std::min(PackedProduct::kRowsAtOnce, num_streams - first);
+          float rh[PackedProduct::kRowsAtOnce * kPairRows];  // (count, 64)
           for (size_t i = 0; i < num_super_tiles; ++i) {
             r.multiply(pair * 2 + i, first, count, rh + i * kSuperTileRows, kPairRows);
           }

@@ -6,7 +6,7 @@
 namespace whit {
 namespace {
 
-// To wake a thread takes the caller some two microseconds, in which it would multiply about so much itself.
+// What pays for waking a thread (`for_ranges`): a product does about so many in that time.
 constexpr uint64_t kLeastWork = uint64_t{1} << 18;  // multiply-adds of a part
 
 constexpr uint64_t align64(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -38,7 +38,7 @@ void PackedProduct::prepare(FloatView x) const {
 
 void PackedProduct::multiply(size_t super_tile, size_t first, size_t num_rows, float* out,
                              size_t stride) const {
-  alignas(64) int32_t sums[kMaxRows * kSuperTileRows];  // (num_rows, 32)
+  alignas(64) int32_t sums[kRowsAtOnce * kSuperTileRows];  // (num_rows, 32)
   kernel_.accumulate(w_, super_tile, lhs_ + first * lhs_stride_bytes_, num_rows, sums);
   const FloatView scale = w_.scale + super_tile * kSuperTileRows;
   const FloatView bias = w_.bias ? w_.bias + super_tile * kSuperTileRows : w_.bias;
@@ -52,14 +52,14 @@ void PackedProduct::multiply_all(float* y, Workers* workers) const {
     for (size_t super_tile = begin; super_tile < end; ++super_tile) {
       const size_t first_row = super_tile * kSuperTileRows;
       const size_t num_outputs = std::min(kSuperTileRows, w_.rows - first_row);
-      for (size_t m = 0; m < num_lhs_; m += kMaxRows) {
-        const size_t num_rows = std::min(kMaxRows, num_lhs_ - m);
+      for (size_t m = 0; m < num_lhs_; m += kRowsAtOnce) {
+        const size_t num_rows = std::min(kRowsAtOnce, num_lhs_ - m);
         float* out = y + m * w_.rows + first_row;
         if (num_outputs == kSuperTileRows) {
           multiply(super_tile, m, num_rows, out, w_.rows);
           continue;
         }
-        float padded_out[kMaxRows * kSuperTileRows];  // (num_rows, 32)
+        float padded_out[kRowsAtOnce * kSuperTileRows];  // (num_rows, 32)
         multiply(super_tile, m, num_rows, padded_out, kSuperTileRows);
         for (size_t i = 0; i < num_rows; ++i) {
           std::memcpy(out + i * w_.rows, padded_out + i * kSuperTileRows, num_outputs * sizeof(float));

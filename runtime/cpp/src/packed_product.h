@@ -16,7 +16,7 @@ namespace whit {
 class PackedProduct {
  public:
   /// Rows of activations that `multiply` takes at once: no kernel holds more of them in registers.
-  static constexpr size_t kMaxRows = 16;
+  static constexpr size_t kRowsAtOnce = 16;
 
   /// @param[in] scratch  (scratch_bytes,), 64-byte aligned, kept until the last `multiply`
   PackedProduct(const MatmulKernel& kernel, const PackedMatrix& w, size_t num_lhs, std::byte* scratch);
@@ -28,7 +28,7 @@ class PackedProduct {
   void prepare(FloatView x) const;
 
   /// Multiplies the rows [first, first + num_rows) of the activations by the 32 rows of one super-tile.
-  /// @param[in]  num_rows  from 1 to kMaxRows
+  /// @param[in]  num_rows  from 1 to kRowsAtOnce
   /// @param[out] out       (num_rows, 32), rows of padding included
   /// @param[in]  stride    from one row of `out` to the next, in floats
   void multiply(size_t super_tile, size_t first, size_t num_rows, float* out, size_t stride) const;

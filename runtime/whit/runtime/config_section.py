@@ -1,6 +1,7 @@
 """The JSON configuration in a model's metadata, read with checks."""
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,30 @@ class ConfigSection:
         if not values or not all(isinstance(value, str) and value for value in values):
             raise ModelFileError(f"[{self.place}] expected strings in {key!r}, received {values!r:.80}")
         return tuple(values)
+
+    def name(self) -> str:
+        """Returns the model's name, which is printed as it is."""
+        name = self.text("name")
+        if any(map(_is_control, name)):
+            raise ModelFileError(
+                f"[{self.place}] expected a name without control characters, received {name!r:.80}"
+            )
+        return name
+
+    def tokens(self) -> tuple[str, ...]:
+        """Returns the tokens; white space in one would make texts ambiguous."""
+        tokens = self.texts("tokens")
+        for token in tokens:
+            if any(_is_control(character) or character.isspace() for character in token):
+                raise ModelFileError(
+                    f"[{self.place}] expected tokens of visible characters, received {token!r:.80}"
+                )
+        return tokens
+
+
+def _is_control(character: str) -> bool:
+    """Tells whether a character ends a line or commands a terminal."""
+    return unicodedata.category(character) in ("Cc", "Zl", "Zp")
 
 
 def read_config(metadata: Mapping[str, str], *, place: str) -> tuple[str, ConfigSection]:

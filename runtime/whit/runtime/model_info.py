@@ -97,7 +97,7 @@ def _info(config: ConfigSection, dialect: str, sha256: str | None) -> ModelInfo:
     if model.text("predictor") == "stateless":
         state_h = state_c = (1, 1, max(model.count("context") - 1, 1))
     return ModelInfo(
-        name=config.text("name"),
+        name=config.name(),
         dialect=dialect,
         flavour=frontend.text("flavour"),
         num_mels=frontend.number("num_mels", most=MAX_MELS),
@@ -106,7 +106,7 @@ def _info(config: ConfigSection, dialect: str, sha256: str | None) -> ModelInfo:
         fixed_chunk=encoder.fixed_chunk,
         lookahead_ms=streaming.number("lookahead_ms", least=0),
         tail_ms=streaming.number("tail_ms", least=0),
-        tokens=config.texts("tokens"),
+        tokens=config.tokens(),
         encoder_states=tuple(encoder.states.items()),
         joint_hidden=model.number("joint_hidden"),
         predictor_layers=model.count("predictor_layers", least=0),

@@ -86,7 +86,7 @@ def read_offline_info(metadata: Mapping[str, str], *, place: str) -> OfflineInfo
         )
     _check_frontend(frontend, model)
     return OfflineInfo(
-        name=config.text("name"),
+        name=config.name(),
         dialect=dialect,
         head=_head(config.text("architecture"), model),
         num_mels=frontend.number("num_mels"),
@@ -94,7 +94,7 @@ def read_offline_info(metadata: Mapping[str, str], *, place: str) -> OfflineInfo
         normalize=frontend.text("normalize"),
         max_frames=config.number("max_frames", most=MAX_FRAMES),
         subsampling=_subsampling(config.text("architecture"), model),
-        tokens=config.texts("tokens"),
+        tokens=config.tokens(),
         weights_sha256=metadata.get("whit.weights_sha256"),
     )
 

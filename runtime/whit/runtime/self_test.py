@@ -8,6 +8,7 @@ from whit.runtime.offline_engine import OfflineEngine
 
 MAX_CHUNKS = 256  # more than a loader should wait for, as in the core
 MAX_TARGETS = 1024
+MAX_VALUES = 1 << 24  # that a test computes of a kind; they are kept for the checksums
 
 
 def check_golden(engine: Engine, golden: GoldenVectors) -> None:
@@ -26,6 +27,9 @@ def check_golden(engine: Engine, golden: GoldenVectors) -> None:
     if targets.min() < 0 or targets.max() > info.blank:
         received = f"ids from {targets.min()} to {targets.max()}"
         raise golden.error("targets", f"ids from 0 to {info.blank}", received)
+
+    _expect_bounded(golden, "features", num_chunks, info.chunk_frames // info.subsampling * info.joint_hidden)
+    _expect_bounded(golden, "targets", len(targets), info.joint_hidden + info.blank + 1)
 
     state, chunks = engine.initial_encoder_state(), []
     shape = (info.chunk_frames // info.subsampling, info.joint_hidden)
@@ -59,6 +63,11 @@ def check_offline_golden(engine: OfflineEngine, golden: GoldenVectors) -> None:
     if not 1 <= num_frames <= most:
         raise golden.error("features", f"from 1 to {most} frames", f"{num_frames}")
     golden.compare("logits", engine.encode(golden.features))
+
+
+def _expect_bounded(golden: GoldenVectors, name: str, calls: int, values: int) -> None:
+    if calls * values > MAX_VALUES:
+        raise golden.error(name, f"at most {MAX_VALUES} values to be computed", f"{calls} times {values}")
 
 
 def _expect_floats(golden: GoldenVectors, name: str, array: Floats, shape: tuple[int, ...]) -> None:

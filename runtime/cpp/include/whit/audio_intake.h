@@ -24,6 +24,9 @@ class AudioIntake {
   ///         that is not finite or beyond kMaxMagnitude.
   Expected<size_t> prepare(int sample_rate_hz, std::span<const float> samples);
 
+  /// Returns how many samples at 16 kHz the audio gives, if it ends after so many more.
+  int64_t num_samples_in_all(int sample_rate_hz, size_t num_samples) const;
+
   /// Takes the samples that `prepare` was just given; nothing is taken where memory runs out. What they go to
   /// needs its memory before: samples that were taken cannot be taken again.
   /// @return samples at 16 kHz, valid until the next call or as long as `samples`.
@@ -37,6 +40,8 @@ class AudioIntake {
 
  private:
   static bool resamples(int sample_rate_hz) { return sample_rate_hz != 0 && sample_rate_hz != kSampleRateHz; }
+
+  void make_room(int64_t num_samples);
 
   std::optional<Resampler> resampler_;
   int resampler_rate_hz_ = 0;     // 0: none

@@ -10,8 +10,8 @@ struct Error {
   std::string expected;  ///< for example "3 inputs and 1 outputs"
   std::string received;  ///< for example "2 and 1"
 
-  /// Returns "[place] expected `expected`, received `received`": one line of valid UTF-8, other bytes as
-  /// `\xNN`, for a message may quote a damaged file.
+  /// Returns "[place] expected `expected`, received `received`": one printable line of UTF-8, other
+  /// bytes as `\xNN`, for a message may quote a damaged file.
   std::string text() const;
 };
 

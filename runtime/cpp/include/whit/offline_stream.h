@@ -38,7 +38,6 @@ class OfflineStream {
   /// Start of a frame of logits in milliseconds.
   int64_t frame_ms(int64_t frame) const;
   /// Returns the logits of the utterance, (frames, num_outputs); valid until the next decode.
-  std::span<const float> logits() const { return logits_; }
 
   /// Starts a new utterance; any sample rate may follow.
   void reset();
@@ -46,7 +45,6 @@ class OfflineStream {
   const OfflineModel& model() const { return workspace_.model(); }
 
  private:
-  std::optional<Error> make_room(size_t num_samples);
   std::optional<Error> compute();
 
   OfflineWorkspace workspace_;

@@ -74,7 +74,7 @@ class RecognizerStream {
   void reset();
 
   const TransducerModel& model() const { return workspace_.model(); }
-  /// Memory of the model's state: what a copy of the stream would have to keep.
+  /// Memory of the model's state: what the encoder and the prediction network remember.
   size_t state_bytes() const { return state_.size() * sizeof(float); }
 
  private:

@@ -1,6 +1,6 @@
+#include "int_io.h"
 #include "op.h"
 #include "whit/feature_quantization.h"
-#include "whit/valid_rows.h"
 
 namespace whit::litert {
 namespace {
@@ -12,16 +12,15 @@ class DequantizeLogits final : public Op {
   void prepare(TfLiteContext* context) override {
     node_.expect_counts(2, 1, 1);
     shape_ = node_.input_shape(context, 0, "x", kInt16, {-1, -1});
-    node_.input_shape(context, 1, "length", kInt32, {1});
+    check_length(node_, context, 1);
     node_.resize_output(context, 0, "y", shape_);
   }
 
   void run(TfLiteContext* context) const override {
     const Tensor x = node_.input(context, 0, "x", kInt16, shape_);
-    const Tensor length = node_.input(context, 1, "length", kInt32, {1});
-    const size_t rows = valid_rows(*static_cast<const int32_t*>(length.data), size_t(shape_[0]));
-    dequantize_logits(static_cast<const int16_t*>(x.data), node_.float_option(0), rows * size_t(shape_[1]),
-                      x.count(), node_.output(context, 0, "y", shape_));
+    const size_t rows = utterance_rows(node_, context, 1, shape_[0]);
+    dequantize_logits(int16_values(node_, x), node_.float_option(0), rows * size_t(shape_[1]), x.count(),
+                      node_.output(context, 0, "y", shape_));
   }
 
  private:

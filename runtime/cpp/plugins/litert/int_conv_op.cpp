@@ -28,7 +28,7 @@ class IntConv1d final : public Op {
                                                 .low = node_.option(9),
                                                 .high = node_.option(10),
                                                 .bits = node_.option(11)}));
-    node_.input_shape(context, 1, "length", kInt32, {1});
+    check_length(node_, context, 1);
     if (node_.has_input(7)) node_.input_shape(context, 7, "addend", kInt16, out_shape());
     kernel_ = &select_matmul_kernel(w.layout, w.bits);
     scratch_.emplace(int_conv_scratch_bytes(*kernel_, *conv_));
@@ -39,16 +39,16 @@ class IntConv1d final : public Op {
   void run(TfLiteContext* context) const override {
     const Tensor x =
         node_.input(context, 0, "x", kInt8, {int64_t(conv_->num_rows), int64_t(conv_->channels)});
-    const Tensor length = node_.input(context, 1, "length", kInt32, {1});
+    const size_t rows = utterance_rows(node_, context, 1, x.shape[0]);
     const int16_t* addend = nullptr;
     if (node_.has_input(7)) {
-      addend = static_cast<const int16_t*>(node_.input(context, 7, "addend", kInt16, out_shape()).data);
+      addend = int16_values(node_, node_.input(context, 7, "addend", kInt16, out_shape()));
     }
     void* y = conv_->outputs.bits == 8
                   ? static_cast<void*>(node_.output<int8_t>(context, 0, "y", out_shape()))
                   : node_.output<int16_t>(context, 0, "y", out_shape());
-    const auto frames = int_conv(*kernel_, *conv_, static_cast<const int8_t*>(x.data),
-                                 *static_cast<const int32_t*>(length.data), addend, y, scratch_->data());
+    const auto frames = int_conv(*kernel_, *conv_, static_cast<const int8_t*>(x.data), int32_t(rows), addend,
+                                 y, scratch_->data());
     write_count(node_, context, 1, "length", size_t(frames));
   }
 

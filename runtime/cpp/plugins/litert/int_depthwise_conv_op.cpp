@@ -25,7 +25,7 @@ class IntDepthwiseConv1d final : public Op {
         x[0], x[1], node_.option(6),
         read_conv_outputs(node_, context, w,
                           {.zero = node_.option(7), .low = node_.option(8), .high = node_.option(9)}));
-    node_.input_shape(context, 1, "length", kInt32, {1});
+    check_length(node_, context, 1);
     node_.resize_output(context, 0, "y", out_shape(), kInt8);
     node_.resize_output(context, 1, "length", {1}, kInt32);
   }
@@ -33,10 +33,9 @@ class IntDepthwiseConv1d final : public Op {
   void run(TfLiteContext* context) const override {
     const Tensor x =
         node_.input(context, 0, "x", kInt8, {int64_t(conv_->num_rows), int64_t(conv_->channels())});
-    const Tensor length = node_.input(context, 1, "length", kInt32, {1});
+    const size_t rows = utterance_rows(node_, context, 1, x.shape[0]);
     int8_t* y = node_.output<int8_t>(context, 0, "y", out_shape());
-    const auto frames = int_depthwise_conv(*conv_, static_cast<const int8_t*>(x.data),
-                                           *static_cast<const int32_t*>(length.data), y);
+    const auto frames = int_depthwise_conv(*conv_, static_cast<const int8_t*>(x.data), int32_t(rows), y);
     write_count(node_, context, 1, "length", size_t(frames));
   }
 

@@ -1,6 +1,6 @@
+#include "int_io.h"
 #include "op.h"
 #include "whit/feature_quantization.h"
-#include "whit/valid_rows.h"
 
 namespace whit::litert {
 namespace {
@@ -14,14 +14,13 @@ class QuantizeFeatures final : public Op {
     quantization_ =
         checked_feature_quantization(node_.op(), node_.float_option(0), node_.option(1), node_.option(2));
     shape_ = node_.input_shape(context, 0, "x", kFloat, {-1, -1});
-    node_.input_shape(context, 1, "length", kInt32, {1});
+    check_length(node_, context, 1);
     node_.resize_output(context, 0, "y", shape_, kInt8);
   }
 
   void run(TfLiteContext* context) const override {
     const Tensor x = node_.input(context, 0, "x", kFloat, shape_);
-    const Tensor length = node_.input(context, 1, "length", kInt32, {1});
-    const size_t rows = valid_rows(*static_cast<const int32_t*>(length.data), size_t(shape_[0]));
+    const size_t rows = utterance_rows(node_, context, 1, shape_[0]);
     quantize_features(quantization_, FloatView(x.data), rows * size_t(shape_[1]),
                       node_.output<int8_t>(context, 0, "y", shape_));
   }

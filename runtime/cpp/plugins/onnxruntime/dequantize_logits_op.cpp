@@ -1,7 +1,7 @@
 #include "custom_op.h"
+#include "int_io.h"
 #include "ops.h"
 #include "whit/feature_quantization.h"
-#include "whit/valid_rows.h"
 
 namespace whit::ort {
 namespace {
@@ -16,9 +16,8 @@ class DequantizeLogits {
 
   void compute(const Call& call) const {
     const Tensor x = call.input(0, "x", kInt16, {-1, -1});
-    const Tensor length = call.input(1, "length", kInt32, {1});
-    const size_t rows = valid_rows(*static_cast<const int32_t*>(length.data), size_t(x.shape[0]));
-    dequantize_logits(static_cast<const int16_t*>(x.data), scale_, rows * size_t(x.shape[1]), x.count(),
+    const size_t rows = utterance_rows(call, 1, x.shape[0]);
+    dequantize_logits(int16_values(kName, x), scale_, rows * size_t(x.shape[1]), x.count(),
                       call.output(0, "y", x.shape));
   }
 

@@ -2,6 +2,7 @@
 
 #include "conv_outputs.h"
 #include "custom_op.h"
+#include "int_io.h"
 #include "ops.h"
 #include "packed_weights.h"
 #include "whit/aligned_buffer.h"
@@ -30,17 +31,18 @@ class IntConv1d {
   void compute(const Call& call) const {
     if (!w_.codebook) call.expect_absent(3, "codebook");
     const Tensor x = call.input(0, "x", kInt8, {-1, -1});
-    const Tensor length = call.input(1, "length", kInt32, {1});
+    const size_t rows = utterance_rows(call, 1, x.shape[0]);
     const IntConv conv = checked_int_conv(kName, w_, attributes_, x.shape[0], x.shape[1], x_zero_, outputs_);
-    const int64_t rows = int64_t(w_.rows), out_rows = int64_t(conv.geometry.out_rows(conv.num_rows));
-    const auto addend = call.optional_input(7, "addend", kInt16, {out_rows, rows});
-    void* y = conv.outputs.bits == 8 ? static_cast<void*>(call.output<int8_t>(0, "y", {out_rows, rows}))
-                                     : call.output<int16_t>(0, "y", {out_rows, rows});
+    const std::vector<int64_t> y_shape = {int64_t(conv.geometry.out_rows(conv.num_rows)), int64_t(w_.rows)};
+    const auto addend_input = call.optional_input(7, "addend", kInt16, y_shape);
+    const int16_t* addend = addend_input ? int16_values(kName, *addend_input) : nullptr;
+    void* y = conv.outputs.bits == 8 ? static_cast<void*>(call.output<int8_t>(0, "y", y_shape))
+                                     : call.output<int16_t>(0, "y", y_shape);
     const MatmulKernel& kernel = select_matmul_kernel(w_.layout, w_.bits);
     const AlignedBuffer scratch(int_conv_scratch_bytes(kernel, conv));
-    *call.output<int32_t>(1, "length", {1}) = int32_t(
-        int_conv(kernel, conv, static_cast<const int8_t*>(x.data), *static_cast<const int32_t*>(length.data),
-                 addend ? static_cast<const int16_t*>(addend->data) : nullptr, y, scratch.data()));
+    const size_t frames =
+        int_conv(kernel, conv, static_cast<const int8_t*>(x.data), int32_t(rows), addend, y, scratch.data());
+    write_count(call, 1, "length", frames);
   }
 
  private:

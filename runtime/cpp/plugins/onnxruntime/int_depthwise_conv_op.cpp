@@ -1,5 +1,6 @@
 #include "conv_outputs.h"
 #include "custom_op.h"
+#include "int_io.h"
 #include "ops.h"
 #include "packed_weights.h"
 #include "whit/int_depthwise_conv.h"
@@ -27,13 +28,13 @@ class IntDepthwiseConv1d {
   void compute(const Call& call) const {
     if (!w_.codebook) call.expect_absent(3, "codebook");
     const Tensor x = call.input(0, "x", kInt8, {-1, -1});
-    const Tensor length = call.input(1, "length", kInt32, {1});
+    const size_t rows = utterance_rows(call, 1, x.shape[0]);
     const IntDepthwiseConv conv =
         checked_int_depthwise_conv(kName, w_, attributes_, x.shape[0], x.shape[1], x_zero_, outputs_);
     int8_t* y =
         call.output<int8_t>(0, "y", {int64_t(conv.geometry.out_rows(conv.num_rows)), int64_t(w_.rows)});
-    *call.output<int32_t>(1, "length", {1}) = int32_t(int_depthwise_conv(
-        conv, static_cast<const int8_t*>(x.data), *static_cast<const int32_t*>(length.data), y));
+    const size_t frames = int_depthwise_conv(conv, static_cast<const int8_t*>(x.data), int32_t(rows), y);
+    write_count(call, 1, "length", frames);
   }
 
  private:

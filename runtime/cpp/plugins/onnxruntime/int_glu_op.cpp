@@ -15,10 +15,10 @@ class IntGlu {
 
   explicit IntGlu(const Node& node)
       : table_(node.constant_vector<int16_t>(2, "table", kInt16, 256)),
-        output_{.multiplier = int32_attribute(node, "multiplier"),
-                .shift = int32_attribute(node, "shift"),
-                .low = int32_attribute(node, "low"),
-                .high = int32_attribute(node, "high")} {
+        output_{.multiplier = node.int32_attribute("multiplier"),
+                .shift = node.int32_attribute("shift"),
+                .low = node.int32_attribute("low"),
+                .high = node.int32_attribute("high")} {
     check_int_output(kName, output_);
   }
 

@@ -1,20 +1,9 @@
 #include "int_io.h"
 
-#include <limits>
-
 #include "whit/fail.h"
 #include "whit/valid_rows.h"
 
 namespace whit::ort {
-
-int32_t int32_attribute(const Node& node, const char* name) {
-  using Limits = std::numeric_limits<int32_t>;
-  const int64_t value = node.int_attribute(name);
-  if (value < Limits::min() || value > Limits::max()) {
-    fail(node.op(), text("an attribute ", name, " of 32 bits"), text(value));
-  }
-  return int32_t(value);
-}
 
 size_t utterance_rows(const Call& call, size_t index, int64_t num_rows) {
   int32_t length = 0;

@@ -6,9 +6,6 @@
 
 namespace whit::ort {
 
-/// Returns an int attribute that fits 32 bits. @throws std::invalid_argument it does not.
-int32_t int32_attribute(const Node& node, const char* name);
-
 /// Returns how many of `num_rows` rows the utterance has: the input "length", int32 (1,).
 size_t utterance_rows(const Call& call, size_t index, int64_t num_rows);
 

@@ -12,7 +12,7 @@ class IntLayerNormOp {
   static constexpr Port kInputs[] = {{kInt16}, {kInt32}, {kInt32}, {kInt32}, {kInt32}};
   static constexpr Port kOutputs[] = {{kAnyType, kOptional}};
 
-  explicit IntLayerNormOp(const Node& node) : y_bits_(int32_attribute(node, "y_bits")) {
+  explicit IntLayerNormOp(const Node& node) : y_bits_(node.int32_attribute("y_bits")) {
     const size_t num_cols = node.required_vector(2, "multiplier", kInt32).count();
     multiplier_ = node.constant_vector<int32_t>(2, "multiplier", kInt32, num_cols);
     shift_ = node.constant_vector<int32_t>(3, "shift", kInt32, num_cols);
@@ -21,9 +21,9 @@ class IntLayerNormOp {
              .multiplier = multiplier_.data(),
              .shift = shift_.data(),
              .bias = bias_.data(),
-             .epsilon = int32_attribute(node, "epsilon"),
-             .low = int32_attribute(node, "low"),
-             .high = int32_attribute(node, "high")};
+             .epsilon = node.int32_attribute("epsilon"),
+             .low = node.int32_attribute("low"),
+             .high = node.int32_attribute("high")};
     check_int_layer_norm(kName, norm_, y_bits_);
   }
 

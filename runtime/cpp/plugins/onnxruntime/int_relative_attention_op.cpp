@@ -15,14 +15,14 @@ class IntRelativeAttention {
 
   explicit IntRelativeAttention(const Node& node)
       : heads_(node.int_attribute("heads")),
-        constants_{.content_multiplier = int32_attribute(node, "content_multiplier"),
-                   .content_shift = int32_attribute(node, "content_shift"),
-                   .position_multiplier = int32_attribute(node, "position_multiplier"),
-                   .position_shift = int32_attribute(node, "position_shift"),
-                   .result = {.multiplier = int32_attribute(node, "result_multiplier"),
-                              .shift = int32_attribute(node, "result_shift"),
-                              .low = int32_attribute(node, "low"),
-                              .high = int32_attribute(node, "high")}} {}
+        constants_{.content_multiplier = node.int32_attribute("content_multiplier"),
+                   .content_shift = node.int32_attribute("content_shift"),
+                   .position_multiplier = node.int32_attribute("position_multiplier"),
+                   .position_shift = node.int32_attribute("position_shift"),
+                   .result = {.multiplier = node.int32_attribute("result_multiplier"),
+                              .shift = node.int32_attribute("result_shift"),
+                              .low = node.int32_attribute("low"),
+                              .high = node.int32_attribute("high")}} {}
 
   void compute(const Call& call) const {
     const Tensor qu = call.input(0, "qu", kInt8, {-1, -1});

@@ -68,7 +68,8 @@ int64_t Node::int_attribute(const char* name) const {
 
 int32_t Node::int32_attribute(const char* name) const {
   const int64_t value = int_attribute(name);
-  if (value < INT32_MIN || value > INT32_MAX) fail(op_, text(name, " of 32 bits"), text(value));
+  if (value < INT32_MIN || value > INT32_MAX)
+    fail(op_, text("an attribute ", name, " of 32 bits"), text(value));
   return int32_t(value);
 }
 

@@ -38,6 +38,7 @@ class Node {
 
   const char* op() const { return op_; }
   int64_t int_attribute(const char* name) const;
+  /// Returns an int attribute, which must fit 32 bits.
   int32_t int32_attribute(const char* name) const;
   float float_attribute(const char* name) const;
   std::string string_attribute(const char* name) const;

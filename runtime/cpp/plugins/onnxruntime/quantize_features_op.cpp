@@ -1,7 +1,7 @@
 #include "custom_op.h"
+#include "int_io.h"
 #include "ops.h"
 #include "whit/feature_quantization.h"
-#include "whit/valid_rows.h"
 
 namespace whit::ort {
 namespace {
@@ -18,8 +18,7 @@ class QuantizeFeatures {
 
   void compute(const Call& call) const {
     const Tensor x = call.input(0, "x", kFloat, {-1, -1});
-    const Tensor length = call.input(1, "length", kInt32, {1});
-    const size_t rows = valid_rows(*static_cast<const int32_t*>(length.data), size_t(x.shape[0]));
+    const size_t rows = utterance_rows(call, 1, x.shape[0]);
     quantize_features(quantization_, FloatView(x.data), rows * size_t(x.shape[1]),
                       call.output<int8_t>(0, "y", x.shape));
   }

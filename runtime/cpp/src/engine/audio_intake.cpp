@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include "whit/fail.h"
 
@@ -39,8 +40,17 @@ Expected<size_t> AudioIntake::prepare(int sample_rate_hz, std::span<const float>
     return accept_error(text(sample_rate_hz_, " Hz again"), text(sample_rate_hz, " Hz"));
   }
   if (!resamples(sample_rate_hz)) return samples.size();
-  resampled_.resize(size_t(std::max<int64_t>(0, resampler_->num_samples_ready(int64_t(samples.size())))));
+  make_room(std::max<int64_t>(0, resampler_->num_samples_ready(int64_t(samples.size()))));
   return resampled_.size();
+}
+
+int64_t AudioIntake::num_samples_in_all(int sample_rate_hz, size_t num_samples) const {
+  return ((num_samples_ + int64_t(num_samples)) * kSampleRateHz + sample_rate_hz - 1) / sample_rate_hz;
+}
+
+void AudioIntake::make_room(int64_t num_samples) {
+  if (uint64_t(num_samples) > resampled_.max_size()) throw std::bad_alloc();
+  resampled_.resize(size_t(num_samples));
 }
 
 std::span<const float> AudioIntake::accept(int sample_rate_hz, std::span<const float> samples) {
@@ -53,7 +63,7 @@ std::span<const float> AudioIntake::accept(int sample_rate_hz, std::span<const f
 std::span<const float> AudioIntake::finish() {
   if (!resamples(sample_rate_hz_)) return {};
   if (!finished_) {
-    resampled_.resize(size_t(resampler_->num_samples_left()));
+    make_room(resampler_->num_samples_left());
     resampler_->flush(resampled_.data());
     finished_ = true;
   }

@@ -1,10 +1,23 @@
 #include "engine/config_section.h"
 
-#include <algorithm>
-
 #include "whit/fail.h"
+#include "whit/utf8.h"
 
 namespace whit {
+namespace {
+
+// Returns whether a character of a text, which is UTF-8, is such a one.
+template <typename Predicate>
+bool has_any(std::string_view text, Predicate is_such) {
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Character character = first_character(text.substr(i));
+    if (is_such(character.code)) return true;
+    i += character.num_bytes;
+  }
+  return false;
+}
+
+}  // namespace
 
 Json parse_config(std::string_view content) {
   Json json = Json::parse("whit.config", content);
@@ -56,6 +69,12 @@ const Json& ConfigSection::value(const char* name, Json::Kind kind, const char* 
   return *found;
 }
 
+std::string read_name(const ConfigSection& config) {
+  const std::string& name = config.string("name");
+  if (has_any(name, is_control)) fail(config.place(), "a name without control characters", name);
+  return name;
+}
+
 std::vector<std::string> read_tokens(const ConfigSection& config) {
   const std::vector<Json>& values = config.array("tokens");
   if (values.empty() || int64_t(values.size()) >= ConfigSection::kLargest) {
@@ -63,10 +82,9 @@ std::vector<std::string> read_tokens(const ConfigSection& config) {
   }
   std::vector<std::string> tokens;
   for (const Json& value : values) {
-    // Space and control characters would make texts ambiguous.
-    const bool visible =
-        std::ranges::all_of(value.string, [](char c) { return uint8_t(c) > ' ' && c != 127; });
-    if (value.kind != Json::Kind::kString || value.string.empty() || !visible) {
+    // White space would make texts ambiguous.
+    const auto is_unfit = [](char32_t code) { return is_control(code) || is_white_space(code); };
+    if (value.kind != Json::Kind::kString || value.string.empty() || has_any(value.string, is_unfit)) {
       fail(config.place(), "tokens of visible characters", text("another one at ", tokens.size()));
     }
     tokens.push_back(value.string);

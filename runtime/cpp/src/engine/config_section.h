@@ -39,6 +39,9 @@ class ConfigSection {
   std::string place_;
 };
 
+/// Returns the name of a model, which is printed as it is.
+std::string read_name(const ConfigSection& config);
+
 /// Returns the tokens of a configuration: UTF-8, no white space.
 std::vector<std::string> read_tokens(const ConfigSection& config);
 

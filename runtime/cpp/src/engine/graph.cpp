@@ -83,10 +83,11 @@ Graph::Graph(const TfliteFile& file, std::string_view key, const std::vector<std
 
   Usage usage(subgraph, key, input_tensors);
   std::vector<Lifetime> scratch;
+  size_t copied = 0;
   for (size_t i = 0; i < subgraph.operators.size(); ++i) {
     const TfliteOperator& op = subgraph.operators[i];
     const OpKind& kind = find_op(op, text(key, "/operator ", i));
-    const Node node(subgraph, op, text(key, "/", kind.name, " ", i));
+    const Node node(subgraph, op, text(key, "/", kind.name, " ", i), copied);
     steps_.push_back({.op = kind.make(node), .scratch_offset = 0});
     for (const int32_t tensor : op.inputs) {
       if (tensor >= 0) usage.read(size_t(tensor), int(i), node.place());

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "whit/fail.h"
+#include "whit/utf8.h"
 
 namespace whit {
 namespace {
@@ -165,22 +166,11 @@ class Parser {
     for (int i = num_more - 1; i >= 0; --i) out += char(0x80 | (code >> 6 * i & 0x3F));
   }
 
-  // Copies one character of valid UTF-8: shortest form, no surrogate, at most U+10FFFF.
   void copy_utf8(std::string& out) {
-    const auto byte = [&](size_t i) { return i < text_.size() ? uint8_t(text_[i]) : uint8_t{0}; };
-    const uint8_t first = byte(at_);
-    const size_t num_more = first < 0x80 ? 0 : first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
-    if (first >= 0x80 && (first < 0xC2 || first > 0xF4)) refuse("UTF-8");
-    for (size_t i = 1; i <= num_more; ++i) {
-      if ((byte(at_ + i) & 0xC0) != 0x80) refuse("UTF-8");
-    }
-    const uint8_t second = byte(at_ + 1);
-    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-        (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) {
-      refuse("UTF-8");
-    }
-    out.append(text_.substr(at_, num_more + 1));
-    at_ += num_more + 1;
+    const size_t num_bytes = first_character(text_.substr(at_)).num_bytes;
+    if (num_bytes == 0) refuse("UTF-8");
+    out.append(text_.substr(at_, num_bytes));
+    at_ += num_bytes;
   }
 
   std::string parse_string() {

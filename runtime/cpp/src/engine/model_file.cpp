@@ -1,6 +1,7 @@
 #include "whit/model_file.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "whit/fail.h"
 
@@ -37,7 +38,12 @@ std::unique_ptr<ThreadPool> make_threads(size_t num_threads) {
   if (num_threads < 1 || num_threads > ThreadPool::kMaxThreads) {
     fail("num_threads", text("from 1 to ", ThreadPool::kMaxThreads), text(num_threads));
   }
-  return num_threads > 1 ? std::make_unique<ThreadPool>(num_threads) : nullptr;
+  if (num_threads == 1) return nullptr;
+  try {
+    return std::make_unique<ThreadPool>(num_threads);
+  } catch (const std::system_error& error) {
+    fail("num_threads", text(num_threads, " threads of the system"), error.what());
+  }
 }
 
 }  // namespace

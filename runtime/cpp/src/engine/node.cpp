@@ -104,6 +104,14 @@ void Node::expect_bytes(std::string_view name, size_t expected, size_t received)
   }
 }
 
+void Node::count_copy(size_t num_bytes) const {
+  // Any number of operators may name one vector: a small file must not ask for much memory.
+  constexpr size_t kMost = size_t{64} << 20;
+  if (num_bytes > kMost - copied_)
+    fail(place_, text("constants of at most ", kMost, " bytes together"), "more");
+  copied_ += num_bytes;
+}
+
 std::vector<int32_t> Node::attributes(size_t count) const {
   std::vector<int32_t> values(count);
   if (op_.custom_options.size() != count * sizeof(int32_t)) {

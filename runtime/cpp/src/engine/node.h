@@ -42,8 +42,9 @@ struct PackedAttributes {
 class Node {
  public:
   /// @param[in] place  for messages, for example "encode/PackedLSTM 2".
-  Node(const TfliteSubgraph& subgraph, const TfliteOperator& op, std::string place)
-      : subgraph_(subgraph), op_(op), place_(std::move(place)) {}
+  /// @param     copied  bytes of constants that operators hold beside the file, which has a limit
+  Node(const TfliteSubgraph& subgraph, const TfliteOperator& op, std::string place, size_t& copied)
+      : subgraph_(subgraph), op_(op), place_(std::move(place)), copied_(copied) {}
 
   const std::string& place() const { return place_; }
 
@@ -75,8 +76,9 @@ class Node {
   template <typename T>
   std::vector<T> constant_vector(size_t i, std::string_view name, TensorType type, size_t count) const {
     const auto content = constant(i, name, type, 1);
-    std::vector<T> values(count);
     expect_bytes(name, count * sizeof(T), content ? content->size() : 0);
+    count_copy(count * sizeof(T));
+    std::vector<T> values(count);
     std::memcpy(values.data(), content->data(), content->size());
     return values;
   }
@@ -108,12 +110,14 @@ class Node {
  private:
   void check_options_type(uint8_t expected) const;
   void expect_bytes(std::string_view name, size_t expected, size_t received) const;
+  void count_copy(size_t num_bytes) const;
   Operand checked(int32_t tensor, std::string_view name, TensorType type,
                   std::initializer_list<int64_t> dims) const;
 
   const TfliteSubgraph& subgraph_;
   const TfliteOperator& op_;
   std::string place_;
+  size_t& copied_;
 };
 
 }  // namespace whit

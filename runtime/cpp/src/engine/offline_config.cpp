@@ -68,7 +68,7 @@ OfflineConfig parse_offline_config(std::string_view content) {
   const ConfigSection config(json, "whit.config");
   const ConfigSection model = config.section("model");
   OfflineConfig result{
-      .name = config.string("name"),
+      .name = read_name(config),
       .head = read_head(config, model),
       .frontend = read_frontend(config.section("frontend")),
       .max_frames = config.number("max_frames"),

@@ -18,22 +18,17 @@ std::optional<Error> OfflineStream::accept_waveform(int sample_rate_hz, std::spa
   if (error_) return error_;
   Expected<size_t> num_samples = intake_.prepare(sample_rate_hz, samples);
   if (!num_samples) return num_samples.error();
-  error_ = make_room(*num_samples);
-  if (error_) return error_;
+  const int64_t most = model().config().max_samples();
+  if (intake_.num_samples_in_all(sample_rate_hz, samples.size()) > most) {
+    error_ = Error{.place = "accept_waveform",
+                   .expected = whit::text("an utterance of at most ", model().config().max_ms(),
+                                          " ms, which this model takes as a whole"),
+                   .received = "more"};
+    return error_;
+  }
+  make_room(samples_, *num_samples);
   const std::span<const float> taken = intake_.accept(sample_rate_hz, samples);
   samples_.insert(samples_.end(), taken.begin(), taken.end());
-  return std::nullopt;
-}
-
-std::optional<Error> OfflineStream::make_room(size_t num_samples) {
-  const int64_t most = model().config().max_samples();
-  if (int64_t(samples_.size() + num_samples) > most) {
-    return Error{.place = "accept_waveform",
-                 .expected = whit::text("an utterance of at most ", model().config().max_ms(),
-                                        " ms, which this model takes as a whole"),
-                 .received = "more"};
-  }
-  whit::make_room(samples_, num_samples);
   return std::nullopt;
 }
 
@@ -51,7 +46,7 @@ std::optional<Error> OfflineStream::decode() {
 
 std::optional<Error> OfflineStream::compute() {
   const std::span<const float> rest = intake_.finish();
-  if (auto error = make_room(rest.size())) return error;
+  make_room(samples_, rest.size());
   samples_.insert(samples_.end(), rest.begin(), rest.end());
   if (int64_t(samples_.size()) < OfflineFbank::kMinNumSamples) {
     return Error{.place = "decode",

@@ -59,7 +59,7 @@ TransducerConfig parse_transducer_config(std::string_view content) {
   const ConfigSection streaming = config.section("streaming");
 
   TransducerConfig result{
-      .name = config.string("name"),
+      .name = read_name(config),
       .num_mels = int(frontend.number("num_mels")),
       .subsampling = int(std::min(ConfigSection::kLargest, encoder.subsampling)),
       .chunk_frames = int(streaming.number("chunk_ms") / kFrameShiftMs),

@@ -20,6 +20,14 @@ void check_work(const char* place, size_t num_calls, int64_t work_per_call) {
        text(num_calls, " times ", work_per_call));
 }
 
+// What it computes is kept for the checksums.
+void check_size(const char* place, size_t num_calls, size_t floats_per_call) {
+  constexpr size_t kMaxFloats = kChunkLimits.arena_bytes / sizeof(float);
+  if (num_calls <= kMaxFloats / std::max<size_t>(floats_per_call, 1)) return;
+  fail(place, text("at most ", kMaxFloats, " values to be computed"),
+       text(num_calls, " times ", floats_per_call));
+}
+
 size_t count(const Graph::Port& port) { return size_t(port.shape.count()); }
 
 }  // namespace
@@ -35,9 +43,10 @@ void run_self_test(std::shared_ptr<const TransducerModel> model, const TfliteFil
          text(golden.num_features(), " values"));
   }
   check_work("whit.golden.features", num_chunks, encode.work());
+  const size_t encoded_chunk = count(encode.output(0));
+  check_size("whit.golden.features", num_chunks, encoded_chunk);
   const std::vector<float> features = golden.features();
   std::vector<float> state(model->encoder_state_floats());
-  const size_t encoded_chunk = count(encode.output(0));
   std::vector<float> encoded(num_chunks * encoded_chunk);  // (frames', joint_hidden)
   for (size_t i = 0; i < num_chunks; ++i) {
     const EncodeCall call{features.data() + i * chunk, state.data(), encoded.data() + i * encoded_chunk};
@@ -53,6 +62,7 @@ void run_self_test(std::shared_ptr<const TransducerModel> model, const TfliteFil
   std::vector<float> decoder_state(h_count + count(predict.input(2)));
   const size_t width = count(predict.output(0));
   const size_t num_logits = count(model->join().output(0));
+  check_size("whit.golden.targets", targets.size(), width + num_logits);
   const size_t num_frames = encoded.size() / width;
   std::vector<float> predicted(targets.size() * width);
   std::vector<float> logits(targets.size() * num_logits);
