@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "runtime" / "cpp"
 SOURCES = [
     "error",
+    "utf8",
     "quantize",
     "packed_view",
     "packed_product",
