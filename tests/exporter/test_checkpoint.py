@@ -134,6 +134,14 @@ def test_centroids_must_differ_in_a_free_codebook_only(tmp_path):
     read_checkpoint(data.write(tmp_path))
 
 
+@pytest.mark.parametrize("values", [[5, 5, 5, -60, -60, 3, 63, 0], [-4, -3, -2, -1, 0, 1, 2, 4]])
+def test_a_linear_codebook_is_evenly_spaced(tmp_path, values):
+    data = random_checkpoint(schemes=Scheme("linear", 3))
+    data.tensors[f"{HH}.codebook"][0] = values
+    with pytest.raises(CodebookError, match="evenly spaced"):
+        read_checkpoint(data.write(tmp_path))
+
+
 def test_plane_codebooks_must_be_additive(tmp_path):
     data = random_checkpoint(schemes=Scheme("planes", 2))
     read_checkpoint(data.write(tmp_path))

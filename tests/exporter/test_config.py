@@ -43,7 +43,9 @@ def test_another_format_is_refused(path, value):
         parse_config(config_with(path, value))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "nul", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", "nul", '{"metrics": NaN}', '{"metrics": -Infinity}', "[" * 100_000]
+)
 def test_text_that_is_no_object_is_refused(text):
     with pytest.raises(CheckpointFileError, match="JSON"):
         parse_config(text)
@@ -67,6 +69,10 @@ def test_text_that_is_no_object_is_refused(text):
         ("streaming.chunk_ms", 70, "streaming.chunk_ms"),
         ("streaming.chunk_ms", 0, "streaming.chunk_ms"),
         ("streaming.tail_ms", -1, "streaming.tail_ms"),
+        ("streaming.tail_ms", 40_000, "'tail_ms' from 0 to 32768"),
+        ("frontend.num_mels", 7.0, "an integer 'num_mels'"),
+        ("frontend.sample_rate_hz", 16000.0, "an integer 'sample_rate_hz'"),
+        ("model.predictor_layers", 65, "'predictor_layers' from 1 to 64"),
         ("tokens", [], "tokens"),
         ("tokens", "abc", "tokens"),
         ("tokens", ["a", 1], "tokens"),
@@ -90,6 +96,13 @@ def test_a_wrong_field_is_named(path, value, place):
     with pytest.raises(ConfigError) as error:
         parse_config(config_with(path, value))
     assert place in str(error.value)
+
+
+def test_no_projection_is_no_key():
+    config = random_checkpoint().config
+    config["model"]["projection"] = None
+    with pytest.raises(ConfigError, match="an integer 'projection'"):
+        parse_config(json.dumps(config))
 
 
 def test_all_wrong_sizes_are_named_at_once():

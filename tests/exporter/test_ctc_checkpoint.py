@@ -112,6 +112,9 @@ def refused(data: CheckpointData, folder: Path, error: type[CheckpointError], *t
             "65536",
         ),
         ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "repeat": 5000}], "4096"),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "repeat": 65}], "'repeat' from 1 to 64"),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "stride": 2000}], "'stride' from 1 to 1024"),
+        ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 65535, "dilation": 65536}], "1048576"),
         (
             "blocks",
             [{**BLOCK, "filters": 3, "kernel_size": 3, "residual": True, "repeat": 2, "stride": 2}],
@@ -145,6 +148,16 @@ def test_norms_of_integers_have_a_greatest_width(tmp_path: Path, integers: dict[
     data = copy.deepcopy(integers["conformer"])
     data.config["model"]["d_model"] = 1026
     refused(data, tmp_path, ConfigError, "d_model", "1024")
+
+
+def test_depthwise_convolutions_of_integers_have_a_widest_window(
+    tmp_path: Path, quartznet: CheckpointData, integers: dict[str, CheckpointData]
+) -> None:
+    quartznet.config["model"]["blocks"][2]["dilation"] = 65
+    refused(quartznet, tmp_path / "quartznet", ConfigError, "depthwise", "256", "260")
+    data = copy.deepcopy(integers["conformer"])
+    data.config["model"]["kernel_size"] = 257
+    refused(data, tmp_path / "conformer", ConfigError, "depthwise", "256", "260")
 
 
 def test_dense_residuals_lie_in_one_row(tmp_path: Path) -> None:
@@ -181,14 +194,14 @@ def test_architecture_follows_from_the_head(tmp_path: Path) -> None:
 def test_every_wrong_scale_is_named(tmp_path: Path, quartznet: CheckpointData) -> None:
     scales = quartznet.config["integer"]["scales"]
     del scales["decoder"]
-    scales |= {"features": 0.0, "encoder.blocks.0.units.0": float("nan"), "encoder.blocks.9": 1.0}
+    scales |= {"features": 0.0, "encoder.blocks.0.units.0": -1.0, "encoder.blocks.9": 1.0}
     refused(
         quartznet,
         tmp_path,
         ConfigError,
         "no decoder",
         "features = 0.0",
-        "encoder.blocks.0.units.0 = nan",
+        "encoder.blocks.0.units.0 = -1.0",
         "unknown 'encoder.blocks.9'",
     )
 

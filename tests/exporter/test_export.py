@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,25 @@ def test_a_float_checkpoint_has_stock_dialects_only(tmp_path):
     assert report.notes[0] == "13 of 14 matrices are float: no dialect whit"
     with pytest.raises(NotQuantizedError, match=r"13 float ones: encoder\.lstm\.0\.weight_ih"):
         run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", dialect="whit"))
+
+
+def test_a_failed_export_leaves_no_folder_that_it_made(exported, monkeypatch):
+    tmp_path, request = exported
+    monkeypatch.setattr(jobs, "write_golden", lambda *_: (_ for _ in ()).throw(ExportError("stop")))
+    with pytest.raises(ExportError, match="stop"):
+        run_export(replace(request, output=tmp_path / "new" / "newer" / "out"))
+    assert not (tmp_path / "new").exists()
+
+
+def test_files_have_the_permissions_of_the_user(exported):
+    tmp_path, request = exported
+    mask = os.umask(0o077)
+    try:
+        run_export(replace(request, output=tmp_path / "private"))
+    finally:
+        os.umask(mask)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "private").rglob("*")}
+    assert modes == {0o600, 0o700}
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from safetensors.numpy import load_file, save_file
 
 from whit.exporter import export as export_module
+from whit.exporter import gate as gate_module
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.errors import ExportError, GateError
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.gate import Gate, parse_gate, transcribe
-from whit.runtime.manifest import read_manifest
+from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.transcriber import transcribe_stream
 
@@ -68,7 +70,9 @@ def test_an_increase_is_a_share() -> None:
 
 
 @pytest.mark.parametrize("flavour", ["nemo", "kaldi"])
-def test_the_checkpoint_hears_by_its_own_front_end(flavour: str, tmp_path: Path) -> None:
+def test_the_checkpoint_hears_by_its_own_front_end(
+    flavour: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = tmp_path / "checkpoint"
     shutil.copytree(CHECKPOINT, copy)
     config = json.loads((copy / "config.json").read_text())
@@ -77,4 +81,23 @@ def test_the_checkpoint_hears_by_its_own_front_end(flavour: str, tmp_path: Path)
     run_export(ExportRequest(checkpoint=copy, output=tmp_path, dialect="whit", format="tflite"))
     recognizer = Recognizer.from_file(tmp_path / "model.tflite")
     recording = read_manifest(DEMO)[0]
+    heard: list[str] = []
+    fbank = gate_module._core.fbank
+
+    def noted(samples: np.ndarray, by: str, num_mels: int) -> np.ndarray:
+        heard.append(by)
+        return fbank(samples, by, num_mels)
+
+    monkeypatch.setattr(gate_module._core, "fbank", noted)
     assert transcribe(read_checkpoint(copy), recording) == transcribe_stream(recognizer, recording.audio)
+    assert heard == [flavour]
+
+
+def test_a_recording_shorter_than_a_frame_has_no_words(tmp_path: Path) -> None:
+    copy = tmp_path / "checkpoint"
+    shutil.copytree(CHECKPOINT, copy)
+    config = json.loads((copy / "config.json").read_text())
+    config["streaming"]["tail_ms"] = 0
+    (copy / "config.json").write_text(json.dumps(config))
+    soundfile.write(tmp_path / "click.wav", np.ones(40, np.float32) / 2, 16000)
+    assert transcribe(read_checkpoint(copy), Recording(audio=tmp_path / "click.wav", text="")) == ""

@@ -29,11 +29,10 @@ def folder(tmp_path):
 def outcome(folder: Path) -> str:
     """Returns what became of a checkpoint: refused in one sentence, or accepted and fit to be packed."""
     try:
-        checkpoint = read_checkpoint(folder)
+        lower_to_packed(build_rnnt(read_checkpoint(folder)))
     except CheckpointError as error:
         assert str(error) and "\n" not in str(error)
         return "refused"
-    lower_to_packed(build_rnnt(checkpoint))
     return "accepted"
 
 
@@ -76,9 +75,9 @@ def test_a_changed_byte_of_the_header_of_the_tensors(folder):
     assert outcomes(folder / TENSORS, change_header, share=SHARE, value=BYTE)["refused"] > 100
 
 
-def test_a_changed_byte_of_the_values_of_the_tensors(folder):
-    """Most bytes are another good number; some make a NaN, or a deviation below zero."""
-    counted = outcomes(folder / TENSORS, change_data, share=SHARE, value=BYTE)
+def test_changed_bytes_of_the_values_of_the_tensors(folder):
+    """Most bytes are another good number; some make a deviation below zero, eight of all ones a NaN."""
+    counted = outcomes(folder / TENSORS, change_data, share=SHARE, value=BYTE | st.just(b"\xff" * 8))
     assert counted["accepted"] > 100
     assert counted["refused"] > 0
 

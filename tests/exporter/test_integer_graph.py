@@ -283,6 +283,22 @@ def test_a_result_of_tiny_steps_is_refused(tmp_path: Path) -> None:
         build_integer_ctc(checkpoint, max_frames=FRAMES)
 
 
+@pytest.mark.parametrize(
+    ("scale", "place"),
+    [
+        ("norm_conv", "encoder.layers.1.norm_conv"),
+        ("conv.glu", "encoder.layers.1.conv.glu"),
+        ("self_attn.context", "encoder.layers.1.self_attn, result"),
+    ],
+)
+def test_steps_of_a_conformer_that_have_no_integers_are_named(tmp_path: Path, scale: str, place: str) -> None:
+    made = integer_checkpoint(float_checkpoint(CONFORMER), tmp_path)
+    made.config["integer"]["scales"][f"encoder.layers.1.{scale}"] = 2.0**-40
+    checkpoint = read_ctc_checkpoint(made.write(tmp_path / "integer"))
+    with pytest.raises(RequantizationError, match=rf"\[{place}\] expected"):
+        build_integer_ctc(checkpoint, max_frames=FRAMES)
+
+
 def test_float_graphs_are_the_models_of_torch(tmp_path: Path) -> None:
     """The walk over blocks and layers, which float and integer graphs share, against the training code.
 

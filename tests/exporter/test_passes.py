@@ -6,7 +6,7 @@ from random_checkpoint import Scheme, random_checkpoint
 
 from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import read_checkpoint
-from whit.exporter.errors import GraphError, LayoutError, NotQuantizedError
+from whit.exporter.errors import GraphError, LayoutError, NotQuantizedError, TensorValueError
 from whit.exporter.ir import Graph, Node, Value
 from whit.exporter.lower import lower_to_float, lower_to_packed
 from whit.exporter.passes.check import check, divided
@@ -159,3 +159,21 @@ def test_unused_constants_are_refused(tmp_path):
 
 def test_symbolic_lengths_divide():
     assert [divided("T", 3), divided("T/3", 2), divided(6, 3)] == ["T/3", "T/6", 2]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "place"),
+    [
+        ({"encoder.feature_std": 1.2e-38, "encoder.feature_mean": -10}, "offset"),
+        ({"encoder.lstm.1.bias_ih": 3e38, "encoder.lstm.1.bias_hh": 3e38}, "encoder.lstm.1.bias"),
+    ],
+)
+@pytest.mark.parametrize("lower", [lower_to_packed, lower_to_float])
+def test_constants_that_leave_float32_are_named(tmp_path, tensors, place, lower):
+    """Both sides of the self-check would compute with the same infinity."""
+    data = random_checkpoint(schemes=Scheme("linear", 8))
+    for name, value in tensors.items():
+        data.tensors[name][:] = value
+    model = build_rnnt(read_checkpoint(data.write(tmp_path)))
+    with pytest.raises(TensorValueError, match=f"finite numbers, received inf in .*{place}"):
+        lower(model)

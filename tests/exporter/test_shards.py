@@ -102,7 +102,7 @@ def test_a_tensor_in_two_shards_is_named(shards: Path) -> None:
     first, second = weight_files(shards)[:2]
     name, tensor = next(iter(load_file(first).items()))
     save_file(load_file(second) | {name: tensor}, second)
-    with pytest.raises(TensorSetError, match=f"{name} twice"):
+    with pytest.raises(TensorSetError, match=f"'{name}' twice"):
         read_checkpoint(shards)
 
 

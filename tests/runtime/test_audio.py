@@ -122,3 +122,42 @@ def test_a_header_without_a_size_is_no_cut_recording(tmp_path, size):
     content[40:44] = size.to_bytes(4, "little")
     path.write_bytes(content)
     assert missing_bytes(path) == 0
+
+
+def flac_of_unknown_length(path):
+    """As encoders write into a pipe: STREAMINFO states 0 samples, in the last 36 bits before its MD5."""
+    soundfile.write(path, sine(16000, 20011), 16000)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+
+
+def test_a_flac_of_unknown_length_is_counted_and_read(tmp_path):
+    path = tmp_path / "piped.flac"
+    flac_of_unknown_length(path)
+    assert soundfile.info(path).frames > 1 << 60
+    with AudioFile(path) as audio:
+        assert audio.num_samples == 20011
+        read = np.concatenate(list(audio.blocks()))
+    assert np.abs(read - sine(16000, 20011)).max() < 2**-15  # a step of 16 bits
+
+
+def test_a_cut_flac_gives_what_is_there_and_says_what_is_not(tmp_path):
+    path = tmp_path / "tone.flac"
+    soundfile.write(path, sine(16000, 40000), 16000)
+    frames = [at for at in range(len(path.read_bytes())) if path.read_bytes()[at : at + 2] == b"\xff\xf8"]
+    path.write_bytes(path.read_bytes()[: frames[2]])
+    heard = 0
+    with AudioFile(path) as audio, pytest.raises(AudioError, match=r"expected \d+ more samples"):
+        for block in audio.blocks():
+            heard += len(block)
+    assert 0 < heard < 40000 and heard % 1024 == 0  # whole frames of FLAC
+
+
+def test_a_cut_rf64_is_a_cut_recording(tmp_path):
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, sine(8000, 8000), 8000, format="RF64")
+    assert missing_bytes(path) == 0
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert missing_bytes(path) == 1000

@@ -16,7 +16,9 @@ from whit.runtime import cli, transcriber
 from whit.runtime.alignment import align, edit_distance
 from whit.runtime.bootstrap import error_rate
 from whit.runtime.error_rates import compare, score
-from whit.runtime.manifest import Recording, read_manifest
+from whit.runtime.errors import ManifestError
+from whit.runtime.manifest import Recording, SpokenWord, read_manifest
+from whit.runtime.recording_check import check_audio
 
 WORDS = st.lists(st.sampled_from("abcde"), max_size=12)
 
@@ -128,6 +130,7 @@ def test_eval_command(exported, manifest):
     expected = score(read_manifest(manifest), [first for first, _ in texts])
     assert report["models"][0]["wer"]["utterance"]["estimate"] == expected.wer["utterance"].estimate
     assert "first_minus_this_wer" in report["models"][1]
+    assert all(model["elapsed_s"] > 0 for model in report["models"])
     table = CliRunner().invoke(cli.app, arguments)
     assert table.exit_code == 0
     assert "95 % interval, 2 speakers" in table.stdout
@@ -140,6 +143,29 @@ def test_every_recording_is_opened_before_the_first_is_heard(exported, manifest,
     result = CliRunner().invoke(cli.app, ["eval", str(exported), str(manifest)])
     assert result.exit_code == 2
     assert "missing.wav] expected an audio file" in result.stderr
+
+
+def test_every_model_is_opened_before_the_first_hears(exported, manifest, monkeypatch, tmp_path):
+    monkeypatch.setattr(transcriber, "transcribe_stream", lambda *arguments: pytest.fail("heard"))
+    command = ["eval", str(exported), str(manifest), "--against", str(tmp_path / "none")]
+    result = CliRunner().invoke(cli.app, command)
+    assert result.exit_code == 2
+    assert "none] expected" in result.stderr
+
+
+def test_a_manifest_without_a_word_is_refused_before_it_is_heard(exported, manifest, monkeypatch):
+    manifest.write_text(json.dumps({"audio": "x.wav", "text": " "}))
+    result = CliRunner().invoke(cli.app, ["eval", str(exported), str(manifest)])
+    assert result.exit_code == 2
+    assert "expected at least 1 word in the texts" in result.stderr
+
+
+def test_words_that_end_after_their_recording_are_refused(recording):
+    words = (SpokenWord(text="one", start_s=0.1, end_s=300.0),)
+    with pytest.raises(
+        ManifestError, match=r"expected words within 0\.93 s, received one that ends at 300 s"
+    ):
+        check_audio([Recording(audio=recording, text="one", words=words)])
 
 
 def test_json_of_names_in_another_encoding(exported, manifest, tmp_path):

@@ -1,6 +1,7 @@
 """`whit inspect`: every byte of the tensors is accounted for."""
 
 import json
+import shutil
 
 import onnx
 import pytest
@@ -100,6 +101,18 @@ def test_verify_finds_what_the_self_test_cannot(model_copy):
     assert result.exit_code == 2
     assert "expected SHA-256" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_verify_reads_what_auto_runs_too(exported, tmp_path):
+    shutil.copytree(exported / "onnx", tmp_path / "onnx")
+    content = bytearray((exported / "model.tflite").read_bytes())
+    (tmp_path / "model.tflite").write_bytes(content)
+    assert run(tmp_path, "--verify").exit_code == 0
+    content[-1] ^= 1
+    (tmp_path / "model.tflite").write_bytes(content)
+    result = run(tmp_path, "--verify")
+    assert result.exit_code == 2
+    assert "model.tflite] expected SHA-256" in result.stderr
 
 
 def test_verify_needs_weights_to_hash(model_copy):

@@ -39,6 +39,7 @@ def test_what_is_written_is_read(tmp_path):
         json.dumps({**GOOD, "words": [[1, 1, 2]]}),
         json.dumps({**GOOD, "words": [["one", "1", 2]]}),
         json.dumps({**GOOD, "words": ["one"]}),
+        json.dumps({**GOOD, "words": [["two", 0.5, 0.6], ["one", 0.1, 0.2]]}),
         json.dumps({**GOOD, "clips": ["x"]}),
     ],
 )

@@ -1,17 +1,19 @@
 """Memory figures against memory that the tests allocate."""
 
+import importlib.util
 import mmap
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 import soundfile
 
-from whit.runtime import process_memory
+from whit.runtime import measured_model, process_memory
 from whit.runtime.errors import MeasurementError
 from whit.runtime.load_time import first_result_ms, take_turns
 from whit.runtime.manifest import Recording
-from whit.runtime.memory import measure_memory
+from whit.runtime.memory import measure_here, measure_memory
 from whit.runtime.speech_sample import write_speech_sample
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="this system has no /proc/self/smaps_rollup")
@@ -104,6 +106,42 @@ def test_report_of_a_model(exported, recording):
     assert report.model_state == 4 * (2 * 3 * 13 + 2 * 2 * 11 + 17 + 2 * 17)
     assert report.stream_private > report.model_state
     assert report.scratch_arena is None
+
+
+def test_the_stream_that_heard_is_counted(exported, recording, monkeypatch):
+    """Memory that the stream holds is in the figure of the model; it was freed before the reading once."""
+
+    class Model:
+        arena_bytes = None
+
+        def hear(self, audio):
+            return fresh_pages(16 * MIB)
+
+        def state_bytes(self, stream):
+            return len(stream)
+
+        def begin(self, sample_rate_hz, samples):
+            return None
+
+    monkeypatch.setattr(measured_model, "open_measured_model", lambda *_, **__: Model())
+    report = measure_here(exported, engine="native", num_threads=1, speech=recording)
+    assert report.model_state == 16 * MIB
+    assert abs(report.private_dirty_model - 16 * MIB) < MIB
+
+
+@pytest.mark.parametrize("engine", ["native", "onnxruntime", "litert"])
+def test_code_is_imported_before_the_model_is_measured(engine):
+    program = f"""
+import sys
+from whit.runtime.memory import import_libraries
+import_libraries({engine!r})
+print(*sorted(sys.modules))
+"""
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(modules.stdout.split())
+    assert {f"whit.runtime.engines.{engine}", f"whit.runtime.engines.offline_{engine}"} <= loaded
+    library = {"onnxruntime": {"onnxruntime"}, "litert": {"ai_edge_litert.interpreter"}}.get(engine, set())
+    assert {name for name in library if importlib.util.find_spec(name.split(".")[0])} <= loaded
 
 
 def test_copied_weights_are_not_called_mapped(exported, recording):

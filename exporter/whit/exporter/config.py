@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from whit.exporter.config_fields import (
     QuantizationEntry,
+    check_readable,
     check_tokens,
     load_object,
     name_in,
@@ -15,6 +16,7 @@ from whit.exporter.config_fields import (
 from whit.exporter.conformer_config import ConformerConfig
 from whit.exporter.errors import ConfigError
 from whit.exporter.transducer_config import LARGEST, StateShapes, TransducerConfig
+from whit.runtime.model_info import read_model_info
 
 FRAME_SHIFT_MS = 10
 
@@ -166,7 +168,7 @@ def parse_config(text: str) -> CheckpointConfig:
         ConfigError: a field is missing, unknown or out of range.
     """
     raw = load_object(text, tuple(ARCHITECTURES))
-    return CheckpointConfig(
+    config = CheckpointConfig(
         name=name_in(raw),
         tokens=tokens_in(raw),
         quantization=quantization_in(raw),
@@ -175,3 +177,5 @@ def parse_config(text: str) -> CheckpointConfig:
         streaming=section_in(StreamingConfig, raw, "streaming"),
         text=text,
     )
+    check_readable(text, read_model_info)
+    return config

@@ -1,12 +1,15 @@
 """What every config.json has, whatever its architecture (docs/format.md, section 5)."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from whit.exporter.errors import CheckpointFileError, CheckpointVersionError, ConfigError
 from whit.exporter.transducer_config import LARGEST
+from whit.runtime.config_section import FORMAT_VERSION
+from whit.runtime.errors import ModelFileError
 from whit.runtime.json_text import parse_json
 
 FORMAT, VERSION = "whit-checkpoint", 1
@@ -126,5 +129,19 @@ def check_tokens(tokens: tuple[str, ...]) -> None:
     if bad:
         raise ConfigError(f"[tokens] expected non-empty tokens without white space, received {bad[0]!a}")
     if len(set(tokens)) != len(tokens):
-        twice = next(token for token in tokens if tokens.count(token) > 1)
+        twice = next(token for token, count in Counter(tokens).items() if count > 1)
         raise ConfigError(f"[tokens] expected each token once, received {twice!r} again")
+
+
+def check_readable(text: str, read: Callable[..., object]) -> None:
+    """Refuses a configuration that every engine would refuse in the exported file.
+
+    Args:
+        text: JSON, as the file will hold it.
+        read: what reads the metadata of such a file.
+    """
+    metadata = {"whit.format_version": FORMAT_VERSION, "whit.dialect": "whit", "whit.config": text}
+    try:
+        read(metadata, place="config.json")
+    except ModelFileError as error:
+        raise ConfigError(str(error)) from error

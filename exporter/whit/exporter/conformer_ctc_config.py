@@ -74,6 +74,11 @@ class ConformerCtcConfig(CtcModelConfig):
         return self.d_model
 
     @property
+    def depthwise_reaches(self) -> list[tuple[int, int]]:
+        """Taps and dilation of every depthwise convolution over time."""
+        return [(self.kernel_size, 1)]
+
+    @property
     def frequencies(self) -> tuple[int, int, int]:
         """Frequencies before, between and after the convolutions that subsample."""
         between = (self.num_mels + 1) // 2

@@ -12,6 +12,8 @@ from whit.exporter.transducer_config import LARGEST
 
 MAX_UNITS = 4096
 """Of all blocks together."""
+MAX_REACH = 1 << 20
+"""Of one unit, in frames (docs/format.md, section 10)."""
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -49,6 +51,11 @@ class ConvBlock:
             raise ConfigError(
                 f"[model.blocks] expected stride or dilation of 1, received {self.stride} and {self.dilation}"
             )
+        if self.reach > MAX_REACH:
+            raise ConfigError(
+                f"[model.blocks] expected dilation * (kernel_size - 1) up to {MAX_REACH}, "
+                f"received {self.reach}"
+            )
         if self.residual_dense and not self.residual:
             raise ConfigError("[model.blocks.residual_dense] expected residual as well, received none")
         if self.residual and self.stride > 1 and self.repeat > 1:
@@ -58,9 +65,14 @@ class ConvBlock:
             )
 
     @property
+    def reach(self) -> int:
+        """Frames between the first and the last that a unit sees."""
+        return self.dilation * (self.kernel_size - 1)
+
+    @property
     def padding(self) -> int:
         """Frames of padding on each side of every unit."""
-        return self.dilation * (self.kernel_size - 1) // 2
+        return self.reach // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +139,11 @@ class ConvConfig(CtcModelConfig):
         for block in self.blocks:
             factor *= block.stride**block.repeat
         return factor
+
+    @property
+    def depthwise_reaches(self) -> list[tuple[int, int]]:
+        """Taps and dilation of every depthwise convolution over time."""
+        return [(block.kernel_size, block.dilation) for block in self.blocks if block.separable]
 
     def block_inputs(self, number: int) -> int:
         """Returns the channels that a block is given."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from whit.exporter.config_fields import (
     QuantizationEntry,
+    check_readable,
     check_tokens,
     load_object,
     name_in,
@@ -19,6 +20,7 @@ from whit.exporter.conformer_ctc_config import ConformerCtcConfig
 from whit.exporter.conv_config import ConvConfig
 from whit.exporter.ctc_model_config import CtcModelConfig, check_fields
 from whit.exporter.errors import CheckpointVersionError, ConfigError
+from whit.runtime.offline_info import read_offline_info
 
 CTC_ARCHITECTURES: dict[str, type[CtcModelConfig]] = {
     architecture: config
@@ -29,6 +31,8 @@ LEAST_BITS, MOST_BITS = 2, 8
 """Of activations, and of the weights of an integer checkpoint."""
 WIDEST_NORM = 1024
 """Of IntLayerNorm: sums of its squares fit 64 bits."""
+MOST_WINDOW_ROWS = 256
+"""Of IntDepthwiseConv1d: a window and as many new rows lie on the stack."""
 LEAST_SCALE, GREATEST_SCALE = 2.0**-60, 2.0**60
 """Of activations: products of a few stay far from the ends of float32."""
 
@@ -127,6 +131,13 @@ class CtcConfig:
                     f"[model.d_model] expected at most {WIDEST_NORM} in an integer checkpoint, "
                     f"received {self.model.widest_norm}"
                 )
+            for taps, dilation in self.model.depthwise_reaches:
+                rows = -(-taps // 4) * 4 * dilation
+                if rows > MOST_WINDOW_ROWS:
+                    raise ConfigError(
+                        "[model] expected a depthwise kernel_size, rounded up to a multiple of 4, times "
+                        f"dilation of at most {MOST_WINDOW_ROWS} in an integer checkpoint, received {rows}"
+                    )
 
     @property
     def num_outputs(self) -> int:
@@ -162,7 +173,7 @@ def parse_ctc_config(text: str) -> CtcConfig:
     if "integer" in raw:
         values = {"calibration": {}, **object_in(raw, "integer")}
         integer = section_in(IntegerConfig, {"integer": values}, "integer")
-    return CtcConfig(
+    config = CtcConfig(
         name=name_in(raw),
         model=model,
         frontend=section_in(OfflineFrontendConfig, raw, "frontend"),
@@ -171,3 +182,6 @@ def parse_ctc_config(text: str) -> CtcConfig:
         integer=integer,
         text=text,
     )
+    if config.frontend.kind == "log_mel":  # no engine of ours computes MFCCs
+        check_readable(config.with_max_frames(1), read_offline_info)
+    return config

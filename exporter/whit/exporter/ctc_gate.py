@@ -28,9 +28,10 @@ def transcribe_utterance(checkpoint: CtcCheckpoint, recording: Recording) -> str
             f"[--gate] expected a recogniser of log-mels, received {config.model.architecture} "
             f"on {config.frontend.kind}"
         )
-    fbank = _core.OfflineFbank(config.model.num_mels, config.frontend.window_ms, config.frontend.normalize)
     samples = read_samples(recording)
+    frontend = config.frontend
     try:
+        fbank = _core.OfflineFbank(frontend.num_mels, frontend.window_ms, frontend.normalize)
         features = fbank.compute(samples)
     except ValueError as error:
         raise ExportError(f"[{recording.audio}] {error}") from error

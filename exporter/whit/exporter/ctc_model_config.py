@@ -88,6 +88,11 @@ class CtcModelConfig(ABC):
         """Channels of the widest layer norm; 0 without one."""
         return 0
 
+    @property
+    @abstractmethod
+    def depthwise_reaches(self) -> list[tuple[int, int]]:
+        """Taps and dilation of every depthwise convolution over time."""
+
     @abstractmethod
     def encoder_shapes(self, *, folded: bool) -> Shapes:
         """Returns the shape of every tensor of the encoder, in execution order.

@@ -99,6 +99,8 @@ def transcribe(checkpoint: Checkpoint, recording: Recording) -> str:
         num_mels=config.model.num_mels,
         tail_ms=config.streaming.tail_ms,
     )
+    if not len(features):
+        return ""
     missing = -len(features) % chunk
     features = np.pad(features, ((0, missing), (0, 0)), constant_values=FLOOR)
     state = interpreter.encoder_state()

@@ -15,7 +15,7 @@ from whit.exporter.integer_conformer_constants import (
 )
 from whit.exporter.integer_ctc_builder import TYPES, IntegerCtcBuilder
 from whit.exporter.ir import ElementType, Value
-from whit.exporter.requantization import dyadic
+from whit.exporter.requantization import constants_of, dyadic
 
 KERNEL = 3
 DISTANCES = "encoder.distances"
@@ -48,7 +48,8 @@ class IntegerConformerBuilder(IntegerCtcBuilder):
         """Adds IntLayerNorm."""
         scale, (low, high, zero) = self.scale(to), self.limits(to)
         gain, shift = (self.checkpoint.vectors[f"{layer}.{part}"] for part in ("weight", "bias"))
-        constants = layer_norm_constants(gain, shift, x.scale, scale)
+        with constants_of(layer):
+            constants = layer_norm_constants(gain, shift, x.scale, scale)
         y_bits = 16 if to.kind is Kind.WIDE else 8
         inputs = [
             self.take(f"{layer}.{part}", getattr(constants, part)) for part in ("multiplier", "shift", "bias")
@@ -78,7 +79,7 @@ class IntegerConformerBuilder(IntegerCtcBuilder):
         """Adds IntGlu."""
         scale, (low, high, zero) = self.scale(to), self.limits(to)
         table = self.take(f"{to.name}.table", sigmoid_table(x.scale))
-        multiplier, shift = _pair(glu_factor(x.scale, scale))
+        multiplier, shift = _pair(to.name, glu_factor(x.scale, scale))
         columns = x.columns // 2
         self.nodes.add(
             "IntGlu",
@@ -119,7 +120,7 @@ class IntegerConformerBuilder(IntegerCtcBuilder):
         }
         attributes = {"heads": heads}
         for name, factor in factors.items():
-            attributes[f"{name}_multiplier"], attributes[f"{name}_shift"] = _pair(factor)
+            attributes[f"{name}_multiplier"], attributes[f"{name}_shift"] = _pair(f"{layer}, {name}", factor)
         inputs = tuple(y.name for y in (content, position, key, value, distance))
         self.nodes.add(
             "IntRelativeAttention",
@@ -149,7 +150,8 @@ class IntegerConformerBuilder(IntegerCtcBuilder):
         return y
 
 
-def _pair(factor: float) -> tuple[int, int]:
+def _pair(place: str, factor: float) -> tuple[int, int]:
     """Returns multiplier and shift of one factor."""
-    multiplier, shift = dyadic(factor)
+    with constants_of(place):
+        multiplier, shift = dyadic(factor)
     return int(multiplier), int(shift)

@@ -84,7 +84,7 @@ def layer_norm_constants(
     epsilon = max(1, round(EPSILON / x_scale**2))
     if np.abs(fine_bias).max(initial=0) >= 2**29 or epsilon >= 2**31:
         raise RequantizationError(
-            "[layer_norm_constants] expected scales that keep bias below 2^29 and epsilon below 2^31, "
+            "expected scales that keep bias below 2^29 and epsilon below 2^31, "
             f"received {x_scale} and {y_scale}"
         )
     multiplier = np.where(gain < 0, -magnitude, magnitude)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from whit.exporter.ctc_builder import Kind
 from whit.exporter.errors import RequantizationError
 from whit.exporter.quantized_matrix import QuantizedMatrix
-from whit.exporter.requantization import dyadic
+from whit.exporter.requantization import constants_of, dyadic
 
 Int32s = NDArray[np.int32]
 UNSIGNED_ZERO = -128
@@ -77,8 +77,6 @@ def convolution_constants(
             f"[{layer}] expected sums that fit int32 for every input, received one of up to "
             f"{greatest[row]:.0f} in row {row}, whose weights have scale {matrix.scale[row]:.3g}"
         )
-    try:
+    with constants_of(layer):
         multiplier, shift = dyadic(factor * step / y_scale)
-    except RequantizationError as error:
-        raise RequantizationError(f"[{layer}] {error}") from error
     return ConvolutionConstants(whole.astype(np.int32), multiplier, shift)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from whit.exporter.ir import Graph, Model
 from whit.exporter.passes.check import check
 from whit.exporter.passes.check_integer_only import check_integer_only
@@ -14,6 +16,7 @@ from whit.exporter.passes.pack_integer_weights import pack_integer_weights
 from whit.exporter.passes.pack_weights import pack_weights
 from whit.exporter.passes.quantize_positions import quantize_positions
 from whit.exporter.target import ANY
+from whit.exporter.tensor_file import check_finite
 
 GraphPass = Callable[[Graph], Graph]
 
@@ -36,6 +39,9 @@ def lower_to_integers(model: Model) -> Model:
 
 def _run(model: Model, *passes: GraphPass) -> Model:
     graphs = model.graphs
-    for graph_pass in passes:
-        graphs = tuple(graph_pass(graph) for graph in graphs)
+    with np.errstate(all="ignore"):  # what does not fit float32 is told by name below
+        for graph_pass in passes:
+            graphs = tuple(graph_pass(graph) for graph in graphs)
+    for graph in graphs:
+        check_finite({name: c for name, c in graph.constants.items() if isinstance(c, np.ndarray)})
     return replace(model, graphs=graphs)

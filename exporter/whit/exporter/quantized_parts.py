@@ -67,11 +67,19 @@ def _codebook_problems(codebook: NDArray[np.int8], entry: QuantizationEntry) -> 
         yield f"values from {low} to {high} at {entry.bits} bits, received {codebook[at]} at {list(at)}"
     if entry.scheme == "planes" and not is_additive(codebook):
         yield "z plus the sum of plane weights (scheme 'planes'), received a codebook that is not additive"
+    if entry.scheme == "linear" and not all(map(is_even, codebook)):
+        yield "evenly spaced values (scheme 'linear'), received others"
     if entry.scheme == "codebook":
         for group, centroids in enumerate(codebook):
             # A tile that is all padding has one repeated value: no row reads it.
             if 1 < len(np.unique(centroids)) < len(centroids):
                 yield f"distinct centroids (scheme 'codebook'), received one twice in codebook {group}"
+
+
+def is_even(values: NDArray[np.int8]) -> bool:
+    """Tells whether the values of a codebook are evenly spaced; the first, perhaps unused, may repeat."""
+    steps = np.diff(values.astype(np.int64))
+    return len(np.unique(steps[1:] if len(steps) > 1 and steps[0] == 0 else steps)) == 1
 
 
 def is_additive(codebook: NDArray[np.int8]) -> bool:

@@ -1,5 +1,7 @@
 """Real factors as integers, and the rounding product by one (docs/format.md, section 10)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,15 @@ LIMIT = 1 << 30  # of a requantized value: anything smaller may be added to it w
 Ints = NDArray[Any]  # of any integer type
 
 
+@contextmanager
+def constants_of(layer: str) -> Iterator[None]:
+    """Puts a layer's name before the message of every RequantizationError."""
+    try:
+        yield
+    except RequantizationError as error:
+        raise RequantizationError(f"[{layer}] {error}") from error
+
+
 def dyadic(factor: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Returns multipliers m and shifts e with `factor` close to m 2^-e, both of the factor's shape.
 
@@ -25,7 +36,7 @@ def dyadic(factor: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """
     real = np.asarray(factor, np.float64)
     if not (np.isfinite(real) & (real >= 0)).all():
-        raise RequantizationError(f"[dyadic] expected finite factors from 0 on, received {real.min()}")
+        raise RequantizationError(f"expected finite factors from 0 on, received {real.min()}")
     fraction, exponent = np.frexp(real)
     mantissa = np.floor(fraction * 2.0**MANTISSA_BITS + 0.5).astype(np.int64)
     shift = MANTISSA_BITS - exponent.astype(np.int64)
@@ -34,7 +45,7 @@ def dyadic(factor: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     vanishing = (mantissa == 0) | (shift > MOST_SHIFT)
     mantissa, shift = np.where(vanishing, 0, mantissa), np.where(vanishing, MANTISSA_BITS, shift)
     if (shift < LEAST_SHIFT).any():
-        raise RequantizationError(f"[dyadic] expected factors below 2^15, received {real.max()}")
+        raise RequantizationError(f"expected factors below 2^15, received {real.max()}")
     return mantissa.astype(np.int32), shift.astype(np.int32)
 
 

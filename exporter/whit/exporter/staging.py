@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from whit.exporter.errors import OutputError
@@ -14,9 +14,12 @@ from whit.exporter.errors import OutputError
 def staged(output: Path) -> Iterator[Path]:
     """Yields an empty folder on the same file system as `output`; it is gone afterwards, whatever happens.
 
+    So are parents of `output` that were made for nothing.
+
     Raises:
         OutputError: the folder cannot be made, or writing into it failed (disk full, no permission).
     """
+    made = [parent for parent in output.parents if not parent.exists()]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.partial-", dir=output.parent))
@@ -32,6 +35,9 @@ def staged(output: Path) -> Iterator[Path]:
         raise OutputError(f"[{output}] expected to write all files, received: {error.strerror}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # they hold something now
+            for parent in made:
+                parent.rmdir()
 
 
 def publish(staging: Path, output: Path, names: list[str]) -> None:
@@ -49,7 +55,6 @@ def publish(staging: Path, output: Path, names: list[str]) -> None:
         output.mkdir(exist_ok=True)
         replaced.mkdir()
         for name in names:
-            (staging / name).chmod(0o755 if (staging / name).is_dir() else 0o644)
             if (output / name).exists():
                 os.rename(output / name, replaced / name)
             done.append(name)

@@ -66,7 +66,7 @@ def read_tensors(folder: Path, expected: Mapping[str, StoredTensor]) -> dict[str
                 file = stack.enter_context(safe_open(path, framework="np"))
             except (OSError, SafetensorError) as error:
                 raise _unreadable(path, error) from error
-            problems += [f"{name} twice" for name in file.keys() if name in holders]
+            problems += [f"{name!r} twice" for name in file.keys() if name in holders]
             holders |= dict.fromkeys(file.keys(), file)
         problems += [f"no {name} ({stored})" for name, stored in expected.items() if name not in holders]
         problems += [f"unknown {name!r}" for name in sorted(holders.keys() - expected.keys())]

@@ -37,7 +37,7 @@ class DeviceReport:
 
 
 def find_program(path: Path | None = None) -> Path | None:
-    """Returns where whit-cli is: the given path, beside this package, or in PATH; None where it is not.
+    """Returns where whit-cli is: the given path, or in PATH; None where it is not.
 
     Raises:
         ConfigError: there is no program at the given path.
@@ -46,7 +46,7 @@ def find_program(path: Path | None = None) -> Path | None:
         if not os.access(path, os.X_OK) or path.is_dir():
             raise ConfigError(f"[--cli] expected the program {NAME}, received {path}")
         return path.resolve()
-    found = shutil.which(NAME, path=str(Path(__file__).parent)) or shutil.which(NAME)
+    found = shutil.which(NAME)
     return Path(found) if found else None
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +108,17 @@ def _recording(line: str, folder: Path) -> Recording:
     words = [] if entry.get("words") is None else entry["words"]
     if not isinstance(words, list):
         raise ManifestError(f"expected a list in 'words', received {words!r:.40}")
+    spoken = tuple(_word(word) for word in words)
+    if any(later.start_s < earlier.start_s for earlier, later in pairwise(spoken)):
+        raise ManifestError(
+            "expected 'words' in order of time, received one that begins before the one ahead"
+        )
     return Recording(
         audio=folder / entry["audio"],
         text=text,
         speaker=None if speaker is None else str(speaker),
         duration_s=None if duration_s is None else float(duration_s),
-        words=tuple(_word(word) for word in words),
+        words=spoken,
         clips=tuple(str(clip) for clip in clips),
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from whit.runtime.audio import AudioFile
 from whit.runtime.engine import Floats
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.offline_recognizer import OfflineRecognizer
 from whit.runtime.recognizer import Recognizer
+from whit.runtime.stream import Stream
 
 
 class MeasuredModel(Protocol):
@@ -20,8 +21,11 @@ class MeasuredModel(Protocol):
     def arena_bytes(self) -> int | None:
         """Returns the engine's working memory; None where it does not report it."""
 
-    def hear(self, audio: AudioFile) -> int:
-        """Recognises a whole recording; returns the bytes of the model's state."""
+    def hear(self, audio: AudioFile) -> object:
+        """Recognises a whole recording; returns the stream that heard it."""
+
+    def state_bytes(self, stream: Any) -> int:
+        """Returns what the model remembers of a stream."""
 
     def begin(self, sample_rate_hz: int, samples: Floats) -> object:
         """Returns a stream that has heard the samples."""
@@ -45,7 +49,7 @@ class _StreamingModel:
     def arena_bytes(self) -> int | None:
         return getattr(self._recognizer.engine, "arena_bytes", None)
 
-    def hear(self, audio: AudioFile) -> int:
+    def hear(self, audio: AudioFile) -> Stream:
         recognizer = self._recognizer
         stream = recognizer.create_stream()
         for block in audio.blocks():
@@ -55,6 +59,9 @@ class _StreamingModel:
                 recognizer.reset(stream)
         stream.input_finished()
         recognizer.decode(stream)
+        return stream
+
+    def state_bytes(self, stream: Stream) -> int:
         return int(stream.state_size_bytes)
 
     def begin(self, sample_rate_hz: int, samples: Floats) -> object:
@@ -86,11 +93,14 @@ class _UtteranceModel:
     def arena_bytes(self) -> int | None:
         return getattr(self._recognizer.engine, "arena_bytes", None)
 
-    def hear(self, audio: AudioFile) -> int:
+    def hear(self, audio: AudioFile) -> object:
         stream = self._recognizer.create_stream()
         for block in audio.blocks():
             stream.accept_waveform(audio.sample_rate_hz, block)
         self._recognizer.decode_stream(stream)
+        return stream
+
+    def state_bytes(self, stream: object) -> int:
         return 0
 
     def begin(self, sample_rate_hz: int, samples: Floats) -> object:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whit.runtime.errors import MeasurementError
+from whit.runtime.errors import MeasurementError, MissingDependency
 from whit.runtime.last_words import last_words
 from whit.runtime.process_memory import (
     ProcessMemory,
@@ -120,9 +120,11 @@ def measure_here(path: Path, *, engine: str, num_threads: int, speech: Path) -> 
         model = open_measured_model(path, engine=engine, num_threads=num_threads)
         loaded, peak_loading = _now(), peak_rss_bytes()
         is_reset = reset_peak_rss() and is_reset
-        state_bytes = model.hear(audio)
+        stream = model.hear(audio)
         streamed, peak_streaming = _now(), peak_rss_bytes()
         duration_s = audio.duration_s
+    state_bytes = model.state_bytes(stream)
+    del stream
     files = list_model_files(path, engine=engine)
     return MemoryReport(
         file_size=files.size_bytes,
@@ -145,11 +147,12 @@ def measure_here(path: Path, *, engine: str, num_threads: int, speech: Path) -> 
 
 
 def import_libraries(engine: str) -> None:
-    """Imports what the engine will, so that libraries are not counted as the model's."""
-    packages = {"onnxruntime": ("onnxruntime",), "litert": ("ai_edge_litert.interpreter",)}.get(engine, ())
-    for package in packages:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(package)
+    """Imports what the engine will, ours too, so that no code is counted as the model's."""
+    modules = [importlib.import_module(f"whit.runtime.engines.{kind}{engine}") for kind in ("", "offline_")]
+    load_library = getattr(modules[0], f"import_{engine}", None)
+    if load_library:
+        with contextlib.suppress(MissingDependency):
+            load_library()
 
 
 def _now() -> ProcessMemory:

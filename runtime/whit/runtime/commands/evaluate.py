@@ -14,6 +14,7 @@ from rich.table import Table
 from whit.runtime.bootstrap import Interval
 from whit.runtime.engines import AUTO
 from whit.runtime.error_rates import Score, compare, score
+from whit.runtime.errors import ManifestError
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.plain_console import plain_console
 from whit.runtime.print_json import print_json
@@ -34,15 +35,19 @@ def evaluate(
 ) -> None:
     """Recognise a manifest and print the word error rate with its 95 % confidence interval."""
     recordings = read_manifest(manifest, limit=limit)
+    if not any(recording.text.split() for recording in recordings):
+        raise ManifestError(f"[{manifest}] expected at least 1 word in the texts, received none")
     paths = [model, *(against or [])]
+    transcribers = [
+        open_transcriber(path, engine=engine, num_threads=threads, self_test=self_test) for path in paths
+    ]
+    check_audio(recordings, longest_s=min(transcriber.longest_s for transcriber in transcribers))
     names: list[str] = []
     transcripts: list[list[str]] = []
     elapsed_s: list[float] = []
     console = plain_console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        for path in paths:
-            transcriber = open_transcriber(path, engine=engine, num_threads=threads, self_test=self_test)
-            check_audio(recordings, longest_s=transcriber.longest_s)
+        for path, transcriber in zip(paths, transcribers, strict=True):
             names.append(transcriber.title)
             start_s = time.perf_counter()
             track = progress.track(recordings, description=escape(str(path)))
@@ -51,7 +56,7 @@ def evaluate(
     scores = [score(recordings, texts) for texts in transcripts]
     differences = [compare(recordings, transcripts[0], texts) for texts in transcripts[1:]]
     if json:
-        report = _to_json(manifest, paths, recordings, transcripts, scores, differences)
+        report = _to_json(manifest, paths, recordings, transcripts, scores, differences, elapsed_s)
         print_json(report)
         return
     _print(names, scores, differences, elapsed_s)
@@ -91,10 +96,11 @@ def _to_json(
     transcripts: Sequence[Sequence[str]],
     scores: Sequence[Score],
     differences: Sequence[dict[str, Interval]],
+    elapsed_s: Sequence[float],
 ) -> dict[str, Any]:
     models = []
     for number, path in enumerate(paths):
-        entry: dict[str, Any] = {"model": str(path), **asdict(scores[number])}
+        entry: dict[str, Any] = {"model": str(path), "elapsed_s": elapsed_s[number], **asdict(scores[number])}
         if number:
             difference = differences[number - 1]
             entry["first_minus_this_wer"] = {unit: asdict(i) for unit, i in difference.items()}

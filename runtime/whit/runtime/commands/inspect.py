@@ -16,6 +16,7 @@ from whit.runtime.model_layers import mean_bits
 from whit.runtime.offline_info import OfflineInfo
 from whit.runtime.plain_console import plain_console
 from whit.runtime.print_json import print_json
+from whit.runtime.tflite_metadata import FILE
 
 SMALL_BYTES = 64  # shapes and axes: listed by --json only
 
@@ -40,6 +41,9 @@ def inspect(
     contents = read_contents(model, hash_weights=verify)
     if verify:
         verify_weights(contents)
+        file = model / FILE
+        if model.is_dir() and file.is_file() and file not in contents.sha256_by_file:
+            verify_weights(read_contents(file, hash_weights=True))  # `auto` runs this one
     if json:
         report = {
             "model": str(model),
