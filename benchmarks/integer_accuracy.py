@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from made_by import made_by
 from rich.console import Console
 from rich.progress import track
 from streamed_rows import plain, signed
@@ -95,7 +96,9 @@ def export(variant: Variant, arguments: argparse.Namespace) -> Path:
     ]
     inputs = [*weight_files(arguments.checkpoint), arguments.checkpoint / "config.json"]
     inputs += [arguments.calibrate] if variant.source == SPEECH else []
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs) + repr(settings).encode())
+    digest = hashlib.sha256(
+        b"".join(path.read_bytes() for path in inputs) + repr([*settings, made_by()]).encode()
+    )
     folder: Path = OUT / digest.hexdigest()[:16] / variant.name.replace(", ", "-").replace(" ", "-")
     if (folder / "model.tflite").exists():
         return folder

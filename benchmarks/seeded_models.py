@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from made_by import made_by
+
 from whit.exporter.export import ExportRequest, run_export
 from whit.models.checkpoint import load_checkpoint, save_checkpoint
 from whit.models.presets import preset
@@ -20,13 +22,14 @@ MIXED = (  # later rules win; as in models/recipes/rnnt-digits-gq.toml: the join
 
 
 def native_model(folder: Path, name: str, rules: Sequence[tuple[str, int]]) -> Path:
-    """Returns the folder of model.tflite, written where it is not yet.
+    """Returns the folder of model.tflite, written where the present code has not yet.
 
     Args:
         folder: of all models.
         name: of this one.
         rules: patterns of tensor names and their bits.
     """
+    folder = folder / made_by()
     output = folder / name
     if not (output / "model.tflite").is_file():
         checkpoint = _checkpoint(folder, name, rules)
@@ -36,6 +39,7 @@ def native_model(folder: Path, name: str, rules: Sequence[tuple[str, int]]) -> P
 
 def stock_model(folder: Path) -> Path:
     """Returns the folder of stock exports (ONNX, and .tflite with ai-edge-litert), 8-bit checkpoint."""
+    folder = folder / made_by()
     output = folder / "stock"
     if not (output / "stock-int8" / "encoder.onnx").is_file():
         checkpoint = _checkpoint(folder, "8", [("*", 8)])

@@ -7,6 +7,7 @@ Scales come from noise too. Neither matters to the time a model takes.
 from pathlib import Path
 
 import torch
+from made_by import made_by
 
 from whit.exporter.export import run_export
 from whit.exporter.request import ExportRequest
@@ -25,7 +26,7 @@ INPUTS = InputConfig(source=NOISE, synthesis=SynthesisConfig(batches=2, batch_si
 
 
 def native_file(folder: Path, preset: str, bits: int, max_seconds: int) -> Path:
-    """Returns our model.tflite with weights of so many bits, written where it is not yet.
+    """Returns our model.tflite with weights of so many bits, written where the present code has not yet.
 
     Args:
         folder: of all models.
@@ -33,6 +34,7 @@ def native_file(folder: Path, preset: str, bits: int, max_seconds: int) -> Path:
         bits: of all weights.
         max_seconds: of the longest utterance.
     """
+    folder = folder / made_by()
     output = folder / f"{bits}-{max_seconds}s"
     if not (output / "model.tflite").is_file():
         checkpoint = integer_checkpoint(folder, preset, bits)
@@ -46,6 +48,7 @@ def native_file(folder: Path, preset: str, bits: int, max_seconds: int) -> Path:
 
 def stock_folder(folder: Path, preset: str, max_seconds: int) -> Path:
     """Returns the folder of the stock exports of the checkpoint with 8-bit weights."""
+    folder = folder / made_by()
     output = folder / f"stock-{max_seconds}s"
     if not (output / "stock-int8" / "model.onnx").is_file():
         checkpoint = integer_checkpoint(folder, preset, 8)

@@ -1,0 +1,16 @@
+"""What code made a benchmark's files: part of their folder's name, so that other code makes them anew."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import whit.exporter
+import whit.models
+
+
+@cache
+def made_by() -> str:
+    """Returns a digest of the sources of exporter and training."""
+    folders = [Path(folder) for package in (whit.exporter, whit.models) for folder in package.__path__]
+    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
