@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml $(shell find runtime/cpp -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 
+# In the environment itself: an isolated build has another path each time and compiles everything anew.
+BUILD_TOOLS := 'scikit-build-core>=1.0' 'nanobind>=2.2' 'cmake>=3.25' ninja
+
 PYTEST := $(BIN)/pytest -n auto
 
 .PHONY: demo test test-full check format bench dev stubs wheels clean
@@ -44,11 +47,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(NATIVE) | $(VENV)/bin/python
-	$(BIN)/pip install -q -e '.[tflite]'
+	$(BIN)/pip install -q $(BUILD_TOOLS)
+	$(BIN)/pip install -q --no-build-isolation -e '.[tflite]'
 	touch $@
 
 $(VENV)/.dev: $(NATIVE) | $(VENV)/bin/python
-	$(BIN)/pip install -q -e '.[export,train,dev]'
+	$(BIN)/pip install -q $(BUILD_TOOLS)
+	$(BIN)/pip install -q --no-build-isolation -e '.[export,train,dev]'
 	touch $@ $(VENV)/.demo
 
 clean:

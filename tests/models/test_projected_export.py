@@ -40,7 +40,7 @@ def test_torch_and_the_interpreter_agree(tmp_path: Path, bits: int | None) -> No
     with torch.no_grad():
         encoded, (h, c) = model.encode(features)
         again, _ = load_checkpoint(tmp_path / "c")[0].encode(features)
-    torch.testing.assert_close(again, encoded, rtol=0, atol=1e-6)
+    torch.testing.assert_close(again, encoded, rtol=0, atol=0)
     assert h.shape == (3, 1, 6) and c.shape == (3, 1, 9)
     arithmetic = FloatArithmetic() if bits is None else ExactArithmetic()
     interpreter = Interpreter(read_checkpoint(tmp_path / "c"), arithmetic)

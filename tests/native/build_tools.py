@@ -7,6 +7,7 @@ from pathlib import Path
 from programs import needs
 
 ROOT = Path(__file__).parents[2]
+ARM_SYSTEM = ("-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64")
 
 
 def link_c_program(source: Path, library_folder: Path, folder: Path) -> Path:
@@ -21,12 +22,36 @@ def link_c_program(source: Path, library_folder: Path, folder: Path) -> Path:
     return program
 
 
-def build(name: str, compiler: str, *settings: str) -> Path:
-    """Builds whit-cli as a user would and returns the folder, kept so that only changes compile."""
+def build_here() -> Path:
+    """Builds whit-cli and libwhit_core.a for this machine and returns their folder."""
+    return _build("native-tests", needs("g++"))
+
+
+def build_aarch64() -> Path:
+    """The same for 64-bit Arm."""
+    return _build(
+        "native-tests-aarch64", needs("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"), *ARM_SYSTEM
+    )
+
+
+def build_arm32() -> Path:
+    """The same for a 32-bit system on a processor of 64 bits, as `uname` names it there."""
+    return _build(
+        "native-tests-arm32", needs("arm-linux-gnueabihf-g++", "g++-arm-linux-gnueabihf"), *ARM_SYSTEM
+    )
+
+
+def _build(name: str, compiler: str, *settings: str) -> Path:
+    """Builds as a user would into a folder that is kept, so that only changes compile."""
     cmake, ninja = needs("cmake"), needs("ninja")
     folder = ROOT / "build" / name
     configure = [cmake, "-S", ROOT / "runtime" / "cpp", "-B", folder, "-G", "Ninja"]
-    settings = (f"-DCMAKE_MAKE_PROGRAM={ninja}", f"-DCMAKE_CXX_COMPILER={compiler}", *settings)
+    settings = (
+        f"-DCMAKE_MAKE_PROGRAM={ninja}",
+        f"-DCMAKE_CXX_COMPILER={compiler}",
+        "-DWHIT_WERROR=ON",
+        *settings,
+    )
     make = [cmake, "--build", folder, "--target", "whit-cli"]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".one-build-at-a-time", "w") as lock:  # tests of two folders build it

@@ -9,8 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "exporter"))
 
-from build_tools import build
-from programs import needs
+from build_tools import build_aarch64, build_arm32, build_here
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +104,7 @@ def export_offline(tmp_path_factory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def native_build() -> Path:
     """The folder with libwhit_core.a and cli/whit-cli; kept between runs, so that only changes compile."""
-    return build("native-tests", needs("g++"), "-DWHIT_WERROR=ON")
+    return build_here()
 
 
 @pytest.fixture(scope="session")
@@ -117,14 +116,10 @@ def cli(native_build) -> Path:
 @pytest.fixture(scope="session")
 def aarch64_build() -> Path:
     """The same for 64-bit Arm."""
-    compiler = needs("aarch64-linux-gnu-g++")
-    system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
-    return build("native-tests-aarch64", compiler, *system, "-DWHIT_WERROR=ON")
+    return build_aarch64()
 
 
 @pytest.fixture(scope="session")
 def arm32_build() -> Path:
-    """The same for a 32-bit system on a processor of 64 bits, as `uname` names it there."""
-    compiler = needs("arm-linux-gnueabihf-g++")
-    system = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
-    return build("native-tests-arm32", compiler, *system, "-DWHIT_WERROR=ON")
+    """The same for a 32-bit system."""
+    return build_arm32()

@@ -208,11 +208,12 @@ long decode_utterances(const whit_model* model, const std::vector<float>& sample
   }
 }
 
-// The memory of the first turn serves the second.
+// The memory of the first turn serves the second, and nothing else of it does.
 void reset(const whit_model* streaming, const whit_model* whole, const std::vector<float>& samples) {
   whit_stream* stream;
   whit_offline_stream* offline;
   must(!whit_stream_create(streaming, &stream) && !whit_offline_stream_create(whole, &offline), "create");
+  std::string first;
   for (int turn = 0; turn < 2; ++turn) {
     const long before = num_allocations;
     must(!whit_stream_reset(stream) && !whit_offline_stream_reset(offline), "reset");
@@ -220,6 +221,10 @@ void reset(const whit_model* streaming, const whit_model* whole, const std::vect
     must(!whit_offline_stream_accept_waveform(offline, kRateHz, samples.data(), samples.size()), "accept");
     if (turn == 1) must(num_allocations == before, "a stream that starts anew allocates");
     must(!whit_stream_input_finished(stream) && !whit_offline_stream_decode(offline), "end");
+    must(whit_stream_accept_waveform(stream, kRateHz, samples.data(), 1), "audio after the end");
+    const std::string text = text_of(stream);
+    if (turn == 0) first = text;
+    must(text == first && text.size() > 3, "text of a stream that starts anew");
   }
   whit_stream_free(stream);
   whit_offline_stream_free(offline);

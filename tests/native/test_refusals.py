@@ -2,12 +2,14 @@
 
 import copy
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import flatbuffers
 import numpy as np
 import pytest
+import soundfile
 from edit_tflite import edit, metadata_buffer, operator, schema
 from typer.testing import CliRunner
 
@@ -417,6 +419,14 @@ def test_refuses_a_file_that_ends_early(model_file, tmp_path) -> None:
 
 def test_skipping_the_self_test_accepts_another_bit(model_file, tmp_path) -> None:
     load(edit(model_file, tmp_path / "model.tflite", _golden_bit), self_test=False)
+
+
+def test_skipping_the_self_test_on_the_command_line(model_file, cli, tmp_path) -> None:
+    model = edit(model_file, tmp_path / "model.tflite", _golden_bit)
+    soundfile.write(tmp_path / "quiet.wav", np.zeros(1600), 16000)
+    for options, status in (([], 2), (["--no-self-test"], 0)):
+        command = [cli, model, tmp_path / "quiet.wav", *options]
+        assert subprocess.run(command, capture_output=True).returncode == status
 
 
 def test_calls_check_shapes(model_file) -> None:

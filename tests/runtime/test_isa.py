@@ -1,6 +1,8 @@
 """The choice of an instruction set: every one gives the same bits, and WHIT_ISA forces it."""
 
 import os
+import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,28 @@ def test_plain_comes_first_and_the_best_is_chosen() -> None:
     assert names[0] == "plain"
     if "WHIT_ISA" not in os.environ:
         assert _core.chosen_isa() == (names[-1], f"the best of this processor: {', '.join(names)}")
+
+
+FLAGS = {
+    "AVX2": "avx2",
+    "AVX512F": "avx512f",
+    "AVX512BW": "avx512bw",
+    "AVX512DQ": "avx512dq",
+    "AVX512VL": "avx512vl",
+    "AVX512_VNNI": "avx512_vnni",
+    "AVX512_VBMI": "avx512vbmi",
+}
+"""What Linux calls the features of an x86-64."""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="this machine is not an x86-64")
+@pytest.mark.skipif(sys.platform != "linux", reason="this system has no /proc/cpuinfo")
+def test_the_core_sees_what_the_system_sees() -> None:
+    flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    assert flags
+    there = set(flags[1].split())
+    seen = {name: found for name, found, _ in _core.cpu_features() if name in FLAGS}
+    assert seen == {name: flag in there for name, flag in FLAGS.items()}
 
 
 @pytest.mark.parametrize("isa", _core.isa_names()[:-1])

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from build_tools import build
+from build_tools import build_aarch64
 from emulated_arm import PROCESSORS, build_stream_bits, run_emulated
 from models import MODELS
 from programs import needs
@@ -15,7 +15,6 @@ from utterance_bits import UtteranceBits, first_difference, stream_utterance
 from whit.runtime.audio import AudioFile
 from whit.runtime.recognizer import Recognizer
 
-CROSS = ("-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64")
 SECONDS = 2.0
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="this machine is not an x86-64")
@@ -31,7 +30,7 @@ def audio(tmp_path_factory) -> Path:
 def emulated(models, audio, tmp_path_factory) -> dict[tuple[str, str], UtteranceBits]:
     """What every processor computes of every model; two run at a time."""
     emulator, compiler = needs("qemu-aarch64"), needs("aarch64-linux-gnu-g++")
-    core = build("native-tests-aarch64", compiler, *CROSS) / "libwhit_core.a"
+    core = build_aarch64() / "libwhit_core.a"
     program = build_stream_bits(core, compiler, tmp_path_factory.mktemp("program") / "stream_bits")
     pairs = [(name, processor) for name in MODELS for processor in PROCESSORS]
 

@@ -1,0 +1,6 @@
+"""What the tests share: the builds of tests/native."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "native"))
