@@ -157,7 +157,7 @@ def test_a_manifest_without_a_word_is_refused_before_it_is_heard(exported, manif
     manifest.write_text(json.dumps({"audio": "x.wav", "text": " "}))
     result = CliRunner().invoke(cli.app, ["eval", str(exported), str(manifest)])
     assert result.exit_code == 2
-    assert "expected at least 1 word in the texts" in result.stderr
+    assert "expected at least 1 reference word in the texts" in result.stderr
 
 
 def test_words_that_end_after_their_recording_are_refused(recording):

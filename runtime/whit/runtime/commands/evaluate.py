@@ -36,7 +36,7 @@ def evaluate(
     """Recognise a manifest and print the word error rate with its 95 % confidence interval."""
     recordings = read_manifest(manifest, limit=limit)
     if not any(recording.text.split() for recording in recordings):
-        raise ManifestError(f"[{manifest}] expected at least 1 word in the texts, received none")
+        raise ManifestError(f"[{manifest}] expected at least 1 reference word in the texts, received none")
     paths = [model, *(against or [])]
     transcribers = [
         open_transcriber(path, engine=engine, num_threads=threads, self_test=self_test) for path in paths
