@@ -69,15 +69,20 @@ def test_an_increase_is_a_share() -> None:
         parse_gate("wer=x.jsonl", 2.0)
 
 
+def copy_with(copy: Path, section: str, key: str, value: str | int) -> Path:
+    """Returns a copy of the checkpoint in which one field of config.json is another."""
+    shutil.copytree(CHECKPOINT, copy)
+    config = json.loads((copy / "config.json").read_text())
+    config[section][key] = value
+    (copy / "config.json").write_text(json.dumps(config))
+    return copy
+
+
 @pytest.mark.parametrize("flavour", ["nemo", "kaldi"])
 def test_the_checkpoint_hears_by_its_own_front_end(
     flavour: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = tmp_path / "checkpoint"
-    shutil.copytree(CHECKPOINT, copy)
-    config = json.loads((copy / "config.json").read_text())
-    config["frontend"]["flavour"] = flavour
-    (copy / "config.json").write_text(json.dumps(config))
+    copy = copy_with(tmp_path / "checkpoint", "frontend", "flavour", flavour)
     run_export(ExportRequest(checkpoint=copy, output=tmp_path, dialect="whit", format="tflite"))
     recognizer = Recognizer.from_file(tmp_path / "model.tflite")
     recording = read_manifest(DEMO)[0]
@@ -94,10 +99,6 @@ def test_the_checkpoint_hears_by_its_own_front_end(
 
 
 def test_a_recording_shorter_than_a_frame_has_no_words(tmp_path: Path) -> None:
-    copy = tmp_path / "checkpoint"
-    shutil.copytree(CHECKPOINT, copy)
-    config = json.loads((copy / "config.json").read_text())
-    config["streaming"]["tail_ms"] = 0
-    (copy / "config.json").write_text(json.dumps(config))
+    copy = copy_with(tmp_path / "checkpoint", "streaming", "tail_ms", 0)
     soundfile.write(tmp_path / "click.wav", np.ones(40, np.float32) / 2, 16000)
     assert transcribe(read_checkpoint(copy), Recording(audio=tmp_path / "click.wav", text="")) == ""

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from whit.exporter.config_fields import section_in
 from whit.exporter.conv_config import MAX_UNITS, NORM_PARTS
-from whit.exporter.ctc_model_config import CtcModelConfig, Shapes
+from whit.exporter.ctc_model_config import CtcModelConfig, Shapes, window_frames
 from whit.exporter.transducer_config import LARGEST
 
 KERNEL = 3
@@ -74,9 +74,9 @@ class ConformerCtcConfig(CtcModelConfig):
         return self.d_model
 
     @property
-    def depthwise_reaches(self) -> list[tuple[int, int]]:
-        """Taps and dilation of every depthwise convolution over time."""
-        return [(self.kernel_size, 1)]
+    def widest_window(self) -> int:
+        """Frames of the widest depthwise window, taps rounded up to a multiple of 4."""
+        return window_frames(self.kernel_size, 1)
 
     @property
     def frequencies(self) -> tuple[int, int, int]:

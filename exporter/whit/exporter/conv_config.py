@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from whit.exporter.config_fields import object_in, section_in
-from whit.exporter.ctc_model_config import CtcModelConfig, Shapes, check_fields
+from whit.exporter.ctc_model_config import CtcModelConfig, Shapes, check_fields, window_frames
 from whit.exporter.errors import ConfigError
 from whit.exporter.transducer_config import LARGEST
 
@@ -141,9 +141,12 @@ class ConvConfig(CtcModelConfig):
         return factor
 
     @property
-    def depthwise_reaches(self) -> list[tuple[int, int]]:
-        """Taps and dilation of every depthwise convolution over time."""
-        return [(block.kernel_size, block.dilation) for block in self.blocks if block.separable]
+    def widest_window(self) -> int:
+        """Frames of the widest depthwise window, taps rounded up to a multiple of 4; 0 without one."""
+        windows = [
+            window_frames(block.kernel_size, block.dilation) for block in self.blocks if block.separable
+        ]
+        return max(windows, default=0)
 
     def block_inputs(self, number: int) -> int:
         """Returns the channels that a block is given."""

@@ -31,7 +31,7 @@ LEAST_BITS, MOST_BITS = 2, 8
 """Of activations, and of the weights of an integer checkpoint."""
 WIDEST_NORM = 1024
 """Of IntLayerNorm: sums of its squares fit 64 bits."""
-MOST_WINDOW_ROWS = 256
+MOST_WINDOW_FRAMES = 256
 """Of IntDepthwiseConv1d: a window and as many new rows lie on the stack."""
 LEAST_SCALE, GREATEST_SCALE = 2.0**-60, 2.0**60
 """Of activations: products of a few stay far from the ends of float32."""
@@ -131,13 +131,12 @@ class CtcConfig:
                     f"[model.d_model] expected at most {WIDEST_NORM} in an integer checkpoint, "
                     f"received {self.model.widest_norm}"
                 )
-            for taps, dilation in self.model.depthwise_reaches:
-                rows = -(-taps // 4) * 4 * dilation
-                if rows > MOST_WINDOW_ROWS:
-                    raise ConfigError(
-                        "[model] expected a depthwise kernel_size, rounded up to a multiple of 4, times "
-                        f"dilation of at most {MOST_WINDOW_ROWS} in an integer checkpoint, received {rows}"
-                    )
+            window = self.model.widest_window
+            if window > MOST_WINDOW_FRAMES:
+                raise ConfigError(
+                    "[model] expected a depthwise kernel_size, rounded up to a multiple of 4, times dilation "
+                    f"of at most {MOST_WINDOW_FRAMES} in an integer checkpoint, received {window}"
+                )
 
     @property
     def num_outputs(self) -> int:

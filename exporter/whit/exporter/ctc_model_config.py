@@ -39,6 +39,11 @@ def check_fields(config: object, place: str, choices: Mapping[str, tuple[str, ..
         raise ConfigError("; ".join(problems))
 
 
+def window_frames(taps: int, dilation: int) -> int:
+    """Returns the frames that IntDepthwiseConv1d sees at once (docs/format.md, section 10)."""
+    return -(-taps // 4) * 4 * dilation
+
+
 @dataclass(frozen=True, kw_only=True)
 class CtcModelConfig(ABC):
     """Sizes of an encoder over whole utterances, with one linear layer behind it."""
@@ -90,8 +95,8 @@ class CtcModelConfig(ABC):
 
     @property
     @abstractmethod
-    def depthwise_reaches(self) -> list[tuple[int, int]]:
-        """Taps and dilation of every depthwise convolution over time."""
+    def widest_window(self) -> int:
+        """Frames of the widest depthwise window, taps rounded up to a multiple of 4; 0 without one."""
 
     @abstractmethod
     def encoder_shapes(self, *, folded: bool) -> Shapes:
