@@ -98,7 +98,7 @@ def test_an_option_that_does_not_exist_would_be_found() -> None:
 def test_recipes_of_the_training_page_are_read(tmp_path: Path) -> None:
     recipes = shutil.copytree(ROOT / "models" / "recipes", tmp_path / "recipes")
     texts = blocks("docs/training.md", "toml")
-    assert len(texts) == 3
+    assert len(texts) == 4
     for text in texts:
         name = re.findall(r"# models/recipes/(\S+\.toml)", text)[0]
         (recipes / name).write_text(text)

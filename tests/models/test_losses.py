@@ -1,5 +1,6 @@
 """The losses of a batch against sums over all alignments, their mixture, and CTC's greedy search."""
 
+from dataclasses import replace
 from itertools import groupby, product
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from whit.models.batch import Batch, collate
 from whit.models.greedy import Emission, ctc_greedy_search
-from whit.models.losses import batch_loss, ctc_loss
+from whit.models.losses import batch_loss, ctc_loss, noisy_history
 from whit.models.recipe import OptimizationConfig
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
@@ -114,6 +115,53 @@ def test_a_recipe_mixes_the_losses() -> None:
     assert loss(loss="ctc") == pytest.approx(ctc, rel=1e-6)
     assert loss() == pytest.approx(float(each.mean()), rel=1e-6)
     assert loss(ctc_weight=0.3) == pytest.approx(float(each.mean()) + 0.3 * ctc, rel=1e-6)
+
+
+def test_noise_replaces_tokens_of_the_history_by_others_of_the_batch() -> None:
+    torch.manual_seed(0)
+    targets = torch.tensor([[0] * 3000 + [2] * 1000, [2] * 1000 + [1] * 3000])  # the last 3000 are padding
+    batch = replace(make_batch(), targets=targets, num_targets=torch.tensor([4000, 1000]))
+    assert torch.equal(noisy_history(batch, 0.0), targets)
+    heard = noisy_history(batch, 0.3)
+    spoken, true = (torch.cat((rows[0], rows[1, :1000])) for rows in (heard, targets))
+    assert set(spoken.tolist()) == {0, 2}  # never a padding token
+    # A replacement is a 0 with chance 3/5, so 12 % of the 0s become 2 and 18 % of the 2s become 0; five
+    # deviations of 3000 and of 2000 draws are 0.030 and 0.043.
+    assert (spoken[true == 0] != 0).float().mean() == pytest.approx(0.3 * 2 / 5, abs=0.030)
+    assert (spoken[true == 2] != 2).float().mean() == pytest.approx(0.3 * 3 / 5, abs=0.043)
+
+
+@pytest.mark.parametrize("predictor", ["lstm", "stateless"])
+def test_a_node_hears_its_last_token_and_older_ones_with_noise(predictor: str) -> None:
+    model = Rnnt(replace(TINY, predictor=predictor, context=3), BLANK)
+    spoken, heard = torch.tensor([[0, 1, 2, 2], [2, 0, 0, 1]]), torch.tensor([[0, 2, 1, 2], [1, 0, 2, 0]])
+    with torch.no_grad():
+        found = model.predict_nodes(spoken, heard)
+        assert found.shape == (2, 5, TINY.joint_hidden)
+        for row in range(2):
+            for node in range(5):
+                tokens = [BLANK, *heard[row, : max(node - 1, 0)].tolist(), *spoken[row, :node].tolist()[-1:]]
+                expected, _ = model.predict(torch.tensor([tokens]))
+                # One product of batches of other sizes: at most 30 terms below 1, 2^-24 each.
+                torch.testing.assert_close(found[row, node], expected[0, -1], rtol=0, atol=30 * 2.0**-24)
+        torch.testing.assert_close(model.predict_nodes(spoken, spoken), model.predict_nodes(spoken))
+
+
+def test_noise_is_heard_and_not_what_is_to_be_said() -> None:
+    model, batch = Rnnt(TINY, BLANK), make_batch()
+    config = OptimizationConfig(steps=1, history_noise=0.999)
+    with torch.no_grad():
+        torch.manual_seed(3)
+        older = noisy_history(batch, config.history_noise)
+        torch.manual_seed(3)
+        found = batch_loss(model, batch, config)
+        lattice = model.lattice(model.encode(batch.features)[0], batch.targets, older=older)
+    assert not torch.equal(older, batch.targets)
+    lengths = torch.tensor([4, 5, 2])
+    each = transducer_loss(
+        lattice, batch.targets, lengths, batch.num_targets, blank=BLANK, windows=None, fastemit=0.0
+    )
+    assert float(found) == pytest.approx(float(each.mean()), rel=1e-6)
 
 
 def test_ctc_trains_the_encoder_and_the_joints_output_alone() -> None:

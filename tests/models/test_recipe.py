@@ -72,6 +72,18 @@ dev_manifest = "d.jsonl"
         (GOOD.replace("steps = 10", "steps = 10\nband_behind = 4"), "no band with data.* received 4 and 0"),
         (GOOD.replace("steps = 10", "steps = 10\nband_ahead = 2"), "no band with data.* received 0 and 2"),
         (
+            GOOD.replace("steps = 10", "steps = 10\ntext_weight = 0.3"),
+            "text_weight.* 0 without, received 0.3",
+        ),
+        (
+            GOOD[: GOOD.index("[data]")] + SPEECH + '[speech.text]\nfiles = ["book.txt"]\n',
+            "text_weight.* more than 0 with speech.text .* received 0.0",
+        ),
+        (
+            GOOD[: GOOD.index("[data]")] + SPEECH + "[speech.text]\nfiles = []\n",
+            r"speech, text\] \[text\] expected files",
+        ),
+        (
             GOOD[: GOOD.index("[data]")].replace("steps = 10", "steps = 10\nbatch_size = 16") + SPEECH,
             "batch_size",
         ),
@@ -93,6 +105,15 @@ def test_a_wrong_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> 
         ("optimization", "band_behind = -1", "band_behind"),
         ("optimization", "band_ahead = -1", "band_ahead"),
         ("optimization", "distill_weight = nan", "distill_weight"),
+        ("optimization", "history_noise = -0.1", "history_noise"),
+        ("optimization", "history_noise = 1.0", "history_noise"),
+        ("optimization", "predictor_dropout = 1.0", "predictor_dropout"),
+        ("optimization", "predictor_gain = 0", "predictor_gain"),
+        (
+            "optimization",
+            'loss = "ctc"\nhistory_noise = 0.1\npredictor_dropout = 0.0\npredictor_gain = 1.1',
+            "received history_noise, predictor_dropout, predictor_gain",
+        ),
         ("optimization", 'loss = "ctc"\nfastemit = 0.1\nband_ahead = 1', "received fastemit, band_ahead"),
         (
             "optimization",

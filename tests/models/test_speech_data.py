@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from whit.models.augment_speech import SpeechAugmentConfig
 from whit.models.errors import RecipeError
 from whit.models.speech_data import SpeechData, SpeechDataConfig, tuning_half
+from whit.models.text_data import TextConfig, TextData
 from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import StreamingFrontend
 from whit.runtime.manifest import Recording, write_manifest
@@ -84,6 +86,18 @@ def test_an_epoch_takes_every_recording_once_in_batches_of_bounded_length(
             seen = ""
     assert len(orders) > 3
     assert len(set(orders)) > 1
+
+
+def test_a_step_has_its_rows_of_text(make: Callable[..., SpeechData], data: Path) -> None:
+    (data / "book.txt").write_text("a b c d e f g h")
+    text = TextConfig(files=("book.txt",), rows=5, row_tokens=2)
+    speech = make(replace(CONFIG, text=text))
+    rows = TextData(text, data=data, tokenizer=TOKENIZER, seed=3)
+    for step in (0, 7):
+        batch, spoken = speech.batch(step), make().batch(step)
+        assert torch.equal(batch.text, rows.rows(step))
+        assert torch.equal(batch.features, spoken.features)
+        assert spoken.text is None
 
 
 def test_a_batch_depends_on_seed_and_step_alone(make: Callable[..., SpeechData]) -> None:

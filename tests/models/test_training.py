@@ -214,6 +214,41 @@ def test_a_run_can_start_from_a_checkpoint(make: Callable[..., Training], data: 
     torch.testing.assert_close(second.model.encoder.feature_mean, loaded.encoder.feature_mean, rtol=0, atol=0)
 
 
+def test_the_prediction_network_may_have_a_dropout_of_its_own(
+    make: Callable[..., Training], data: Path
+) -> None:
+    make("first", make_recipe(1)).fit()
+    started = str(data / "first" / train.CHECKPOINT)
+    for name, start in (("new", ""), ("started", started)):
+        run = make(name, replace(make_recipe(dropout=0.25, predictor_dropout=0.5), init_from=start))
+        assert (run.model.encoder.dropout, run.model.predictor.dropout) == (0.25, 0.5)
+
+
+def test_the_loss_goes_on_hearing_what_it_heard_whatever_the_gain(
+    make: Callable[..., Training], data: Path
+) -> None:
+    make("first", make_recipe(1)).fit()
+    folder, tokens = data / "first" / train.CHECKPOINT, torch.tensor([[1, 4, 7]])
+    first, _ = load_checkpoint(folder)
+    for name, gain in (("louder", 1.25), ("again", 1.25), ("back", 1.0)):
+        recipe = replace(make_recipe(1), init_from=str(folder))
+        options = replace(recipe.optimization, predictor_gain=gain, distill_weight=0.5)
+        run = make(name, replace(recipe, optimization=options))
+        for model in (run.model, run.task.teacher):
+            # Both gains round each weight once.
+            torch.testing.assert_close(
+                model.eval().predict_nodes(tokens), first.eval().predict_nodes(tokens), rtol=2e-6, atol=1e-6
+            )
+        start = torch.full((1, 1), run.model.blank)
+        recognised, _ = run.model.predict(torch.cat((start, tokens), 1))
+        torch.testing.assert_close(gain * recognised, run.model.predict_nodes(tokens), rtol=2e-6, atol=1e-6)
+        run.fit()
+        folder = data / name / train.CHECKPOINT
+        first, config = load_checkpoint(folder)
+        first.predictor_gain = gain
+        assert config.metrics.get("predictor_gain", 1.0) == gain
+
+
 @pytest.mark.parametrize("optimization", [{}, {"distill_weight": 0.5}], ids=["start", "teacher"])
 def test_a_run_does_not_start_from_quantized_weights(
     make: Callable[..., Training], data: Path, optimization: dict[str, object]

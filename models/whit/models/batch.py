@@ -25,6 +25,8 @@ class Batch:
     targets: Tensor  # int64, (batch, tokens), padded with 0
     num_targets: Tensor  # int64, (batch,)
     windows: Tensor | None  # int64, (batch, tokens, 2), encoder frames that may emit each token
+    text: Tensor | None = None  # int64, (rows, tokens), what the prediction network reads beside
+    text_weight: float = 1.0  # of the mean loss of its rows, where the batch is a share of another
 
 
 def utterance_features(samples: Samples, *, tail_ms: int, num_mels: int) -> Features:

@@ -95,6 +95,12 @@ def share_of(batch: Batch, *, rank: int, processes: int) -> tuple[Batch, float]:
     utterances = len(batch.features)
     chosen = torch.arange(utterances)[rank::processes]
     weight = len(chosen) * processes / utterances
+    text, text_weight = batch.text, 0.0
+    if text is not None:
+        rows = text[rank :: min(processes, utterances)]  # for those that have utterances
+        if weight > 0:
+            text_weight = len(rows) * processes / len(text) / weight
+        text = rows if text_weight > 0 else text[:1]
     chosen = chosen if len(chosen) else torch.zeros(1, dtype=torch.int64)
     return Batch(
         features=batch.features[chosen],
@@ -102,6 +108,8 @@ def share_of(batch: Batch, *, rank: int, processes: int) -> tuple[Batch, float]:
         targets=batch.targets[chosen],
         num_targets=batch.num_targets[chosen],
         windows=None if batch.windows is None else batch.windows[chosen],
+        text=text,
+        text_weight=text_weight,
     ), weight
 
 

@@ -29,7 +29,7 @@ def batch_loss(
     Args:
         model: in training mode; its output (encoded frames, joint logits) may be bfloat16 under autocast.
         batch: features and targets.
-        config: `loss`, `ctc_weight`, `fastemit`, `distill_weight`.
+        config: `loss`, `ctc_weight`, `fastemit`, `history_noise`, `text_weight`, `distill_weight`.
         teacher: in evaluation mode; what `distill_weight` of the transducer's loss is learnt from.
     """
     encoded, _ = model.encode(batch.features)
@@ -45,7 +45,8 @@ def batch_loss(
         band = None
         if ctc_logits is not None and has_band:
             band = band_around_ctc(ctc_logits.detach(), batch, lengths, config, blank=model.blank)
-        logits = model.lattice(encoded, batch.targets, band).float()
+        older = noisy_history(batch, config.history_noise) if config.history_noise > 0 else None
+        logits = model.lattice(encoded, batch.targets, band, older).float()
         losses = transducer_loss(
             logits,
             batch.targets,
@@ -62,7 +63,35 @@ def batch_loss(
                 known = teacher.lattice(teacher.encode(batch.features)[0], batch.targets, band)
             present = nodes_present(batch, lengths, logits.shape, band[0] if band else None)
             loss = loss + config.distill_weight * lattice_divergence(known, logits, present)
+    if batch.text is not None:
+        loss = loss + config.text_weight * batch.text_weight * text_loss(model, batch.text)
     return loss
+
+
+def text_loss(model: Rnnt, text: Tensor) -> Tensor:
+    """Returns the mean loss of rows of text, nats per row, of the joint with nothing from the encoder.
+
+    So the prediction network and the joint that recognise are a language model too (internal language model
+    training; Meng et al., 2021, arXiv 2102.01380), and learn words that no recording has.
+
+    Args:
+        model: any mode.
+        text: int64, (rows, tokens).
+    """
+    logits = model.text_logits(model.predict_nodes(text[:, :-1])).float()
+    losses = functional.cross_entropy(logits.flatten(0, 1), text.flatten(), reduction="sum")
+    return losses / len(text)
+
+
+def noisy_history(batch: Batch, chance: float) -> Tensor:
+    """Returns the targets, int64 (batch, tokens), each by chance replaced by any token that the batch speaks.
+
+    At recognition the prediction network hears what was recognised. Where many tokens are wrong, one that
+    has only heard true ones is trusted too much (exposure bias; Bengio et al., 2015, arXiv 1506.03099).
+    """
+    spoken = batch.targets[torch.arange(batch.targets.shape[1]) < batch.num_targets[:, None]]
+    others = spoken[torch.randint(len(spoken), batch.targets.shape)]
+    return torch.where(torch.rand(batch.targets.shape) < chance, others, batch.targets)
 
 
 def band_around_ctc(

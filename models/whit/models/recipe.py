@@ -19,7 +19,7 @@ from whit.models.seeds import LARGEST_SEED
 from whit.models.speech_data import SpeechDataConfig
 
 T = TypeVar("T")
-OF_A_TRANSDUCER = ("fastemit", "ctc_weight", "band_behind", "band_ahead")
+OF_A_TRANSDUCER = ("fastemit", "ctc_weight", "band_behind", "band_ahead", "history_noise", "text_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,10 @@ class OptimizationConfig:
     ctc_weight: float = 0.0  # of that loss beside the transducer's
     band_behind: int = 0  # tokens a path may be late of the model's own CTC alignment, and
     band_ahead: int = 0  # early; both 0: the whole lattice
+    predictor_dropout: float | None = None  # of the prediction network, in place of `dropout`
+    predictor_gain: float = 1.0  # of what the loss hears of it, against what recognition does
+    history_noise: float = 0.0  # chance of each token but the last that it hears to be another
+    text_weight: float = 0.0  # of the loss of text that nobody speaks
     distill_weight: float = 0.0  # of the divergence from the float model that the run starts from
     precision: str = "float32"  # or "bfloat16": of matrix products; weights and losses stay float32
     log_every: int = 20
@@ -55,7 +59,7 @@ class OptimizationConfig:
                 raise RecipeError(
                     f"[optimization.{name}] expected at least {lowest}, received {getattr(self, name)}"
                 )
-        for name in ("learning_rate", "quantizer_rate", "clip_norm"):
+        for name in ("learning_rate", "quantizer_rate", "clip_norm", "predictor_gain"):
             if not 0 < getattr(self, name) < math.inf:
                 raise RecipeError(
                     f"[optimization.{name}] expected more than 0, received {getattr(self, name)}"
@@ -67,6 +71,8 @@ class OptimizationConfig:
                 f"[optimization.precision] expected float32 or bfloat16, received {self.precision!r}"
             )
         idle = [name for name in OF_A_TRANSDUCER if getattr(self, name) != 0]
+        defaults = {"predictor_dropout": None, "predictor_gain": 1.0}
+        idle += [name for name, default in defaults.items() if getattr(self, name) != default]
         if self.loss == "ctc" and idle:
             raise RecipeError(
                 f"[optimization] expected nothing of the transducer's loss with loss ctc, "
@@ -77,7 +83,10 @@ class OptimizationConfig:
                 f"[optimization.distill_weight] expected 0, or more beside the transducer's loss, "
                 f"received {self.distill_weight} with {self.loss}"
             )
-        for name in ("warmup_fraction", "final_fraction", "ema_decay", "dropout"):
+        fractions = ["warmup_fraction", "final_fraction", "ema_decay", "dropout", "history_noise"]
+        if self.predictor_dropout is not None:
+            fractions.append("predictor_dropout")
+        for name in fractions:
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise RecipeError(
                     f"[optimization.{name}] expected a value in [0, 1), received {getattr(self, name)}"
@@ -114,6 +123,12 @@ class Recipe:
             raise RecipeError("[optimization.distill_weight] expected init_from, the teacher, received none")
         if (self.data is None) == (self.speech is None):
             raise RecipeError("[recipe] expected either data or speech, received both or none")
+        has_text = self.speech is not None and self.speech.text is not None
+        if has_text != (self.optimization.text_weight > 0):
+            raise RecipeError(
+                f"[optimization.text_weight] expected more than 0 with speech.text and 0 without, "
+                f"received {self.optimization.text_weight}"
+            )
         band = (self.optimization.band_behind, self.optimization.band_ahead)
         if self.data is not None and any(band):
             raise RecipeError(

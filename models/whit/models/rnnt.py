@@ -4,6 +4,8 @@ Tensor names are those of docs/format.md, section 5. The blank is the last outpu
 zeros, the start symbol. Every part takes and returns its state, so a stream in chunks equals the whole.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -52,6 +54,12 @@ class LstmPredictor(nn.Module):
         shape = (self.config.predictor_layers, batch, self.config.predictor_hidden)
         return torch.zeros(shape), torch.zeros(shape)
 
+    @staticmethod
+    def beside(states: Sequence[State]) -> State:
+        """Returns states of one batch each as the state of one large batch."""
+        h, c = zip(*states, strict=True)
+        return torch.cat(h, 1), torch.cat(c, 1)
+
     def choose(self, advanced: Tensor, after: State, before: State) -> State:
         """Returns `after` for the utterances of the mask `advanced` (batch,) and `before` for the others."""
         mask = advanced[None, :, None]
@@ -83,6 +91,11 @@ class StatelessPredictor(nn.Module):
     def streaming_state(self, batch: int) -> State:
         """Returns the last `context - 1` token ids, all blank, (batch, context - 1), and an empty tensor."""
         return torch.full((batch, self.context - 1), self.blank), torch.empty(0)
+
+    @staticmethod
+    def beside(states: Sequence[State]) -> State:
+        """Returns states of one batch each as the state of one large batch."""
+        return torch.cat([history for history, _ in states]), states[0][1]
 
     def choose(self, advanced: Tensor, after: State, before: State) -> State:
         """Returns `after` for the utterances of the mask `advanced` (batch,) and `before` for the others."""
@@ -145,6 +158,7 @@ class Rnnt(nn.Module):
         predictor = LstmPredictor if config.predictor == "lstm" else StatelessPredictor
         self.predictor = predictor(config, num_tokens, dropout)
         self.joint = Joint(config, num_tokens)
+        self.predictor_gain = 1.0  # of predictions in `predict_nodes` alone
 
     def streaming_state(self, batch: int = 1) -> EncoderState:
         """Returns the encoder's state before the first frame: zeros."""
@@ -170,16 +184,47 @@ class Rnnt(nn.Module):
         logits: Tensor = self.joint.output(encoded.relu())
         return logits
 
-    def lattice(self, encoded: Tensor, targets: Tensor, band: tuple[Tensor, int] | None = None) -> Tensor:
+    def text_logits(self, predicted: Tensor) -> Tensor:
+        """Returns logits (batch, steps, tokens), no blank, of projected predictions: a language model."""
+        logits: Tensor = self.joint.output(predicted.relu())
+        return logits[..., : self.blank]
+
+    def predict_nodes(self, targets: Tensor, older: Tensor | None = None) -> Tensor:
+        """Returns projected predictions (batch, tokens + 1, joint_hidden) before and after each target.
+
+        They are `predictor_gain` times those of `predict`. A model trained with a gain above 1 is recognised
+        with less of its prediction network, whose text it knows better than that of other speakers.
+
+        Args:
+            targets: int64 (batch, tokens).
+            older: of that shape: what every node but a token's own heard in its place; None: the targets.
+        """
+        start = torch.full((targets.shape[0], 1), self.blank)
+        tokens = torch.cat((start, targets), 1)
+        if older is None:
+            return self.predict(tokens)[0] * self.predictor_gain
+        states = [self.predictor.streaming_state(len(targets))]
+        for token in torch.cat((start, older[:, :-1]), 1).T:
+            states.append(self.predictor(token[:, None], states[-1])[1])
+        last, _ = self.predict(tokens.T.reshape(-1, 1), self.predictor.beside(states))
+        return last.reshape(tokens.shape[1], len(tokens), -1).transpose(0, 1) * self.predictor_gain
+
+    def lattice(
+        self,
+        encoded: Tensor,
+        targets: Tensor,
+        band: tuple[Tensor, int] | None = None,
+        older: Tensor | None = None,
+    ) -> Tensor:
         """Returns logits of the lattice, (batch, frames, tokens + 1, vocabulary + 1), for the loss.
 
         Args:
             encoded: from `encode`, (batch, frames, joint_hidden).
             targets: int64 (batch, tokens).
             band: first node of each frame (batch, frames) and the number of nodes, which replaces tokens + 1.
+            older: as of `predict_nodes`.
         """
-        start = torch.full((targets.shape[0], 1), self.blank)
-        predicted, _ = self.predict(torch.cat((start, targets), 1))
+        predicted = self.predict_nodes(targets, older)
         if band is None:
             predicted = predicted.unsqueeze(1)
         else:

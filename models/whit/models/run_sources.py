@@ -9,19 +9,20 @@ from whit.models.recipe import Recipe
 
 
 def run_sources(recipe: Recipe, data: Path) -> dict[str, str]:
-    """Returns the SHA-256 of the weights a run starts from and of each manifest it trains on, by name.
+    """Returns the SHA-256 of the weights a run starts from and of each file that it trains on, by name.
 
     Manifests of development sets are left out: they may be exchanged.
     """
-    sources = {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in _manifests(recipe)}
+    sources = {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in _files(recipe)}
     if recipe.init_from:
         sources[recipe.init_from] = weights_sha256(Path(recipe.init_from))
     return sources
 
 
-def _manifests(recipe: Recipe) -> set[str]:
+def _files(recipe: Recipe) -> set[str]:
     if recipe.speech is not None:
-        return set(recipe.speech.manifests)
+        texts = () if recipe.speech.text is None else recipe.speech.text.files
+        return {*recipe.speech.manifests, *texts}
     if recipe.data is None:
         return set()
     names = {source.manifest for source in recipe.data.source} - {SYNTHETIC}

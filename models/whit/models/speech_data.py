@@ -6,7 +6,7 @@ epoch takes every recording once, sorted by length with some jitter and cut into
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from whit.models.batch import Batch, collate
 from whit.models.data import DevSet
 from whit.models.errors import RecipeError
 from whit.models.feature_cache import HalfFeatures, cached_features
+from whit.models.text_data import TextConfig, TextData
 from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import TrainingFrontend
 from whit.runtime.manifest import Recording, read_manifest
@@ -34,6 +35,7 @@ class SpeechDataConfig:
     batch_s: float = 300.0  # of speech, padding included
     longest_s: float = 20.0  # longer recordings are left out, the tail of a stream included
     augment: SpeechAugmentConfig = field(default_factory=SpeechAugmentConfig)
+    text: TextConfig | None = None  # what the prediction network reads beside
 
     def __post_init__(self) -> None:
         if not self.manifests or not 0 < self.longest_s <= self.batch_s < math.inf:
@@ -50,7 +52,7 @@ class SpeechData:
 
     Args:
         config: manifests and augmentation.
-        data: folder of the manifests.
+        data: folder of the manifests and texts.
         cache: folder for features.
         tokenizer: of the model.
         frontend: of the model.
@@ -82,6 +84,9 @@ class SpeechData:
                     self._targets.append(tokenizer.encode(recording.text))
         if not self._features:
             raise RecipeError("[speech.manifests] expected recordings to train with, received none")
+        self._text = None
+        if config.text is not None:
+            self._text = TextData(config.text, data=data, tokenizer=tokenizer, seed=seed)
         tuning = tuning_half(read_manifest(data / config.dev_manifest))
         chosen = tuning[:: max(len(tuning) // config.dev_utterances, 1)][: config.dev_utterances]
         dev = cached_features(chosen, cache=cache, frontend=frontend)
@@ -115,9 +120,10 @@ class SpeechData:
                 )
             )
             targets.append(self._targets[i])
-        return collate(
+        batch = collate(
             features, targets, multiple=self.frontend.frame_multiple, padding=self.frontend.padding
         )
+        return batch if self._text is None else replace(batch, text=self._text.rows(step))
 
     def feature_statistics(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Returns mean and deviation of each mel, (num_mels,), over frames that are not digital silence."""

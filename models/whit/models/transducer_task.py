@@ -30,6 +30,8 @@ from whit.models.streaming_start import begin_with_whole_utterances
 from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import StreamingFrontend
 
+PREDICTOR_GAIN = "predictor_gain"  # among a checkpoint's metrics, where it is not 1
+
 
 class TransducerTask:
     """A `TrainingTask`; its loss is the transducer's, or CTC of the joint.
@@ -55,12 +57,17 @@ class TransducerTask:
         self.teacher: Rnnt | None = None
         if recipe.optimization.distill_weight > 0:
             start = Path(recipe.init_from)
-            self.teacher = load_checkpoint(start)[0].requires_grad_(False)
-            check_float_start(self.teacher, start)
+            teacher, taught = load_checkpoint(start)
+            check_float_start(teacher, start)
+            teacher.predictor_gain = _gain(taught)
+            self.teacher = teacher.requires_grad_(False)
 
     def initial_model(self, data: TrainingData) -> Rnnt:
         """Returns the float model a run starts from; its feature mean is what masks fill with."""
         model = self._initial_model(data)
+        model.predictor_gain = self.recipe.optimization.predictor_gain
+        if self.recipe.optimization.predictor_dropout is not None:
+            model.predictor.dropout = self.recipe.optimization.predictor_dropout
         data.feature_mean = model.encoder.feature_mean.numpy()
         return model
 
@@ -75,6 +82,9 @@ class TransducerTask:
 
     def save(self, folder: Path, model: torch.nn.Module, metrics: Mapping[str, Any]) -> None:
         """Writes a checkpoint."""
+        gain = self.recipe.optimization.predictor_gain
+        if gain != 1.0:
+            metrics = {**metrics, PREDICTOR_GAIN: gain}
         save_checkpoint(folder, model, replace(self.config, metrics=metrics))
 
     def load(self, folder: Path) -> tuple[Rnnt, Mapping[str, Any]]:
@@ -94,6 +104,8 @@ class TransducerTask:
                     f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, "
                     f"received {start}"
                 )
+            with torch.no_grad():  # the loss goes on hearing what it heard
+                model.joint.predictor.weight.mul_(_gain(started) / self.recipe.optimization.predictor_gain)
             return model
         model = Rnnt(config.model, len(config.tokens), dropout=dropout)
         mean, std = data.feature_statistics()
@@ -103,6 +115,10 @@ class TransducerTask:
         if start:
             begin_with_whole_utterances(model, config.tokens, start)
         return model
+
+
+def _gain(config: CheckpointConfig) -> float:
+    return float(config.metrics.get(PREDICTOR_GAIN, 1.0))
 
 
 def _architecture(checkpoint: Path) -> str:
