@@ -17,8 +17,9 @@ from whit.models.checkpoint import load_checkpoint
 from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
 from whit.models.digit_strings import JoinConfig
 from whit.models.errors import DivergenceError, RecipeError, ResumeError
+from whit.models.losses import batch_loss
 from whit.models.presets import DIGITS, Preset
-from whit.models.quantizers import apply_quantization
+from whit.models.quantizers import WeightQuantizer, apply_quantization
 from whit.models.recipe import OptimizationConfig, QuantizationEntry, Recipe
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
@@ -330,6 +331,28 @@ def test_what_quantizers_learn_may_have_a_rate_of_its_own(make: Callable[..., Tr
         torch.testing.assert_close(
             three[name] - before, factor * (one[name] - before), rtol=1e-3, atol=1e-6, msg=name
         )
+
+
+def test_a_weight_is_quantized_once_a_step(make: Callable[..., Training]) -> None:
+    """With a noisy history the prediction network is used once for each token."""
+    gq = (QuantizationEntry(tensors="*", scheme="gq", bits=2),)
+    run = make("run", replace(make_recipe(history_noise=0.3, dropout=0.0), quantization=gq))
+    model, batch = run.model.train(), run.data.batch(0)
+    calls: list[str] = []
+    for name, module in model.named_modules():
+        if isinstance(module, WeightQuantizer):
+            module.register_forward_hook(lambda *_, name=name: calls.append(name))
+    gradients = []
+    for loss in (run.task.loss, lambda *given: batch_loss(*given, run.recipe.optimization)):
+        model.zero_grad()
+        torch.manual_seed(0)
+        loss(model, batch).backward()
+        if not gradients:
+            assert len(calls) == len(set(calls)) > 0
+        gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
+    assert len(calls) > 2 * len(set(calls))
+    # Sums of at most a few hundred terms in another order, in float32.
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-5)
 
 
 def test_learning_rate_rises_and_falls() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from whit.models.batch import Batch
 from whit.models.checkpoint import (
@@ -72,8 +73,9 @@ class TransducerTask:
         return model
 
     def loss(self, model: Rnnt, batch: Batch) -> Tensor:
-        """Returns the mean loss of a batch, nats per utterance."""
-        return batch_loss(model, batch, self.recipe.optimization, self.teacher)
+        """Returns the mean loss of a batch, nats per utterance; quantizes each weight once."""
+        with parametrize.cached():
+            return batch_loss(model, batch, self.recipe.optimization, self.teacher)
 
     def evaluate(self, model: Rnnt, dev: DevSet) -> Score:
         """Returns the score of greedy search by the rule of the recipe's loss."""
