@@ -23,7 +23,7 @@ from whit.runtime.error_rates import score
 from whit.runtime.manifest import Recording, read_manifest
 
 ROOT = Path(__file__).parent.parent
-RECIPE = ROOT / "models" / "recipes" / "rnnt-librispeech-gq2.toml"
+RECIPE = ROOT / "models" / "recipes" / "rnnt-librispeech-gq2-annealed.toml"
 RUNS, OUT = Path("runs") / "ablations", ROOT / "out" / "ablations"
 
 AS_IS = "as in the recipe"
