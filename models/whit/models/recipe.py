@@ -70,9 +70,8 @@ class OptimizationConfig:
             raise RecipeError(
                 f"[optimization.precision] expected float32 or bfloat16, received {self.precision!r}"
             )
-        idle = [name for name in OF_A_TRANSDUCER if getattr(self, name) != 0]
-        defaults = {"predictor_dropout": None, "predictor_gain": 1.0}
-        idle += [name for name, default in defaults.items() if getattr(self, name) != default]
+        of_a_transducer = (*OF_A_TRANSDUCER, "predictor_dropout", "predictor_gain")
+        idle = [name for name in of_a_transducer if getattr(self, name) != getattr(OptimizationConfig, name)]
         if self.loss == "ctc" and idle:
             raise RecipeError(
                 f"[optimization] expected nothing of the transducer's loss with loss ctc, "
