@@ -1,7 +1,9 @@
 """Allocation on the bundled digit recogniser and the demo's recordings."""
 
+import math
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,14 @@ from whit.models.allocation import Choice
 from whit.models.checkpoint import CheckpointConfig, StreamingConfig, read_config, save_checkpoint
 from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import OutputError, RecipeError
+from whit.models.harm_file import HarmFile
 from whit.models.presets import PRESETS, Preset, preset
 from whit.models.quantizers.rules import matrices
 from whit.models.recipe import read_recipe
 from whit.models.rnnt import Rnnt
 from whit.models.sensitivity import fitted, packed_bytes, replaced, token_loss
 from whit.models.speech_data import reporting_half
-from whit.runtime.manifest import read_manifest
+from whit.runtime.manifest import read_manifest, write_manifest
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = (1, 2, 4)
@@ -136,6 +139,30 @@ def test_kept_harms_are_not_measured_again(
     path.write_text("{}")
     with pytest.raises(RecipeError, match="expected a file of measured harms"):
         start(progress=lambda *_: None)
+
+
+def test_harms_that_are_no_numbers_are_neither_read_nor_written(tmp_path: Path) -> None:
+    checkpoint, path = ROOT / "checkpoints" / "rnnt-digits-float", tmp_path / "harms.json"
+    start = partial(HarmFile, path, checkpoint=checkpoint, manifest=DEMO, utterances=3)
+    start().add("a", Choice(bits=1, num_bytes=2, harm=0.5))
+    whole = path.read_text()
+    assert start().measured("a", 1) == Choice(bits=1, num_bytes=2, harm=0.5)
+    with pytest.raises(RecipeError, match=r"\[b\] expected a finite loss at 2 bits, received nan"):
+        start().add("b", Choice(bits=2, num_bytes=2, harm=math.nan))
+    assert path.read_text() == whole
+    path.write_text(whole.replace("0.5", "null"))
+    with pytest.raises(RecipeError, match="expected a file of measured harms, received TypeError"):
+        start()
+
+
+def test_recordings_without_words_measure_nothing(tmp_path: Path) -> None:
+    silent = [replace(recording, text=" ") for recording in read_manifest(DEMO)]
+    write_manifest(tmp_path / "silent.jsonl", silent)
+    with pytest.raises(RecipeError, match=r"silent\.jsonl\] expected words to measure by"):
+        Allocator(
+            ROOT / "checkpoints" / "rnnt-digits-float", tmp_path / "silent.jsonl",
+            utterances=3, progress=lambda *_: None,
+        )  # fmt: skip
 
 
 def test_no_speaker_of_the_report_is_measured_on(allocator: Allocator) -> None:

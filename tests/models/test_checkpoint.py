@@ -113,6 +113,11 @@ def edit_tensors(folder: Path, change: dict[str, np.ndarray | None]) -> None:
         ({"architecture": "ctc"}, "rnnt"),
         ({"model": {"layers": 3}}, "every key"),
         ({"streaming": {"chunk_ms": 60, "pace": 1}}, "every key"),
+        ({"streaming": {"chunk_ms": 60, "tail_ms": 480.5}}, "tail_ms.* a whole number, .* received 480.5"),
+        ({"streaming": {"chunk_ms": 60, "tail_ms": True}}, "tail_ms.* a whole number, .* received True"),
+        ({"frontend": {"flavour": "kaldi", "sample_rate_hz": 16000, "num_mels": 5}}, "nemo.*received.*kaldi"),
+        ({"frontend": {"flavour": "nemo", "sample_rate_hz": 16000, "num_mels": 7}}, "frontend"),
+        ({"metrics": []}, r"\[metrics\] expected an object, received \[\]"),
         ({"quantization": {}}, "tensors and shapes"),
         ({"quantization": "ab"}, "an object for each tensor, received 'ab'"),
         ({"quantization": ["ab"]}, "an object for each tensor"),
@@ -134,8 +139,8 @@ def edit_tensors(folder: Path, change: dict[str, np.ndarray | None]) -> None:
             ({"tokens": tokens}, "tokens")
             for tokens in ("abc", [], ["a", "", "b"], ["a", 1, "b"], ["a", "a", "b"])
         ),
-        ({"model": {"encoder_hidden": 10**9}}, "sizes that tensors can have"),
-        ({"model": {"encoder_hidden": 10**30}}, "sizes that tensors can have"),
+        ({"model": {"num_mels": TINY.num_mels, "encoder_hidden": 10**9}}, "sizes that tensors can have"),
+        ({"model": {"num_mels": TINY.num_mels, "encoder_hidden": 10**30}}, "sizes that tensors can have"),
         ({"model": {**vars(TINY), "joint_hidden": 10**9}, "quantization": {}}, "tensors and shapes"),
     ],
 )
@@ -162,6 +167,9 @@ def test_a_wrong_config_is_an_error(stored: Path, change: dict[str, object], mes
         ({"encoder.lstm.0.weight_ih.codebook": np.zeros((3, 8), np.int8)}, r"received torch.int8 \(3, 8\)"),
         ({"encoder.lstm.0.weight_ih.codebook": np.zeros((1, 4), np.int8)}, r"received torch.int8 \(1, 4\)"),
         ({"joint.output.bias": np.full(4, np.inf, np.float16)}, r"infinity in joint\.output\.bias"),
+        ({"joint.output.bias": np.zeros(4, np.int64)}, r"float16 or float32, .* joint\.output\.bias"),
+        ({"joint.output.bias": np.zeros(4, np.complex64)}, r"float16 or float32, .* joint\.output\.bias"),
+        ({"encoder.feature_std": np.zeros(TINY.num_mels, np.float16)}, "feature_std above 0"),
     ],
 )
 def test_wrong_tensors_are_an_error(stored: Path, change: dict[str, np.ndarray | None], message: str) -> None:

@@ -273,3 +273,5 @@ def test_what_only_transducers_know_is_an_error(make: Callable[..., Training]) -
     entry = QuantizationEntry(tensors="*", scheme="linear")
     with pytest.raises(RecipeError, match="neither quantization nor streaming"):
         make("run", replace(recipe, quantization=(entry,)))
+    with pytest.raises(RecipeError, match="neither quantization nor streaming"):
+        make("run", replace(recipe, quantizers={"gq": {"hard_from": 0.0}}))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,38 @@ def test_values_and_defaults(tmp_path: Path) -> None:
     assert (pattern, rule.scheme, rule.bits) == ("*", "linear", 8)
 
 
+def test_options_of_a_scheme_count_where_a_rule_says_nothing_else(tmp_path: Path) -> None:
+    rules = """
+[[quantization]]
+tensors = "*"
+scheme = "gq"
+bits = 3
+[[quantization]]
+tensors = "joint.*"
+scheme = "gq"
+bits = 5
+options = { hard_from = 0.5, start = 4.0 }
+[[quantization]]
+tensors = "predictor.*"
+scheme = "linear"
+"""
+    said_once = read_recipe(write(tmp_path, GOOD + rules + "[quantizers.gq]\nhard_from = 0.0\n"))
+    assert [rule.options for _, rule in said_once.quantization_spec()] == [
+        {"hard_from": 0.0},
+        {"hard_from": 0.5, "start": 4.0},
+        {},
+    ]
+    in_the_rule = rules.replace("bits = 3", "bits = 3\noptions = { hard_from = 0.0 }")
+    assert read_recipe(write(tmp_path, GOOD + in_the_rule)).identity() == said_once.identity()
+    assert read_recipe(write(tmp_path, GOOD + rules)).identity() != said_once.identity()
+
+
+def test_a_key_of_a_table_leaves_the_others_as_they_are_by_default(tmp_path: Path) -> None:
+    usual = read_recipe(write(tmp_path, GOOD)).data.join
+    changed = read_recipe(write(tmp_path, GOOD + "[data.join]\nwords = [1, 4]\n")).data.join
+    assert changed == replace(usual, words=(1, 4)) != usual
+
+
 SPEECH = """
 [speech]
 manifests = ["m.jsonl"]
@@ -86,6 +119,14 @@ dev_manifest = "d.jsonl"
         (
             GOOD[: GOOD.index("[data]")].replace("steps = 10", "steps = 10\nbatch_size = 16") + SPEECH,
             "batch_size",
+        ),
+        (GOOD + "[quantizers.gp]\nhard_from = 0.0\n", r"\[quantizers\] expected tables of .*gq.*received gp"),
+        (GOOD + "[quantizers]\ngq = 0.0\n", r"\[quantizers\] expected tables of .*received gq = 0.0"),
+        (GOOD + "[quantizers.gq]\nhardfrom = 0.0\n", r"\[quantizers\] \[gq\] .*received option hardfrom"),
+        (GOOD + "[quantizers.linear]\nhard_from = 0.0\n", r"\[quantizers\] \[linear\].*option hard_from"),
+        (
+            GOOD + '[[quantization]]\ntensors = "joint.*"\nscheme = "gq"\nbits = 7\n',
+            r"\[joint\.\*\] .* 1 to 6 bits, received 7",
         ),
     ],
 )
@@ -199,3 +240,10 @@ def test_the_identity_holds_the_weights_of_a_teacher(tmp_path: Path) -> None:
     assert recipe.identity() != first
     started = read_recipe(write(tmp_path, f'init_from = "{tmp_path}"' + GOOD))
     assert "teacher" not in started.identity()
+
+
+def test_a_circle_through_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    path = write(tmp_path, 'extends = "other/../recipe.toml"\n')
+    with pytest.raises(RecipeError, match="circle"):
+        read_recipe(path)

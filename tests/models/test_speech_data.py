@@ -13,7 +13,7 @@ from whit.models.speech_data import SpeechData, SpeechDataConfig, tuning_half
 from whit.models.text_data import TextConfig, TextData
 from whit.models.tokens import Tokenizer
 from whit.models.training_frontend import StreamingFrontend
-from whit.runtime.manifest import Recording, write_manifest
+from whit.runtime.manifest import Recording, read_manifest, write_manifest
 from whit.runtime.model_info import FLOOR
 
 LETTERS = "abcdefghijklmnopqrst"
@@ -152,6 +152,18 @@ def test_every_other_speaker_tunes(make: Callable[..., SpeechData]) -> None:
     assert all(f.dtype == np.float32 and f.shape == (25, 20) for f in two.features)
     named = [Recording(audio=Path("x"), text=s, speaker=s) for s in "cab"]
     assert [r.text for r in tuning_half(named)] == ["c", "a"]
+
+
+def test_recordings_without_words_or_frames_are_left_out(data: Path) -> None:
+    write(data, "one", ["a", " "], "xx", [0.3, 0.3])
+    empty = Recording(audio=data / "empty.wav", text="b", speaker="x", duration_s=0.0)
+    soundfile.write(empty.audio, np.zeros(0), 16000)
+    write_manifest(data / "one.jsonl", [*read_manifest(data / "one.jsonl"), empty])
+    made = SpeechData(
+        replace(CONFIG, manifests=("one.jsonl",)), data=data, cache=data / "cache", tokenizer=TOKENIZER,
+        seed=3, frontend=StreamingFrontend(num_mels=20, tail_ms=0, frame_multiple=8),
+    )  # fmt: skip
+    assert letters(made, 0) == "a"
 
 
 def test_nothing_to_train_with_and_short_batches_are_errors(make: Callable[..., SpeechData]) -> None:

@@ -101,3 +101,17 @@ def test_the_shares_of_all_processes_are_the_joint_loss(processes: int, rows: in
         silent = float(batch_loss(model, replace(batch, text=None), replace(config, text_weight=0.0)))
     assert math.fsum(found) / processes == pytest.approx(joint, rel=1e-5)  # sums of some 100 floats
     assert joint == pytest.approx(silent + 0.7 * float(text_loss(model, batch.text).detach()), rel=1e-6)
+
+
+def test_passages_that_a_judging_transcript_quotes_are_left_out(tmp_path: Path) -> None:
+    book = "once God said, let the light be there, for ever"
+    (tmp_path / "book.txt").write_text(book)
+    config = TextConfig(files=("book.txt",), rows=200, row_tokens=4)
+
+    def begins(*apart: str) -> set[str]:
+        data = TextData(config, data=tmp_path, tokenizer=TOKENIZER, seed=1, apart=apart)
+        return {TOKENIZER.decode(row) for row in data.rows(0).tolist()}
+
+    everything = {"onc", "god", "sai", "let", "the", "lig", "be", "for", "eve"}  # a word's mark is a token
+    assert begins() == begins("he heard let the light be there") == everything  # five words in a row
+    assert begins("he heard God SAID let the light be") == {"onc", "the", "for", "eve"}  # seven

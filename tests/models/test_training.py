@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 
 from whit.models import train, transducer_task
 from whit.models.augment import AugmentConfig
-from whit.models.checkpoint import load_checkpoint
+from whit.models.checkpoint import StreamingConfig, load_checkpoint
+from whit.models.conformer_config import ConformerConfig
 from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
 from whit.models.digit_strings import JoinConfig
-from whit.models.errors import DivergenceError, RecipeError, ResumeError
+from whit.models.errors import CheckpointError, DivergenceError, RecipeError, ResumeError
 from whit.models.losses import batch_loss
 from whit.models.presets import DIGITS, Preset
 from whit.models.quantizers import WeightQuantizer, apply_quantization
@@ -114,6 +115,24 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(
 
     assert losses("straight") == losses("halves")
     assert [step for step, _ in losses("halves")] == [2, 4, 6, 8]
+
+
+def test_scoring_draws_no_random_number(
+    make: Callable[..., Training], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = ConformerConfig(
+        num_mels=20, conv_channels=3, layers=1, d_model=12, heads=2, kernel_size=5, left_context=6, chunk=3,
+        embedding=7, predictor_hidden=6, joint_hidden=11, norm="batch_norm",
+    )  # fmt: skip
+    conformer = Preset(model=shape, tokens=tuple("\u2581" + word for word in DIGITS))
+    monkeypatch.setattr(transducer_task, "preset", lambda name: conformer)
+    recipe = make_recipe(history_noise=0.3, dropout=0.1)
+    streaming = StreamingConfig(chunk_ms=10 * shape.frame_multiple)
+    run = make("run", replace(recipe, streaming=streaming))
+    run.fit(until=2)
+    state = torch.get_rng_state()
+    run.score()
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_steps_after_the_saved_state_are_forgotten(make: Callable[..., Training], data: Path) -> None:
@@ -248,6 +267,19 @@ def test_the_loss_goes_on_hearing_what_it_heard_whatever_the_gain(
         first, config = load_checkpoint(folder)
         first.predictor_gain = gain
         assert config.metrics.get("predictor_gain", 1.0) == gain
+
+
+@pytest.mark.parametrize("gain", [0, -1.0, "x", True, None])
+def test_a_start_heard_at_no_strength_is_an_error(
+    make: Callable[..., Training], data: Path, gain: object
+) -> None:
+    make("first", make_recipe(steps=1)).fit()
+    config = data / "first" / train.CHECKPOINT / "config.json"
+    content = json.loads(config.read_text())
+    content["metrics"]["predictor_gain"] = gain
+    config.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match=r"predictor_gain.* expected a number above 0, received"):
+        make("second", replace(make_recipe(), init_from=str(config.parent)))
 
 
 @pytest.mark.parametrize("optimization", [{}, {"distill_weight": 0.5}], ids=["start", "teacher"])

@@ -48,6 +48,17 @@ def test_moments_follow_their_parameters_into_another_order(tmp_path: Path) -> N
         assert torch.equal(found[name], tensor), name
 
 
+def test_sources_are_the_same_in_any_order(tmp_path: Path) -> None:
+    model, optimizer, average = parts()
+    sources = {"a.jsonl": "01", "b.jsonl": "23", "start": "45"}
+    save_state(tmp_path / "s", model, optimizer, average, step=3, recipe=RECIPE, sources=sources)
+    turned = dict(reversed(sources.items()))
+    assert load_state(tmp_path / "s", model, optimizer, average, recipe=RECIPE, sources=turned) == 3
+    with pytest.raises(ResumeError, match=r"other contents of b\.jsonl"):
+        changed = turned | {"b.jsonl": "24"}
+        load_state(tmp_path / "s", model, optimizer, average, recipe=RECIPE, sources=changed)
+
+
 def by_index(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Returns a state as it was written before: moments called by the number of their parameter."""
     numbers = {"0.weight": "0", "0.bias": "1", "1.weight": "2", "1.bias": "3"}

@@ -68,6 +68,8 @@ class Allocator:
         recordings = tuning_half(read_manifest(manifest))
         recordings = recordings[:: max(len(recordings) // utterances, 1)][:utterances]
         self.texts = [recording.text for recording in recordings]
+        if not any(text.split() for text in self.texts):
+            raise RecipeError(f"[{manifest}] expected words to measure by, received recordings without any")
         self.features: list[Features] = [
             utterance_features(
                 read_audio(recording.audio)[0],

@@ -52,10 +52,10 @@ class StreamingConfig:
     tail_ms: int = 480
 
     def __post_init__(self) -> None:
-        for name in ("lookahead_ms", "tail_ms"):
-            if getattr(self, name) < 0:
+        for name, value in vars(self).items():
+            if type(value) is not int or value < 0:
                 raise ModelConfigError(
-                    f"[streaming.{name}] expected at least 0, received {getattr(self, name)}"
+                    f"[streaming.{name}] expected a whole number, at least 0, received {value!r}"
                 )
 
 
@@ -71,6 +71,8 @@ class CheckpointConfig:
 
     def __post_init__(self) -> None:
         checked_tokens(self.tokens)
+        if not isinstance(self.metrics, Mapping):
+            raise ModelConfigError(f"[metrics] expected an object, received {self.metrics!r:.60}")
         self.model.check_chunk(self.streaming.chunk_ms)
 
     def to_json(self, quantization: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,6 +217,9 @@ def read_config(folder: Path) -> tuple[CheckpointConfig, dict[str, Any]]:
             streaming=StreamingConfig(**raw["streaming"]),
             metrics=raw.get("metrics", {}),
         )
+        frontend = config.to_json({})["frontend"]
+        if raw["frontend"] != frontend:
+            raise ModelConfigError(f"[frontend] expected {frontend}, received {raw['frontend']!r:.100}")
         return config, read_quantization(raw["quantization"], path)
     except (KeyError, TypeError, ModelConfigError) as error:
         raise CheckpointError(f"[{path}] expected every key of docs/format.md, received {error!r}") from error
@@ -229,6 +234,8 @@ def load_checkpoint(folder: Path, *, dropout: float = 0.0) -> tuple[Rnnt, Checkp
     model = filled_model(
         lambda: Rnnt(config.model, len(config.tokens), dropout=dropout), folder, quantization
     )
+    if not (model.encoder.feature_std > 0).all():
+        raise CheckpointError(f"[{folder}] expected encoder.feature_std above 0, received others")
     return model.eval(), config
 
 
@@ -262,6 +269,11 @@ def filled_model(make: Callable[[], Model], folder: Path, quantization: Mapping[
             f"received others for {', '.join(different)}"
         )
     _check_finite(tensors, str(folder))
+    others = sorted(name for name, t in tensors.items() if t.dtype not in (torch.float16, torch.float32))
+    if others:
+        raise CheckpointError(
+            f"[{folder}] expected tensors of float16 or float32, received others for {', '.join(others)}"
+        )
     model.to_empty(device="cpu")
     model.load_state_dict(tensors | {name: torch.zeros(expected[name]) for name in stored})
     for name, hard in stored.items():

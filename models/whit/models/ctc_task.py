@@ -39,7 +39,7 @@ class CtcTask:
                 f"[optimization.dropout] expected none with {recipe.preset}, whose blocks have their own, "
                 f"received {chosen.dropout}"
             )
-        if recipe.quantization or recipe.streaming != StreamingConfig():
+        if recipe.quantization or recipe.quantizers or recipe.streaming != StreamingConfig():
             raise RecipeError(
                 f"[recipe] expected neither quantization nor streaming with {recipe.preset}, received them"
             )
@@ -76,6 +76,10 @@ class CtcTask:
         """Returns the mean loss of a batch, nats per utterance."""
         logits, lengths = model(batch.features, batch.num_frames)
         return ctc_loss(logits, batch, lengths, blank=model.blank, windows=batch.windows)
+
+    def encode(self, model: CtcModel, batch: Batch) -> object:
+        """Runs the model."""
+        return model(batch.features, batch.num_frames)
 
     def evaluate(self, model: CtcModel, dev: DevSet) -> Score:
         """Returns the score of greedy search."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -44,6 +45,10 @@ class HarmFile:
 
     def add(self, name: str, choice: Choice) -> None:
         """Takes a measurement in and writes the file."""
+        if not math.isfinite(choice.harm):
+            raise RecipeError(
+                f"[{name}] expected a finite loss at {choice.bits} bits, received {choice.harm}"
+            )
         self.choices.setdefault(name, []).append(choice)
         if self.path is None:
             return
@@ -56,7 +61,8 @@ class HarmFile:
             raw = parse_json(path.read_text(encoding="utf-8"))
             found: Mapping[str, object] = {name: raw[name] for name in self.measured_on}
             choices = {
-                name: [Choice(**choice) for choice in choices] for name, choices in raw["matrices"].items()
+                name: [_checked(Choice(**choice)) for choice in choices]
+                for name, choices in raw["matrices"].items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecipeError(f"[{path}] expected a file of measured harms, received {error!r}") from error
@@ -67,3 +73,10 @@ class HarmFile:
                 f"received others: {', '.join(other)}"
             )
         return choices
+
+
+def _checked(choice: Choice) -> Choice:
+    """Returns a choice whose numbers are numbers; raises TypeError."""
+    if (type(choice.bits), type(choice.num_bytes)) != (int, int) or type(choice.harm) not in (int, float):
+        raise TypeError(f"no numbers: {choice}")
+    return choice

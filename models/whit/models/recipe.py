@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import tomllib
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -14,11 +14,19 @@ from whit.models.checkpoint_folder import weights_sha256
 from whit.models.digit_data import DigitDataConfig
 from whit.models.errors import ModelsError, RecipeError
 from whit.models.pieces import read_pieces
-from whit.models.quantizers import QuantizationRule, QuantizationSpec
+from whit.models.quantizers import (
+    QuantizationError,
+    QuantizationRule,
+    QuantizationSpec,
+    build,
+    schemes,
+)
+from whit.models.quantizers.rules import FLOAT
 from whit.models.seeds import LARGEST_SEED
 from whit.models.speech_data import SpeechDataConfig
 
 T = TypeVar("T")
+ANY_BITS = 4  # a width of every scheme
 OF_A_TRANSDUCER = ("fastemit", "ctc_weight", "band_behind", "band_ahead", "history_noise", "text_weight")
 
 
@@ -116,6 +124,7 @@ class Recipe:
     init_from: str = ""  # checkpoint folder of float weights to start from
     streaming: StreamingConfig = field(default_factory=StreamingConfig)
     quantization: tuple[QuantizationEntry, ...] = ()
+    quantizers: dict[str, dict[str, Any]] = field(default_factory=dict)  # options of all rules of a scheme
 
     def __post_init__(self) -> None:
         if self.optimization.distill_weight > 0 and not self.init_from:
@@ -134,6 +143,7 @@ class Recipe:
                 f"[optimization] expected no band with data, whose emission windows no path may pass inside "
                 f"it, received {band[0]} and {band[1]}"
             )
+        self._check_quantization()
         if not 0 <= self.seed <= LARGEST_SEED:
             raise RecipeError(f"[seed] expected a number from 0 to {LARGEST_SEED}, received {self.seed}")
         if self.speech is not None and self.optimization.batch_size != OptimizationConfig.batch_size:
@@ -141,6 +151,23 @@ class Recipe:
                 f"[optimization.batch_size] expected none with speech, which is cut by its batch_s, "
                 f"received {self.optimization.batch_size}"
             )
+
+    def _check_quantization(self) -> None:
+        for scheme, options in self.quantizers.items():
+            if scheme not in schemes() or not isinstance(options, dict):
+                raise RecipeError(
+                    f"[quantizers] expected tables of {', '.join(schemes())}, received {scheme} = {options!r}"
+                )
+        rules = [
+            (entry.tensors, entry.scheme, entry.bits, self._options(entry)) for entry in self.quantization
+        ]
+        tables = [("quantizers", scheme, ANY_BITS, options) for scheme, options in self.quantizers.items()]
+        for place, scheme, bits, options in [*rules, *tables]:
+            try:
+                if scheme != FLOAT:
+                    build(scheme, bits, rows=1, cols=1, options=options)
+            except QuantizationError as error:
+                raise RecipeError(f"[{place}] {error}") from error
 
     def identity(self) -> str:
         """Returns a text that two recipes share if they train the same model: what differs from defaults.
@@ -150,7 +177,8 @@ class Recipe:
         Raises:
             RecipeError: the tokens file cannot be read.
         """
-        different = _without_defaults(self)
+        own_options = tuple(replace(entry, options=self._options(entry)) for entry in self.quantization)
+        different = _without_defaults(replace(self, quantization=own_options, quantizers={}))
         if self.tokens:
             pieces = "\n".join(read_pieces(Path(self.tokens)))
             different["tokens"] = hashlib.sha256(pieces.encode()).hexdigest()
@@ -159,11 +187,17 @@ class Recipe:
         return json.dumps(different, sort_keys=True)
 
     def quantization_spec(self) -> QuantizationSpec:
-        """Returns the rules as the quantizers take them."""
+        """Returns the rules as the quantizers take them: what a rule says itself overrides `quantizers`."""
         return [
-            (entry.tensors, QuantizationRule(scheme=entry.scheme, bits=entry.bits, options=entry.options))
+            (
+                entry.tensors,
+                QuantizationRule(scheme=entry.scheme, bits=entry.bits, options=self._options(entry)),
+            )
             for entry in self.quantization
         ]
+
+    def _options(self, entry: QuantizationEntry) -> dict[str, Any]:
+        return {**self.quantizers.get(entry.scheme, {}), **entry.options}
 
 
 def recipe_tokens(recipe: Recipe, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -184,7 +218,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _read_table(path: Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
-    if path in extending:
+    if path.resolve() in extending:
         raise RecipeError(f"[{path}] expected recipes that do not extend each other in a circle")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -195,7 +229,7 @@ def _read_table(path: Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
         return table
     if not isinstance(base, str):
         raise RecipeError(f"[{path}, extends] expected the name of a recipe, received {base!r}")
-    return _merged(_read_table(path.parent / base, (*extending, path)), table)
+    return _merged(_read_table(path.parent / base, (*extending, path.resolve())), table)
 
 
 def _merged(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
@@ -206,16 +240,22 @@ def _merged(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def from_table(kind: type[T], table: dict[str, Any], place: str) -> T:
-    """Returns the dataclass `kind` filled from a TOML table, nested dataclasses included."""
+def from_table(kind: type[T], table: dict[str, Any], place: str, default: T | None = None) -> T:
+    """Returns the dataclass `kind` filled from a TOML table, nested dataclasses included.
+
+    What the table leaves out is as in `default`; without one, as the dataclass itself says.
+    """
     hints = get_type_hints(kind)
     known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     unknown = sorted(set(table) - set(known))
     if unknown:
         raise RecipeError(f"[{place}] expected the keys {', '.join(known)}, received {', '.join(unknown)}")
-    values = {key: _value(hints[key], value, f"{place}, {key}") for key, value in table.items()}
+    usual = {f.name: f.default_factory() for f in fields(kind) if f.default_factory is not MISSING}  # type: ignore[arg-type]
+    values = {
+        key: _value(hints[key], value, f"{place}, {key}", usual.get(key)) for key, value in table.items()
+    }
     try:
-        return kind(**values)
+        return kind(**values) if default is None else replace(default, **values)  # type: ignore[type-var]
     except TypeError as error:
         raise RecipeError(f"[{place}] expected every key that has no default, received {error}") from error
     except ModelsError as error:
@@ -239,12 +279,12 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _value(hint: Any, value: Any, place: str) -> Any:
+def _value(hint: Any, value: Any, place: str, default: Any = None) -> Any:
     if get_origin(hint) is UnionType:
         hint = get_args(hint)[0]
     if is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, dict):
-            return from_table(hint, value, place)
+            return from_table(hint, value, place, default)
     elif get_origin(hint) is tuple:
         kinds = get_args(hint)
         if isinstance(value, list):

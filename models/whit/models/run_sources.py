@@ -13,7 +13,9 @@ def run_sources(recipe: Recipe, data: Path) -> dict[str, str]:
 
     Manifests of development sets are left out: they may be exchanged.
     """
-    sources = {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in _files(recipe)}
+    sources = {
+        name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in sorted(_files(recipe))
+    }
     if recipe.init_from:
         sources[recipe.init_from] = weights_sha256(Path(recipe.init_from))
     return sources

@@ -79,15 +79,17 @@ class SpeechData:
             recordings = read_manifest(data / name)
             features = cached_features(recordings, cache=cache, frontend=frontend)
             for recording, rows in zip(recordings, features, strict=True):
-                if recording.text and len(rows) <= 100 * config.longest_s:
+                if recording.text.split() and 0 < len(rows) <= 100 * config.longest_s:
                     self._features.append(rows)
                     self._targets.append(tokenizer.encode(recording.text))
         if not self._features:
             raise RecipeError("[speech.manifests] expected recordings to train with, received none")
+        development = read_manifest(data / config.dev_manifest)
         self._text = None
         if config.text is not None:
-            self._text = TextData(config.text, data=data, tokenizer=tokenizer, seed=seed)
-        tuning = tuning_half(read_manifest(data / config.dev_manifest))
+            apart = [recording.text for recording in development]
+            self._text = TextData(config.text, data=data, tokenizer=tokenizer, seed=seed, apart=apart)
+        tuning = tuning_half(development)
         chosen = tuning[:: max(len(tuning) // config.dev_utterances, 1)][: config.dev_utterances]
         dev = cached_features(chosen, cache=cache, frontend=frontend)
         self._dev_set = DevSet(

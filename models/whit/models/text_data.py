@@ -1,6 +1,7 @@
 """Text that nobody speaks, for the prediction network: rows of tokens from plain files, by seed and step."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from whit.models.errors import ManifestError, RecipeError
 from whit.models.tokens import Tokenizer
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")  # letters and digits, apostrophes between them
+SHARED_WORDS = 6  # in a row that a text and a transcript have in common: the speaker quotes it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +41,20 @@ class TextData:
         data: folder of the files.
         tokenizer: of the model; words that its tokens do not spell, such as numbers in digits, are left out.
         seed: of what is drawn.
+        apart: transcripts that a model is judged by; passages that one of them quotes are left out too.
     """
 
-    def __init__(self, config: TextConfig, *, data: Path, tokenizer: Tokenizer, seed: int) -> None:
+    def __init__(
+        self, config: TextConfig, *, data: Path, tokenizer: Tokenizer, seed: int, apart: Sequence[str] = ()
+    ) -> None:
         self.config = config
         self.seed = seed
+        quoted = {run for text in apart for run in _runs(_words(text))}
         spelt: dict[str, list[int]] = {}
         tokens: list[int] = []
         starts: list[int] = []
         for name in config.files:
-            for word in _words(data / name):
+            for word in _without(_words(_read(data / name)), quoted):
                 if word not in spelt:
                     spelt[word] = _spell(word, tokenizer)
                 if spelt[word]:
@@ -70,12 +76,29 @@ class TextData:
         return torch.from_numpy(self._tokens[first[:, None] + np.arange(self.config.row_tokens)])
 
 
-def _words(file: Path) -> list[str]:
+def _read(file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"[text.files] expected a text in UTF-8, received {file}: {error}") from error
+
+
+def _words(text: str) -> list[str]:
     return WORD.findall(text.lower().replace("\u2019", "'"))
+
+
+def _runs(words: list[str]) -> list[tuple[str, ...]]:
+    """Returns every SHARED_WORDS words in a row."""
+    return [tuple(words[i : i + SHARED_WORDS]) for i in range(len(words) - SHARED_WORDS + 1)]
+
+
+def _without(words: list[str], quoted: set[tuple[str, ...]]) -> list[str]:
+    """Returns the words that lie in no run of `quoted`."""
+    kept = np.ones(len(words), dtype=bool)
+    for i, run in enumerate(_runs(words)):
+        if run in quoted:
+            kept[i : i + SHARED_WORDS] = False
+    return [word for word, keep in zip(words, kept, strict=True) if keep]
 
 
 def _spell(word: str, tokenizer: Tokenizer) -> list[int]:

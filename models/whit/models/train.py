@@ -183,7 +183,7 @@ class Training:
         with self.average.in_place(self.model):
             if batch_norms(self.model) and self.config.ema_decay > 0:
                 steps = range(self.step, self.step + STATISTICS_BATCHES)
-                forward = partial(self.task.loss, self.model)
+                forward = partial(self.task.encode, self.model)
                 recompute_batch_norms(self.model, forward, map(self.data.batch, steps))
             results = {dev.name: self.task.evaluate(self.model, dev) for dev in self.dev_sets}
             scores = {name: round(score.wer, 3) for name, score in results.items()}

@@ -79,8 +79,9 @@ def load_state(
     if metadata["recipe"] != recipe:
         changed = _difference(recipe, metadata["recipe"])
         raise ResumeError(f"[{path}] expected a state of this recipe, received one with other {changed}")
-    if "sources" in metadata and metadata["sources"] != json.dumps(sources):  # states of before have none
-        changed = _difference(json.dumps(sources), metadata["sources"])
+    began_with = json.loads(metadata.get("sources", json.dumps(sources)))  # states of before have none
+    if began_with != sources:
+        changed = _difference(json.dumps(sources), json.dumps(began_with))
         raise ResumeError(
             f"[{path}] expected a run to go on from what it began with, received other contents of {changed}"
         )

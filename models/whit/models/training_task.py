@@ -35,6 +35,10 @@ class TrainingTask(Protocol):
         """Returns the mean loss of a batch, nats per utterance, of a model of this task."""
         ...
 
+    def encode(self, model: Any, batch: Batch) -> object:
+        """Runs what has batch norms, and draws no random number in evaluation mode."""
+        ...
+
     def evaluate(self, model: Any, dev: DevSet) -> Score:
         """Returns the score of a model of this task."""
         ...

@@ -1,5 +1,6 @@
 """Training of streaming transducers: their features, loss, scores and checkpoints."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from whit.models.checkpoint import (
 from whit.models.checkpoint_folder import CONFIG
 from whit.models.conformer_ctc_config import ConformerCtcConfig
 from whit.models.data import DevSet, TrainingData
-from whit.models.errors import RecipeError
+from whit.models.errors import CheckpointError, RecipeError
 from whit.models.evaluate import Score, evaluate
 from whit.models.float_start import check_float_start
 from whit.models.losses import batch_loss
@@ -77,6 +78,10 @@ class TransducerTask:
         with parametrize.cached():
             return batch_loss(model, batch, self.recipe.optimization, self.teacher)
 
+    def encode(self, model: Rnnt, batch: Batch) -> object:
+        """Runs the encoder."""
+        return model.encode(batch.features)
+
     def evaluate(self, model: Rnnt, dev: DevSet) -> Score:
         """Returns the score of greedy search by the rule of the recipe's loss."""
         with_ctc = self.recipe.optimization.loss == "ctc"
@@ -120,7 +125,12 @@ class TransducerTask:
 
 
 def _gain(config: CheckpointConfig) -> float:
-    return float(config.metrics.get(PREDICTOR_GAIN, 1.0))
+    gain = config.metrics.get(PREDICTOR_GAIN, 1.0)
+    if type(gain) not in (int, float) or not 0 < gain < math.inf:
+        raise CheckpointError(
+            f"[{config.name}: metrics.{PREDICTOR_GAIN}] expected a number above 0, received {gain!r}"
+        )
+    return float(gain)
 
 
 def _architecture(checkpoint: Path) -> str:

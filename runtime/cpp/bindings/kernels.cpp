@@ -236,8 +236,8 @@ void bind_kernels(nb::module_& m) {
   const auto strict = [](const char* name) { return nb::arg(name).noconvert(); };
   const auto optional = [](const char* name) { return nb::arg(name).noconvert().none(); };
 
-  nb::class_<whit::ThreadPool>(
-      m, "ThreadPool", "Threads that sleep until packed_matmul or packed_lstm shares its work with them.")
+  nb::class_<whit::ThreadPool>(m, "ThreadPool",
+                               "Threads that sleep until a call that is given them shares its work.")
       .def(
           "__init__",
           [](whit::ThreadPool* self, size_t num_threads) {

@@ -46,7 +46,7 @@ def sqrt(
 
 class ThreadPool:
     """
-    Threads that sleep until packed_matmul or packed_lstm shares its work with them.
+    Threads that sleep until a call that is given them shares its work.
     """
 
     def __init__(self, num_threads: int) -> None:

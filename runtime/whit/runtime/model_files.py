@@ -10,7 +10,7 @@ from whit.runtime.tflite_metadata import find_tflite
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFiles:
-    """Files that a device needs, golden vectors apart."""
+    """Files that a device needs; golden vectors are among them only where a graph holds them."""
 
     paths: tuple[Path, ...]
     mapped: tuple[Path, ...]  # those whose weights are read in place; none where an engine copies them
