@@ -45,9 +45,7 @@ def sqrt(
     """
 
 class ThreadPool:
-    """
-    Threads that sleep until a call that is given them shares its work.
-    """
+    """Threads that sleep until a call that is given them shares its work."""
 
     def __init__(self, num_threads: int) -> None:
         """Starts num_threads - 1 threads: the caller's is the other one."""
