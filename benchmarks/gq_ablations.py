@@ -2,30 +2,39 @@
 
     python benchmarks/gq_ablations.py DATA [--recipe RECIPE] [--steps 150] [--only NAME...] [--json FILE]
 
-RECIPE quantizes with GQ. Each variant is trained in runs/ablations (an interrupted one is continued),
-exported and streamed by our own engine on the speakers that tune, for this decides how to train.
+RECIPE quantizes with GQ; its rules of other schemes stay. Each variant is trained in runs/ablations (an
+interrupted one is continued; other steps or code begin anew), exported and streamed by our own engine on the
+speakers that tune, for this decides how to train. A variant that trains as another one does is left out:
+where assignment is hard from the first step, options of the soft phase do nothing.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from json_report import check_place, write_report
+from made_by import made_by
+from one_sentence import one_sentence
 from streamed_rows import Row, minus, recognise, signed
 
-from whit.models.recipe import Recipe, read_recipe
+from whit.models.errors import RecipeError
+from whit.models.quantizers.codebook_quantizer import OF_THE_SOFT_PHASE
+from whit.models.quantizers.gq import GqConfig
+from whit.models.recipe import QuantizationEntry, Recipe, read_recipe
 from whit.models.speech_data import tuning_half
 from whit.models.train import CHECKPOINT, train_recipe
 from whit.runtime.bootstrap import Interval
 from whit.runtime.error_rates import score
+from whit.runtime.errors import ConfigError
 from whit.runtime.manifest import Recording, read_manifest
 
 ROOT = Path(__file__).parent.parent
 RECIPE = ROOT / "models" / "recipes" / "rnnt-librispeech-gq2-annealed.toml"
 RUNS, OUT = Path("runs") / "ablations", ROOT / "out" / "ablations"
 
+GQ = "gq"
 AS_IS = "as in the recipe"
 VARIANTS: dict[str, Mapping[str, object]] = {  # name: options of GQ (docs/quantization.md, section 5)
     AS_IS: {},
@@ -49,14 +58,62 @@ QUANTIZER_RATES = {"hard from the first step, codebooks and scales ten times as 
 
 
 def variant(recipe: Recipe, name: str, steps: int) -> Recipe:
-    """Returns the recipe with the options of a variant in each of its rules, and its rate."""
+    """Returns the recipe with the options of a variant in each of its GQ rules, and its rate.
+
+    Raises:
+        RecipeError: an option that a rule cannot have.
+    """
+    shared = recipe.quantizers.get(GQ, {})
     rules = tuple(
-        replace(entry, options={**entry.options, **VARIANTS[name]}) for entry in recipe.quantization
+        replace(entry, options=_options({**shared, **entry.options, **VARIANTS[name]}))
+        if entry.scheme == GQ
+        else entry
+        for entry in recipe.quantization
     )
+    others = {scheme: options for scheme, options in recipe.quantizers.items() if scheme != GQ}
     rate = QUANTIZER_RATES.get(name, recipe.optimization.quantizer_rate)
     optimization = replace(recipe.optimization, steps=steps, evaluate_every=steps, quantizer_rate=rate)
     words = "-".join("".join(c if c.isalnum() else " " for c in name).lower().split())
-    return replace(recipe, name=f"{recipe.name}-{words}", quantization=rules, optimization=optimization)
+    return replace(
+        recipe,
+        name=f"{recipe.name}-{words}",
+        quantization=rules,
+        quantizers=others,
+        optimization=optimization,
+    )
+
+
+def _options(options: Mapping[str, object]) -> dict[str, object]:
+    """Returns the options of a GQ rule without those that do nothing: a soft phase's where there is none."""
+    is_hard = options.get("hard_from", GqConfig.hard_from) == 0
+    return {key: value for key, value in options.items() if not (is_hard and key in OF_THE_SOFT_PHASE)}
+
+
+def distinct(recipes: Mapping[str, Recipe]) -> tuple[dict[str, Recipe], dict[str, str]]:
+    """Returns the recipes that train differently, and of each other one whom it repeats: both by name."""
+    kept: dict[str, Recipe] = {}
+    repeats: dict[str, str] = {}
+    for name, recipe in recipes.items():
+        same = next((other for other in kept if _trained(kept[other]) == _trained(recipe)), None)
+        if same is None:
+            kept[name] = recipe
+        else:
+            repeats[name] = same
+    return kept, repeats
+
+
+def _trained(recipe: Recipe) -> tuple[list[tuple[QuantizationEntry, GqConfig | None]], float]:
+    """Returns what variants of one recipe can differ in; an option left out is its default."""
+    rules: list[tuple[QuantizationEntry, GqConfig | None]] = [
+        (replace(entry, options={}), GqConfig(**entry.options)) if entry.scheme == GQ else (entry, None)
+        for entry in recipe.quantization
+    ]
+    return rules, recipe.optimization.quantizer_rate
+
+
+def run_folder(recipe: Recipe) -> Path:
+    """Returns where a variant is trained: elsewhere with other steps and by other code."""
+    return RUNS / f"{recipe.name}-{recipe.optimization.steps}-steps-{made_by()}"
 
 
 def changes(recordings: Sequence[Recording], rows: Sequence[Row]) -> list[Interval | None]:
@@ -76,6 +133,7 @@ def table(
     return "\n".join([*lines, "", "Intervals are over utterances; each variant is one training."])
 
 
+@one_sentence
 def main() -> None:
     """Trains, exports, recognises, compares and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -89,13 +147,25 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write texts and changes here")
     arguments = parser.parse_args()
 
+    if arguments.threads < 1:
+        raise ConfigError(f"[--threads] expected at least 1, received {arguments.threads}")
+    if arguments.json:
+        check_place(arguments.json)
     recipe = read_recipe(arguments.recipe)
-    recordings = tuning_half(read_manifest(arguments.data / "librispeech-dev.jsonl"))
-    names = [AS_IS, *(name for name in arguments.only or VARIANTS if name != AS_IS)]
+    if recipe.speech is None:
+        raise RecipeError(f"[{arguments.recipe}] expected a recipe of speech, received one of digits")
+    if not any(entry.scheme == GQ for entry in recipe.quantization):
+        raise RecipeError(f"[{arguments.recipe}] expected a rule of scheme {GQ}, received none")
+    recordings = tuning_half(read_manifest(arguments.data / recipe.speech.dev_manifest))
+    names = dict.fromkeys([AS_IS, *(arguments.only or VARIANTS)])
+    variants, repeats = distinct({name: variant(recipe, name, arguments.steps) for name in names})
+    if repeats:
+        said = "; ".join(f"{name} = {other}" for name, other in repeats.items())
+        print(f"left out, trained as another: {said}", file=sys.stderr)
+
     rows = []
-    for name in names:
-        changed = variant(recipe, name, arguments.steps)
-        run = RUNS / changed.name
+    for name, changed in variants.items():
+        run = run_folder(changed)
         train_recipe(
             changed, run=run, data=arguments.data, cache=Path("runs") / "voices", threads=arguments.threads
         )
@@ -107,7 +177,7 @@ def main() -> None:
             asdict(row) | {"cer_change": change and asdict(change)}
             for row, change in zip(rows, cer_changes, strict=True)
         ]
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_report(arguments.json, report)
         print(f"texts and changes: {arguments.json}", file=sys.stderr)
 
 

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from made_by import made_by
 from rich.progress import track
 
+import whit.runtime
 from whit.exporter.export import ExportRequest, run_export
+from whit.models.checkpoint_folder import weights_sha256
+from whit.models.errors import CheckpointError
 from whit.runtime import _core
 from whit.runtime.alignment import edit_distance
 from whit.runtime.bootstrap import Interval, error_rate
@@ -39,8 +43,11 @@ def recognise(
         recordings: to recognise.
         out: folder of all exported files.
         is_float: stock float in ONNX Runtime instead of packed weights in our own engine.
+
+    Raises:
+        CheckpointError: the weight files of the checkpoint contradict each other.
     """
-    output = out / name.replace(" ", "-")
+    output = out / _folder_name(name, checkpoint)
     request = ExportRequest(
         checkpoint=checkpoint,
         output=output,
@@ -51,10 +58,11 @@ def recognise(
     run_export(request, progress=lambda _: None)
     model = output / "stock-float" if is_float else output / "model.tflite"
     files = [model] if model.is_file() else sorted(path for path in model.rglob("*") if path.is_file())
-    texts = _texts(model, files, recordings, name)
+    num_bytes = sum(path.stat().st_size for path in files)
+    texts = _texts(model, files, recordings, name, kept_in=out / "heard")
     return Row(
         name=name,
-        num_bytes=sum(path.stat().st_size for path in files),
+        num_bytes=num_bytes,
         transcripts=texts,
         character_errors=[
             edit_distance(letters(recording.text), letters(text))
@@ -63,16 +71,28 @@ def recognise(
     )
 
 
-def _texts(model: Path, files: Sequence[Path], recordings: Sequence[Recording], name: str) -> list[str]:
-    """Returns what a model hears; what the same files and library heard of them before is not done again."""
-    digest = hashlib.sha256()
+def _folder_name(name: str, checkpoint: Path) -> str:
+    """Returns where a row is exported to: rows of other weights lie elsewhere, whatever they are called."""
+    try:
+        digest = weights_sha256(checkpoint)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    return f"{name.replace(' ', '-').replace('/', '-')}-{digest[:8]}"
+
+
+def _texts(
+    model: Path, files: Sequence[Path], recordings: Sequence[Recording], name: str, *, kept_in: Path
+) -> list[str]:
+    """Returns what a model hears; what the same files and code heard of them before is not done again."""
+    engine = "native" if model.is_file() else "onnxruntime"
+    digest = hashlib.sha256(repr([made_by(whit.runtime), _version_of(engine)]).encode())
     for path in (Path(_core.__file__), *files, *(recording.audio for recording in recordings)):
         digest.update(path.read_bytes())
-    known = model.parent.parent / "heard" / f"{digest.hexdigest()[:16]}.json"
+    known = kept_in / f"{digest.hexdigest()[:16]}.json"
     if known.is_file():
         heard: list[str] = json.loads(known.read_text())
         return heard
-    transcriber = open_transcriber(model, engine="native" if model.is_file() else "onnxruntime")
+    transcriber = open_transcriber(model, engine=engine)
     texts = [
         transcriber.transcribe(recording.audio)
         for recording in track(recordings, description=name, transient=True)
@@ -81,6 +101,15 @@ def _texts(model: Path, files: Sequence[Path], recordings: Sequence[Recording], 
     with whole_file(known) as unfinished:
         unfinished.write_text(json.dumps(texts))
     return texts
+
+
+def _version_of(engine: str) -> str:
+    """Returns the version of an engine that is not ours, whose code no digest covers."""
+    if engine == "native":
+        return ""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
 
 
 def minus(recordings: Sequence[Recording], row: Row, other: Row) -> Interval:

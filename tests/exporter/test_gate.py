@@ -15,8 +15,9 @@ from whit.exporter import gate as gate_module
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.errors import ExportError, GateError
 from whit.exporter.export import ExportRequest, run_export
-from whit.exporter.gate import Gate, parse_gate, transcribe
-from whit.runtime.manifest import Recording, read_manifest
+from whit.exporter.gate import Gate, GateCheck, parse_gate, transcribe
+from whit.runtime.errors import AudioError
+from whit.runtime.manifest import Recording, read_manifest, write_manifest
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.transcriber import transcribe_stream
 
@@ -52,10 +53,29 @@ def test_a_file_that_hears_worse_is_refused_and_nothing_is_left(
     save_file(tensors, worse / "model.safetensors")
     good = read_checkpoint(CHECKPOINT)
     check = export_module.GateCheck
-    monkeypatch.setattr(export_module, "GateCheck", lambda gate, _: check(gate, partial(transcribe, good)))
+    monkeypatch.setattr(
+        export_module, "GateCheck", lambda gate, _, **__: check(gate, partial(transcribe, good))
+    )
     with pytest.raises(GateError, match=r"at most 2 points of word error rate above .* received"):
         run_export(request(tmp_path / "out", worse))
     assert not (tmp_path / "out" / "model.tflite").exists()
+
+
+def test_a_manifest_that_judges_nothing_is_refused_before_anything_is_heard(tmp_path: Path) -> None:
+    audio = DEMO.parent / "digits-1.flac"
+
+    def check(text: str, **options: float) -> None:
+        manifest = tmp_path / "m.jsonl"
+        write_manifest(manifest, [Recording(audio=audio, text=text, speaker="x")])
+        GateCheck(Gate(manifest=manifest), pytest.fail, **options)
+
+    with pytest.raises(GateError, match=r"m\.jsonl\] expected at least 1 reference word"):
+        check(" ")
+    with pytest.raises(AudioError, match="utterance of at most 1 s"):
+        check("four", longest_s=1.0)
+    audio = tmp_path / "none.flac"
+    with pytest.raises(AudioError, match=r"none\.flac"):
+        check("four")
 
 
 @pytest.mark.parametrize("text", ["cer=x.jsonl", "wer=", "wer"])

@@ -239,6 +239,29 @@ def test_a_budget_or_place_out_of_reach_is_said_before_the_measurement(
     assert type(result.exception) is error
 
 
+@pytest.mark.parametrize(
+    ("out", "harms"),
+    [("base.toml", "h"), ("above.toml", "h"), ("dev.jsonl", "h"), ("new", "new"), ("new", "dev.jsonl")],
+)
+def test_what_is_read_is_not_written(
+    conformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, harms: str
+) -> None:
+    base = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
+    (tmp_path / "above.toml").write_text(base.replace('"rnnt-digits"', '"tiny"'))
+    (tmp_path / "base.toml").write_text('extends = "above.toml"\n')
+    (tmp_path / "dev.jsonl").write_bytes(DEMO.read_bytes())
+    config, _ = read_config(conformer)
+    monkeypatch.setitem(PRESETS, "tiny", Preset(model=config.model, tokens=config.tokens))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    app = typer.Typer()
+    app.command()(cli.allocate)
+    arguments = ["-o", str(tmp_path / out), "--harms", str(tmp_path / harms), "--extends", "base.toml"]
+    arguments += [str(conformer), "--data", str(tmp_path / "dev.jsonl"), "--size-mb", "0.01"]
+    result = CliRunner().invoke(app, arguments)
+    assert type(result.exception) is OutputError
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
 def test_a_recipe_of_another_model_is_not_extended(
     conformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

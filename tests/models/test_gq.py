@@ -330,3 +330,20 @@ def test_wide_codes_are_much_better_than_uniform_ones():
             quantizer.initialize(weight)
             found[scheme] = sqnr_db(weight, quantizer.eval()(weight))
         assert found["gq"] > found["linear"] + 2.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"start": 2.0}, {"end": 99.0}, {"every": 4}, {"distance": "l2"}, {"mix": "companded"}],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_of_a_soft_phase_that_there_is_none_of_are_refused(options: dict[str, object]) -> None:
+    build("gq", 2, rows=16, cols=8, options=options)
+    with pytest.raises(QuantizationError, match=f"received 0 and {next(iter(options))}"):
+        build("gq", 2, rows=16, cols=8, options={**options, "hard_from": 0.0})
+
+
+@pytest.mark.parametrize("options", [{"end": float("inf")}, {"mu": 1e7}, {"mu": float("nan")}])
+def test_options_that_no_float_holds_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(QuantizationError, match="expected"):
+        build("gq", 2, rows=16, cols=8, options=options)

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from whit.models.errors import RecipeError
-from whit.models.recipe import read_recipe
+from whit.models.recipe import OptimizationConfig, Recipe, from_table, read_recipe
+from whit.models.run_sources import run_sources
+from whit.models.speech_data import SpeechDataConfig
 from whit.models.training_task import task_of
 
 RECIPES = Path(__file__).parents[2] / "models" / "recipes"
@@ -230,16 +232,10 @@ def test_the_identity_without_a_tokens_file_is_that_of_earlier_states(tmp_path: 
     )
 
 
-def test_the_identity_holds_the_weights_of_a_teacher(tmp_path: Path) -> None:
-    weights = tmp_path / "model.safetensors"
-    taught = f'init_from = "{tmp_path}"' + GOOD.replace("steps = 10", "steps = 10\ndistill_weight = 0.5")
-    recipe = read_recipe(write(tmp_path, taught))
-    weights.write_bytes(b"one")
-    first = recipe.identity()
-    weights.write_bytes(b"two")
-    assert recipe.identity() != first
-    started = read_recipe(write(tmp_path, f'init_from = "{tmp_path}"' + GOOD))
-    assert "teacher" not in started.identity()
+@pytest.mark.parametrize("key", ["log_every", "evaluate_every", "save_every"])
+def test_the_identity_leaves_out_when_a_run_logs_scores_and_saves(tmp_path: Path, key: str) -> None:
+    often = GOOD.replace("steps = 10", f"steps = 10\n{key} = 3")
+    assert read_recipe(write(tmp_path, often)).identity() == read_recipe(write(tmp_path, GOOD)).identity()
 
 
 def test_a_circle_through_a_folder_is_told(tmp_path: Path) -> None:
@@ -247,3 +243,28 @@ def test_a_circle_through_a_folder_is_told(tmp_path: Path) -> None:
     path = write(tmp_path, 'extends = "other/../recipe.toml"\n')
     with pytest.raises(RecipeError, match="circle"):
         read_recipe(path)
+
+
+def test_options_of_a_float_rule_are_an_error(tmp_path: Path) -> None:
+    rule = '[[quantization]]\ntensors = "*"\nscheme = "float"\noptions = { hard_from = 0.0 }\n'
+    with pytest.raises(RecipeError, match="no options of float, received hard_from"):
+        read_recipe(write(tmp_path, GOOD + rule))
+
+
+def test_a_development_manifest_counts_where_it_decides_what_is_read(tmp_path: Path) -> None:
+    for name in ("train.jsonl", "dev.jsonl", "book.txt"):
+        (tmp_path / name).write_text(name)
+    speech = {"manifests": ["train.jsonl"], "dev_manifest": "dev.jsonl"}
+    recipe = Recipe(
+        name="x",
+        preset="rnnt-6m",
+        optimization=OptimizationConfig(steps=1, text_weight=0.5),
+        speech=from_table(SpeechDataConfig, {**speech, "text": {"files": ["book.txt"]}}, "speech"),
+    )
+    assert set(run_sources(recipe, tmp_path)) == {"train.jsonl", "dev.jsonl", "book.txt"}
+    silent = replace(
+        recipe,
+        optimization=OptimizationConfig(steps=1),
+        speech=from_table(SpeechDataConfig, speech, "speech"),
+    )
+    assert set(run_sources(silent, tmp_path)) == {"train.jsonl"}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,10 @@ from whit.models.checkpoint import StreamingConfig, load_checkpoint
 from whit.models.conformer_config import ConformerConfig
 from whit.models.digit_data import DigitDataConfig, DigitSourceConfig
 from whit.models.digit_strings import JoinConfig
-from whit.models.errors import CheckpointError, DivergenceError, RecipeError, ResumeError
+from whit.models.errors import CheckpointError, DivergenceError, OutputError, RecipeError, ResumeError
 from whit.models.losses import batch_loss
 from whit.models.presets import DIGITS, Preset
-from whit.models.quantizers import WeightQuantizer, apply_quantization
+from whit.models.quantizers import QuantizationError, WeightQuantizer, apply_quantization
 from whit.models.recipe import OptimizationConfig, QuantizationEntry, Recipe
 from whit.models.rnnt import Rnnt
 from whit.models.rnnt_config import RnntConfig
@@ -232,6 +233,33 @@ def test_a_run_can_start_from_a_checkpoint(make: Callable[..., Training], data: 
     original = second.model.get_parameter("joint.encoder.parametrizations.weight.original")
     torch.testing.assert_close(original, loaded.joint.encoder.weight, rtol=0, atol=0)
     torch.testing.assert_close(second.model.encoder.feature_mean, loaded.encoder.feature_mean, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (
+            {"quantization": (QuantizationEntry(tensors="joints.*", scheme="gq", bits=2),)},
+            QuantizationError,
+            r"joints\.\*",
+        ),
+        ({"init_from": "nowhere"}, CheckpointError, "nowhere"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_features_are_made(
+    make: Callable[..., Training], data: Path, change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    (data / "tones.jsonl").unlink()  # to read it would be another error
+    with pytest.raises(error, match=message):
+        make("run", replace(make_recipe(), **change))
+
+
+def test_a_run_does_not_replace_the_weights_that_it_starts_from(
+    make: Callable[..., Training], data: Path
+) -> None:
+    make("run", make_recipe(1)).fit()
+    with pytest.raises(OutputError, match="another folder than the checkpoint's own"):
+        make("run", replace(make_recipe(2), init_from=str(data / "run" / train.CHECKPOINT)))
 
 
 def test_the_prediction_network_may_have_a_dropout_of_its_own(

@@ -47,6 +47,7 @@ def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
         matrices=describe_matrices(checkpoint.matrices, integers),
         notes=tuple(notes),
         transcribe=partial(transcribe_utterance, checkpoint),
+        longest_s=request.longest_s,
     )
 
 

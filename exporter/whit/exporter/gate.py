@@ -4,6 +4,7 @@ The self-check shows that a file computes what its checkpoint says, value by val
 no bits can still lose words. The gate recognises a manifest with both and refuses what loses too many.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from whit.runtime.audio import AudioFile
 from whit.runtime.error_rates import score
 from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.model_info import FLOOR
+from whit.runtime.recording_check import check_audio
 from whit.runtime.transcriber import open_transcriber
 from whit.runtime.words import join_tokens
 
@@ -63,11 +65,28 @@ def parse_gate(text: str | None, max_increase: float | None) -> Gate | None:
 
 
 class GateCheck:
-    """A gate and what the checkpoint itself recognises, which every exported file is held to."""
+    """A gate and what the checkpoint itself recognises, which every exported file is held to.
 
-    def __init__(self, gate: Gate, transcribe: Callable[[Recording], str]) -> None:
+    Args:
+        gate: what to keep.
+        transcribe: by the checkpoint.
+        longest_s: that an exported file takes.
+
+    Raises:
+        GateError: the manifest has no words.
+        AudioError: a recording that cannot be heard.
+    """
+
+    def __init__(
+        self, gate: Gate, transcribe: Callable[[Recording], str], *, longest_s: float = math.inf
+    ) -> None:
         self.gate = gate
         self.recordings = read_manifest(gate.manifest)
+        if not any(recording.text.split() for recording in self.recordings):
+            raise GateError(
+                f"[--gate, {gate.manifest}] expected at least 1 reference word in the texts, received none"
+            )
+        check_audio(self.recordings, longest_s=longest_s)
         self.checkpoint_wer = _wer(self.recordings, [transcribe(r) for r in self.recordings])
 
     def check(self, written: Path, dialect: str) -> float:

@@ -1,5 +1,6 @@
 """What one export writes, whatever the architecture: jobs in their order, and what there is to say."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class ExportPlan:
         matrices: how each is stored.
         notes: what was left out, and why.
         transcribe: what the checkpoint itself recognises, which a gate holds every file to.
+        longest_s: of an utterance that the files take.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ExportPlan:
     matrices: tuple[MatrixReport, ...]
     notes: tuple[str, ...]
     transcribe: Callable[[Recording], str]
+    longest_s: float = math.inf
 
 
 def job_of(

@@ -1,7 +1,7 @@
 """Automatic bit allocation: from a float checkpoint and a budget to a recipe for the trainer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Allocator:
     Args:
         checkpoint: float checkpoint folder.
         manifest: development recordings; every other speaker of it is left to the final report.
-        utterances: how many of them, evenly spread.
+        utterances: how many of them: every n-th from the first.
         progress: told of every measurement.
         widths: bits to try.
         harms: file that keeps the measurements, for other budgets and interrupted runs.
@@ -149,6 +149,12 @@ def check_output(path: Path) -> None:
         raise OutputError(f"[{path}] expected a file in a folder that exists, received none: {path.parent}")
     if path.exists() and not path.is_file():
         raise OutputError(f"[{path}] expected a file to write, received another thing of that name")
+
+
+def check_apart(path: Path, others: Iterable[Path]) -> None:
+    """Raises OutputError if `path`, a file to write, is one of the others, which have to stay."""
+    if path.resolve() in [other.resolve() for other in others]:
+        raise OutputError(f"[{path}] expected a file of its own to write, received one that is needed")
 
 
 def check_extended(base: Path, checkpoint: Path) -> None:

@@ -58,7 +58,7 @@ def train(
         console.print("note: this processor has no products of bfloat16; --precision float32 is faster here")
     folder = run or Path("runs") / parsed.name
     if out is not None:
-        check_folder(out)
+        check_folder(out, made_from=Path(parsed.init_from) if parsed.init_from else None)
         if out.resolve() in (folder.resolve(), *folder.resolve().parents):
             raise OutputError(f"[{out}] expected a folder that does not hold the run, received run {folder}")
     if test is not None:
@@ -188,9 +188,10 @@ def allocate(
     ] = None,
 ) -> None:
     """Finds the bits of each layer that lose least under a budget; writes them as a recipe to train."""
-    from whit.models.allocate import Allocator, check_extended, check_output, recipe_text
+    from whit.models.allocate import Allocator, check_apart, check_extended, check_output, recipe_text
     from whit.models.allocation import Choice
     from whit.models.errors import RecipeError
+    from whit.models.recipe import recipe_files
 
     if (size_mb is None) == (wer_budget is None):
         raise RecipeError("[allocate] expected either --size-mb or --wer-budget, received both or none")
@@ -201,7 +202,12 @@ def allocate(
     for path in (out, harms):
         if path is not None:
             check_output(path)
-    check_extended(out.parent / extends, checkpoint)
+    base = out.parent / extends
+    check_extended(base, checkpoint)
+    kept = [data, *recipe_files(base)]
+    check_apart(out, kept)
+    if harms is not None:
+        check_apart(harms, [*kept, out])
     console = plain_console()
 
     def show(name: str, choice: Choice) -> None:

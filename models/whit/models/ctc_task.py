@@ -53,7 +53,7 @@ class CtcTask:
             config=shape.frontend, frame_multiple=shape.model.subsampling_factor
         )
 
-    def initial_model(self, data: TrainingData) -> CtcModel:
+    def initial_model(self) -> CtcModel:
         """Returns the float model a run starts from."""
         dropout = self.recipe.optimization.dropout
         config = self.config
@@ -71,6 +71,9 @@ class CtcTask:
                 f"[init_from] expected a checkpoint of the shape of {self.recipe.preset}, received {start}"
             )
         return model
+
+    def prepare(self, model: CtcModel, data: TrainingData) -> None:
+        """Does nothing: every utterance is normalised by itself, and masks fill with zeros."""
 
     def loss(self, model: CtcModel, batch: Batch) -> Tensor:
         """Returns the mean loss of a batch, nats per utterance."""

@@ -20,11 +20,11 @@ def product(module: nn.Linear | nn.Conv2d, input: Tensor, columns: ColumnOrder |
         input: (..., cols).
         columns: puts the weight's columns in the order of the input's.
     """
-    weight, bias = module.weight.flatten(1), module.bias
-    if not is_quantized(module, "weight"):
-        return functional.linear(input, columns(weight) if columns else weight, bias)
-    if module.training or torch.is_grad_enabled():
-        return functional.linear(fake_quantize_rows(input), columns(weight) if columns else weight, bias)
+    bias, quantized = module.bias, is_quantized(module, "weight")
+    if not quantized or module.training or torch.is_grad_enabled():
+        weight = module.weight.flatten(1)
+        rows = fake_quantize_rows(input) if quantized else input
+        return functional.linear(rows, columns(weight) if columns else weight, bias)
     matrix = hard_matrix(module, "weight")
     if columns:
         matrix = HardMatrix(codes=columns(matrix.codes), scale=matrix.scale)

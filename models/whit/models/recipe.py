@@ -4,13 +4,13 @@ import hashlib
 import json
 import math
 import tomllib
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from whit.models.checkpoint import StreamingConfig
-from whit.models.checkpoint_folder import weights_sha256
 from whit.models.digit_data import DigitDataConfig
 from whit.models.errors import ModelsError, RecipeError
 from whit.models.pieces import read_pieces
@@ -28,6 +28,7 @@ from whit.models.speech_data import SpeechDataConfig
 T = TypeVar("T")
 ANY_BITS = 4  # a width of every scheme
 OF_A_TRANSDUCER = ("fastemit", "ctc_weight", "band_behind", "band_ahead", "history_noise", "text_weight")
+OF_A_RUN = ("log_every", "evaluate_every", "save_every")  # what the trained model does not depend on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,24 +167,29 @@ class Recipe:
             try:
                 if scheme != FLOAT:
                     build(scheme, bits, rows=1, cols=1, options=options)
+                elif options:
+                    raise QuantizationError(f"expected no options of {FLOAT}, received {', '.join(options)}")
             except QuantizationError as error:
                 raise RecipeError(f"[{place}] {error}") from error
 
     def identity(self) -> str:
         """Returns a text that two recipes share if they train the same model: what differs from defaults.
 
-        A tokens file counts by what it holds, and so does the teacher of `distill_weight`.
+        A tokens file counts by what it holds; when a run logs, scores and saves does not count.
 
         Raises:
             RecipeError: the tokens file cannot be read.
         """
         own_options = tuple(replace(entry, options=self._options(entry)) for entry in self.quantization)
-        different = _without_defaults(replace(self, quantization=own_options, quantizers={}))
+        optimization = replace(
+            self.optimization, **{name: getattr(OptimizationConfig, name) for name in OF_A_RUN}
+        )
+        different = _without_defaults(
+            replace(self, quantization=own_options, quantizers={}, optimization=optimization)
+        )
         if self.tokens:
             pieces = "\n".join(read_pieces(Path(self.tokens)))
             different["tokens"] = hashlib.sha256(pieces.encode()).hexdigest()
-        if self.optimization.distill_weight > 0:
-            different["teacher"] = weights_sha256(Path(self.init_from))
         return json.dumps(different, sort_keys=True)
 
     def quantization_spec(self) -> QuantizationSpec:
@@ -214,22 +220,38 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: the file cannot be read, or a key is unknown, missing or of the wrong type.
     """
-    return from_table(Recipe, _read_table(path), str(path))
+    table: dict[str, Any] = {}
+    for _, own in _tables(path):
+        table = _merged(own, table)
+    return from_table(Recipe, table, str(path))
 
 
-def _read_table(path: Path, extending: tuple[Path, ...] = ()) -> dict[str, Any]:
-    if path.resolve() in extending:
-        raise RecipeError(f"[{path}] expected recipes that do not extend each other in a circle")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"[{path}] expected a TOML recipe, received {error}") from error
-    base = table.pop("extends", None)
-    if base is None:
-        return table
-    if not isinstance(base, str):
-        raise RecipeError(f"[{path}, extends] expected the name of a recipe, received {base!r}")
-    return _merged(_read_table(path.parent / base, (*extending, path.resolve())), table)
+def recipe_files(path: Path) -> list[Path]:
+    """Returns a recipe's file and those that it extends.
+
+    Raises:
+        RecipeError: one cannot be read.
+    """
+    return [file for file, _ in _tables(path)]
+
+
+def _tables(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yields a recipe's file and its own keys, then those of what it extends."""
+    seen: set[Path] = set()
+    base: Any = path.name
+    while base is not None:
+        if not isinstance(base, str):
+            raise RecipeError(f"[{path}, extends] expected the name of a recipe, received {base!r}")
+        path = path.parent / base
+        if path.resolve() in seen:
+            raise RecipeError(f"[{path}] expected recipes that do not extend each other in a circle")
+        seen.add(path.resolve())
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise RecipeError(f"[{path}] expected a TOML recipe, received {error}") from error
+        base = table.pop("extends", None)
+        yield path, table
 
 
 def _merged(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

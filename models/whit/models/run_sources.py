@@ -11,7 +11,8 @@ from whit.models.recipe import Recipe
 def run_sources(recipe: Recipe, data: Path) -> dict[str, str]:
     """Returns the SHA-256 of the weights a run starts from and of each file that it trains on, by name.
 
-    Manifests of development sets are left out: they may be exchanged.
+    A development manifest counts where text is read, for its transcripts decide what is left out of it; else
+    it may be exchanged.
     """
     sources = {
         name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in sorted(_files(recipe))
@@ -23,8 +24,9 @@ def run_sources(recipe: Recipe, data: Path) -> dict[str, str]:
 
 def _files(recipe: Recipe) -> set[str]:
     if recipe.speech is not None:
-        texts = () if recipe.speech.text is None else recipe.speech.text.files
-        return {*recipe.speech.manifests, *texts}
+        text = recipe.speech.text
+        read = set() if text is None else {*text.files, recipe.speech.dev_manifest}
+        return {*recipe.speech.manifests, *read}
     if recipe.data is None:
         return set()
     names = {source.manifest for source in recipe.data.source} - {SYNTHETIC}

@@ -75,11 +75,12 @@ class SpeechData:
         self.feature_mean: NDArray[np.float32] = np.zeros(frontend.num_mels, dtype=np.float32)
         self._targets: list[list[int]] = []
         self._features: list[HalfFeatures] = []
+        silent = len(frontend.log_mels(np.zeros(0, dtype=np.float32)))
         for name in config.manifests:
             recordings = read_manifest(data / name)
             features = cached_features(recordings, cache=cache, frontend=frontend)
             for recording, rows in zip(recordings, features, strict=True):
-                if recording.text.split() and 0 < len(rows) <= 100 * config.longest_s:
+                if recording.text.split() and silent < len(rows) <= 100 * config.longest_s:
                     self._features.append(rows)
                     self._targets.append(tokenizer.encode(recording.text))
         if not self._features:

@@ -112,13 +112,14 @@ class Training:
         self.run = run
         self.config = recipe.optimization
         self.fabric = fabric or make_fabric(self.config)
-        check_folder(run / CHECKPOINT)
+        check_folder(run / CHECKPOINT, made_from=Path(recipe.init_from) if recipe.init_from else None)
         torch.manual_seed(recipe.seed)
         self.task = task_of(recipe)
+        self.model = self.task.initial_model()
+        apply_quantization(self.model, recipe.quantization_spec())
         with self.fabric.rank_zero_first():  # the others find what it caches
             self.data = self._make_data(data, cache)
-        self.model = self.task.initial_model(self.data)
-        apply_quantization(self.model, recipe.quantization_spec())
+        self.task.prepare(self.model, self.data)
         self.optimizer = make_optimizer(self.model, self.config)
         self.average = AveragedWeights(self.model, self.config.ema_decay)
         self.dev_sets = self.data.dev_sets()

@@ -74,14 +74,14 @@ def load_state(
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise ResumeError(f"[{path}] expected a training state, received {error}") from error
-    if "recipe" not in metadata:
+    if not {"recipe", "sources"} <= metadata.keys():
         raise ResumeError(f"[{path}] expected a training state, received a file of other tensors")
     if metadata["recipe"] != recipe:
-        changed = _difference(recipe, metadata["recipe"])
+        changed = _difference(json.loads(recipe), json.loads(metadata["recipe"]))
         raise ResumeError(f"[{path}] expected a state of this recipe, received one with other {changed}")
-    began_with = json.loads(metadata.get("sources", json.dumps(sources)))  # states of before have none
+    began_with = json.loads(metadata["sources"])
     if began_with != sources:
-        changed = _difference(json.dumps(sources), json.dumps(began_with))
+        changed = _difference(sources, began_with)
         raise ResumeError(
             f"[{path}] expected a run to go on from what it began with, received other contents of {changed}"
         )
@@ -132,6 +132,6 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
-def _difference(ours: str, theirs: str) -> str:
-    a, b = json.loads(ours), json.loads(theirs)
-    return ", ".join(sorted(key for key in {*a, *b} if a.get(key) != b.get(key))) or "content"
+def _difference(ours: Mapping[str, object], theirs: Mapping[str, object]) -> str:
+    """Returns the names of what differs."""
+    return ", ".join(sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)))

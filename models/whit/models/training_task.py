@@ -27,8 +27,12 @@ class TrainingTask(Protocol):
         """What features are made by."""
         ...
 
-    def initial_model(self, data: TrainingData) -> nn.Module:
-        """Returns the float model a run starts from, and tells the data what masks fill with."""
+    def initial_model(self) -> nn.Module:
+        """Returns the float model a run starts from."""
+        ...
+
+    def prepare(self, model: Any, data: TrainingData) -> None:
+        """Gives a new model the statistics of its features, and the data what masks fill with."""
         ...
 
     def loss(self, model: Any, batch: Batch) -> Tensor:

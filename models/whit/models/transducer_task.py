@@ -64,14 +64,22 @@ class TransducerTask:
             teacher.predictor_gain = _gain(taught)
             self.teacher = teacher.requires_grad_(False)
 
-    def initial_model(self, data: TrainingData) -> Rnnt:
-        """Returns the float model a run starts from; its feature mean is what masks fill with."""
-        model = self._initial_model(data)
+    def initial_model(self) -> Rnnt:
+        """Returns the float model a run starts from."""
+        model = self._initial_model()
         model.predictor_gain = self.recipe.optimization.predictor_gain
         if self.recipe.optimization.predictor_dropout is not None:
             model.predictor.dropout = self.recipe.optimization.predictor_dropout
-        data.feature_mean = model.encoder.feature_mean.numpy()
         return model
+
+    def prepare(self, model: Rnnt, data: TrainingData) -> None:
+        """Gives a model that starts from no streaming one the mean and deviation of the data's features."""
+        if not self._starts_from_streaming():
+            mean, std = data.feature_statistics()
+            # Stored as float16; training sees what the checkpoint will hold.
+            model.encoder.feature_mean.copy_(torch.from_numpy(mean).half())
+            model.encoder.feature_std.copy_(torch.from_numpy(std).half())
+        data.feature_mean = model.encoder.feature_mean.numpy()
 
     def loss(self, model: Rnnt, batch: Batch) -> Tensor:
         """Returns the mean loss of a batch, nats per utterance; quantizes each weight once."""
@@ -99,11 +107,15 @@ class TransducerTask:
         model, config = load_checkpoint(folder)
         return model, config.metrics
 
-    def _initial_model(self, data: TrainingData) -> Rnnt:
+    def _starts_from_streaming(self) -> bool:
+        start = self.recipe.init_from
+        return bool(start) and _architecture(Path(start)) != ConformerCtcConfig.architecture
+
+    def _initial_model(self) -> Rnnt:
         dropout = self.recipe.optimization.dropout
         config = self.config
-        start = Path(self.recipe.init_from) if self.recipe.init_from else None
-        if start and _architecture(start) != ConformerCtcConfig.architecture:
+        start = Path(self.recipe.init_from)
+        if self._starts_from_streaming():
             model, started = load_checkpoint(start, dropout=dropout)
             check_float_start(model, start)
             if (started.model, started.tokens) != (config.model, config.tokens):
@@ -115,11 +127,7 @@ class TransducerTask:
                 model.joint.predictor.weight.mul_(_gain(started) / self.recipe.optimization.predictor_gain)
             return model
         model = Rnnt(config.model, len(config.tokens), dropout=dropout)
-        mean, std = data.feature_statistics()
-        # Stored as float16; training sees what the checkpoint will hold.
-        model.encoder.feature_mean.copy_(torch.from_numpy(mean).half())
-        model.encoder.feature_std.copy_(torch.from_numpy(std).half())
-        if start:
+        if self.recipe.init_from:
             begin_with_whole_utterances(model, config.tokens, start)
         return model
 

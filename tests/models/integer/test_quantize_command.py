@@ -158,6 +158,15 @@ def test_options_that_a_transducer_does_not_heed_are_named(
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize("device", ["foo", "cuda:9", "meta"])
+def test_a_device_that_is_none_is_refused(run: CliRunner, device: str) -> None:
+    arguments = [str(float_checkpoint("dense")), "-o", "out", "--zero-shot", "--device", device]
+    result = run.invoke(app(), arguments)
+    assert isinstance(result.exception, QuantizationError)
+    assert f"received {device!r}" in str(result.exception)
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

@@ -76,6 +76,9 @@ def test_later_rules_override() -> None:
     assert bits["encoder.blocks.1.residuals.0.conv.weight"] == 8
     assert bits["encoder.blocks.2.residuals.1.conv.weight"] == 6
     assert bits["decoder.weight"] == 4
+    hidden = WeightConfig(rules=[("encoder.blocks.1.*", 4), ("encoder.*", 6)])
+    with pytest.raises(QuantizationError, match=r"'encoder\.blocks\.1\.\*', all of whose matrices later"):
+        quantize_weights(model, scales, hidden)
     with pytest.raises(QuantizationError, match="match none"):
         quantize_weights(model, scales, WeightConfig(rules=[("nothing", 4)]))
 

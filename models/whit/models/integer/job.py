@@ -43,8 +43,9 @@ class IntegerJob:
             raise QuantizationError(f"[plot] expected zero-shot inputs, received {self.inputs.source}")
         if self.plot is not None and self.plot.suffix.lower() not in PICTURES:
             raise QuantizationError(f"[plot] expected a name with .png, .svg or .pdf, received {self.plot}")
-        if self.device != "cpu" and not torch.cuda.is_available():
-            raise QuantizationError(f"[device] expected a device of this machine, received {self.device!r}")
+        devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+        if self.device not in devices:
+            raise QuantizationError(f"[device] expected {' or '.join(devices)}, received {self.device!r}")
 
 
 def run_job(job: IntegerJob, console: Console) -> None:

@@ -58,10 +58,10 @@ def bits_of_weights(model: CtcModel, config: WeightConfig) -> dict[str, int]:
     Raises:
         QuantizationError: a rule matches nothing.
     """
-    spec = [("*", QuantizationRule(scheme="linear", bits=config.bits))]
-    spec += [(pattern, QuantizationRule(scheme="linear", bits=bits)) for pattern, bits in config.rules]
+    spec = [(pattern, QuantizationRule(scheme="linear", bits=bits)) for pattern, bits in config.rules]
     names = [f"{layer.name}.weight" for layer in layers_of(model)]
-    return {name: rule.bits for name, rule in resolve(names, spec).items()}
+    own = {name: rule.bits for name, rule in resolve(names, spec).items()}
+    return {name: own.get(name, config.bits) for name in names}
 
 
 @torch.no_grad()

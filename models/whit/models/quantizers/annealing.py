@@ -1,5 +1,6 @@
 """How soft the assignment is, over a training run."""
 
+import math
 from dataclasses import dataclass
 
 from whit.models.quantizers.errors import QuantizationError
@@ -25,9 +26,9 @@ class AnnealingSchedule:
     every: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 < self.start <= self.end:
+        if not 0 < self.start <= self.end < math.inf:
             raise QuantizationError(
-                f"[annealing] expected 0 < start <= end, received start={self.start} end={self.end}"
+                f"[annealing] expected 0 < start <= end < inf, received start={self.start} end={self.end}"
             )
         if not 0 <= self.hard_from <= 1:
             raise QuantizationError(f"[annealing] expected hard_from in [0, 1], received {self.hard_from}")

@@ -30,6 +30,10 @@ Mix = Literal["values", "companded"]
 REACH_BY_BITS = {1: 0.8, 2: 1.5, 3: 2.2, 4: 2.8, 5: 3.2, 6: 3.6}
 """Outermost centroid in units of a row's RMS: the best for Gaussian weights (docs/quantization.md)."""
 
+LARGEST_MU = 1e6  # float32 holds what comes of it
+
+OF_THE_SOFT_PHASE = ("start", "end", "every", "distance", "mix")
+
 SMALLEST_SCALE = 1e-12
 """Least learned row scale, for rows of zeros: its logarithm must be finite."""
 
@@ -76,8 +80,14 @@ class CodebookConfig:
                 raise QuantizationError(
                     f"[{name}] expected {' or '.join(get_args(kind))}, received {getattr(self, name)!r}"
                 )
-        if self.mu is not None and not 0 <= self.mu < float("inf"):
-            raise QuantizationError(f"[mu] expected a number >= 0, received {self.mu}")
+        if self.mu is not None and not 0 <= self.mu <= LARGEST_MU:
+            raise QuantizationError(f"[mu] expected a number from 0 to {LARGEST_MU:g}, received {self.mu}")
+        idle = [name for name in OF_THE_SOFT_PHASE if getattr(self, name) != getattr(CodebookConfig, name)]
+        if self.hard_from == 0 and idle:
+            raise QuantizationError(
+                f"[hard_from] expected more than 0 beside options of the soft phase, "
+                f"received 0 and {', '.join(idle)}"
+            )
 
     @property
     def schedule(self) -> AnnealingSchedule:

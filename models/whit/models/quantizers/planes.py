@@ -5,22 +5,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from whit.models.quantizers.centroid_fit import (
-    additive,
-    bits_of_index,
-    boundaries_of,
-    lloyd_max,
-    sample,
-)
+from whit.models.quantizers.centroid_fit import additive, bits_of_index, sample
 from whit.models.quantizers.codebook_quantizer import (
-    REACH_BY_BITS,
     Codebook,
     CodebookConfig,
     CodebookQuantizer,
     companded_codes,
     fitted_centroids,
 )
-from whit.models.quantizers.companding import MU_BY_BITS, compand, expand
+from whit.models.quantizers.companding import compand
 from whit.models.quantizers.registry import check_bits, config_from, register
 from whit.models.quantizers.row_groups import RowOrder
 
@@ -114,26 +107,3 @@ class PlanesQuantizer(CodebookQuantizer):
         self.offset.copy_(offset / reach)
         self.planes.copy_(planes / reach[:, None])
         return reach.float()
-
-
-def additive_cost_db(weights: Tensor, bits: int) -> tuple[float, float]:
-    """Returns the SQNR in dB of free and of additive centroids fitted to a sample, before int8 rounding.
-
-    Args:
-        weights: float, any shape: one distribution.
-        bits: 1 to 3.
-    """
-    check_bits("planes", bits, 1, WIDEST_BITS)
-    x = weights.reshape(1, -1).double()
-    x = x / x.square().mean().sqrt()
-    data = sample(x, torch.ones_like(x))
-    start = expand(torch.linspace(-1, 1, 1 << bits), MU_BY_BITS[bits]) * REACH_BY_BITS[bits]
-    free = lloyd_max(data, start, 0.0)
-    offset, planes = additive(data, free, 0.0)
-    sums = (offset[:, None] + planes @ bits_of_index(bits).to(planes).T).sort(dim=-1).values
-    return _sqnr_db(x, free), _sqnr_db(x, sums)
-
-
-def _sqnr_db(x: Tensor, values: Tensor) -> float:
-    nearest = values[0][torch.searchsorted(boundaries_of(values, 0.0)[0].contiguous(), x[0])]
-    return float(10 * torch.log10(x.square().mean() / (x[0] - nearest).square().mean()))

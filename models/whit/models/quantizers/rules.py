@@ -122,7 +122,7 @@ def resolve(names: Sequence[str], spec: QuantizationSpec) -> dict[str, Quantizat
     """Returns the last matching rule of each name that has one.
 
     Raises:
-        QuantizationError: a pattern that matches no name; all such patterns are named.
+        QuantizationError: a pattern that matches no name, or none that a later one does not; all are named.
     """
     idle = [pattern for pattern, _ in spec if not any(fnmatchcase(name, pattern) for name in names)]
     if idle:
@@ -130,7 +130,16 @@ def resolve(names: Sequence[str], spec: QuantizationSpec) -> dict[str, Quantizat
             f"[quantization rules] expected patterns of weight matrices ({', '.join(names)}), "
             f"received {', '.join(map(repr, idle))}, which match none"
         )
-    return {name: rule for pattern, rule in spec for name in names if fnmatchcase(name, pattern)}
+    last = {
+        name: place for place, (pattern, _) in enumerate(spec) for name in names if fnmatchcase(name, pattern)
+    }
+    hidden = [pattern for place, (pattern, _) in enumerate(spec) if place not in last.values()]
+    if hidden:
+        raise QuantizationError(
+            f"[quantization rules] expected rules that later ones leave something, "
+            f"received {', '.join(map(repr, hidden))}, all of whose matrices later rules match"
+        )
+    return {name: spec[place][1] for name, place in last.items()}
 
 
 def apply_quantization(model: nn.Module, spec: QuantizationSpec) -> None:
