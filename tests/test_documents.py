@@ -19,7 +19,7 @@ from whit.runtime import cli
 
 DOCUMENTS = [str(path.relative_to(ROOT)) for path in tracked("*.md")]
 GROUP: Any = typer.main.get_command(cli.app)
-COMMAND = re.compile(r"\bwhit ([a-z]+)((?: (?!whit )[^\s`|;&]+)*)")
+COMMAND = re.compile(r"\bwhit ([a-z]+(?:-[a-z]+)*)((?: (?!whit )[^\s`|;&]+)*)")
 C_PROGRAM = """#include <stdio.h>
 #include "whit.h"
 extern int read_audio(float* samples, int32_t* num_samples);
@@ -93,6 +93,8 @@ def test_an_option_that_does_not_exist_would_be_found() -> None:
         ("export", " X --gates wer=M"),
         ("eval", " Y -q 1"),
     ]
+    assert COMMAND.findall("whit device-bench X --devices adb") == [("device-bench", " X --devices adb")]
+    assert "--device" in options("device-bench")
 
 
 def test_recipes_of_the_training_page_are_read(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`whit bench` from end to end on a tiny model."""
 
 import json
+import sys
 import time
 
 import numpy as np
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from whit.runtime import cli
 from whit.runtime.benchmark import BenchSettings, play_all
+from whit.runtime.commands import bench
 from whit.runtime.engines import choose_engine
 from whit.runtime.environment import hash_file
 from whit.runtime.errors import AudioError, ConfigError
@@ -121,6 +123,19 @@ def test_forced_emission_needs_word_times(exported, manifest, tmp_path):
     assert run(exported, path, "--json").exit_code == 0
 
 
+def test_words_that_a_model_cannot_write_are_refused_before_anything_is_measured(
+    exported, manifest, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(bench, "measure_models", lambda *_, **__: pytest.fail("measured"))
+    line = {"audio": str(manifest.parent / "0.wav"), "text": "x", "words": [["zero", 0.1, 0.2]]}
+    unknown = line | {"audio": str(manifest.parent / "1.wav"), "words": [["<unk>", 0.1, 0.2]]}
+    path = tmp_path / "set.jsonl"
+    path.write_text("\n".join(map(json.dumps, [line, unknown])))
+    result = run(exported, path, "--forced")
+    assert result.exit_code == 2
+    assert "1.wav] [--forced] expected words of the model's tokens, received '<unk>'" in result.stderr
+
+
 def test_a_rate_that_no_stream_takes_names_the_recording(tmp_path):
     soundfile.write(tmp_path / "odd.wav", np.zeros(100), 44101)
     odd = Recording(audio=tmp_path / "odd.wav", text="")
@@ -164,6 +179,14 @@ def test_whit_cli_runs_with_the_threads_of_the_others(exported, manifest, tmp_pa
     lines = commands.read_text().splitlines()
     assert len(lines) == 2
     assert all("--threads 2" in line for line in lines)
+
+
+def test_whit_cli_runs_no_model_of_another_engine(exported, manifest):
+    result = run(exported / "stock-int8", manifest, "--cli", sys.executable)
+    assert result.exit_code == 2
+    assert (
+        "[--cli] expected a model that the native engine runs, received one for onnxruntime" in result.stderr
+    )
 
 
 def test_whit_cli_must_be_a_program(exported, manifest):

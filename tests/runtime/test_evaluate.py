@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -16,8 +17,9 @@ from whit.runtime import cli, transcriber
 from whit.runtime.alignment import align, edit_distance
 from whit.runtime.bootstrap import error_rate
 from whit.runtime.error_rates import compare, score
-from whit.runtime.errors import ManifestError
+from whit.runtime.errors import AudioError, ManifestError
 from whit.runtime.manifest import Recording, SpokenWord, read_manifest
+from whit.runtime.offline_stream import SHORTEST_S
 from whit.runtime.recording_check import check_audio
 
 WORDS = st.lists(st.sampled_from("abcde"), max_size=12)
@@ -166,6 +168,32 @@ def test_words_that_end_after_their_recording_are_refused(recording):
         ManifestError, match=r"expected words within 0\.93 s, received one that ends at 300 s"
     ):
         check_audio([Recording(audio=recording, text="one", words=words)])
+
+
+def test_recordings_that_no_model_hears_are_refused_before_the_first_is_heard(tmp_path):
+    path = tmp_path / "x.wav"
+    soundfile.write(path, np.zeros(256), 16000)
+    short = [Recording(audio=path, text="one")]
+    check_audio(short)
+    with pytest.raises(
+        AudioError, match=r"x\.wav\] expected an utterance of at least 0\.0160625 and at most"
+    ):
+        check_audio(short, shortest_s=SHORTEST_S)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(
+        AudioError, match=r"x\.wav\] expected 100 more bytes of audio, received the end of the"
+    ):
+        check_audio(short)
+    soundfile.write(path, np.zeros(100), 44101)
+    with pytest.raises(AudioError, match=r"x\.wav\] \[Resampler\] expected"):
+        check_audio(short)
+
+
+def test_speakers_are_drawn_only_where_every_line_names_one():
+    texts, heard = ["one two"] * 4, ["one", "one two", "two one", "one two"]
+    known = score(recordings(texts, speakers=["x", "x", "y", "z"]), heard).wer["speaker"]
+    assert known.num_clusters == 3
+    assert "speaker" not in score(recordings(texts, speakers=["x", "y", None, None]), heard).wer
 
 
 def test_json_of_names_in_another_encoding(exported, manifest, tmp_path):

@@ -266,6 +266,15 @@ def test_report():
     assert report.flush_ms.p50 == pytest.approx(1000 * (playback.chunks[-1].emit_s - 1.0))
 
 
+def test_speech_ends_with_its_recording_whatever_the_annotation_says():
+    words = spoken(("zero", 0.1, 0.29), ("one", 0.3, 0.55))
+    playback = play([0.02], words, 0.6)
+    beyond = spoken(("zero", 0.1, 0.29), ("one", 0.3, 1.0))
+    report = summarize([recording(beyond)], [playback], fake_info())
+    assert report.finalization_ms.p50 == pytest.approx(report.flush_ms.p50)
+    assert report.partial_ms.p50 > 0
+
+
 def test_endpoint_latency():
     words = spoken(("zero", 0.1, 0.29))
     playback = play([0.02], words, 2.0)  # 0.8 s after the frame until 0.30 s: 1.10 s, chunk 18 until 1.14 s

@@ -88,6 +88,17 @@ def test_recordings_of_another_rate_are_passed_over(recording, tmp_path):
     assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
 
 
+def test_a_sample_that_finds_no_room_is_told(recording, tmp_path, monkeypatch):
+    def full(*_):
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", full)
+    with pytest.raises(
+        MeasurementError, match=r"speech\.wav\] expected room for a recording, received: System"
+    ):
+        write_speech_sample([Recording(audio=recording, text="")], tmp_path / "speech.wav", seconds=1.0)
+
+
 def test_report_of_a_model(exported, recording):
     report = measure_memory(exported, engine="onnxruntime", speech=recording)
     assert report.streamed_s == pytest.approx(0.93)

@@ -206,7 +206,7 @@ def test_metadata_say_what_a_model_takes():
     assert read_offline_info(conformer, place="file").subsampling == 4
     classifier = metadata(architecture="conv_classifier", model__head="pooled")
     assert read_offline_info(classifier, place="file").num_outputs == 2
-    assert fake_offline_info().max_samples == MAX_SAMPLES
+    assert 16 * fake_offline_info().max_ms == MAX_SAMPLES
 
 
 @pytest.mark.parametrize(

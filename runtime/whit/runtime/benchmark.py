@@ -46,17 +46,24 @@ class ClockCheck:
     largest_ms: float
 
 
-def check_words(recordings: Sequence[Recording], settings: BenchSettings) -> None:
+def check_words(
+    recognizers: Sequence[Recognizer], recordings: Sequence[Recording], settings: BenchSettings
+) -> None:
     """Checks that the manifest says what the settings need, before minutes are spent.
 
     Raises:
-        ManifestError: forced emission without word times.
+        ManifestError: forced emission without word times, or of words that a model cannot write.
     """
+    if not settings.forced:
+        return
     silent = [recording.audio.name for recording in recordings if not recording.words]
-    if settings.forced and silent:
+    if silent:
         raise ManifestError(
             f"[--forced] expected 'words' in every line, received {len(silent)} without, first {silent[0]}"
         )
+    for recording in recordings:
+        for recognizer in recognizers:
+            _forced(recognizer, recording)
 
 
 def play_all(
@@ -114,9 +121,14 @@ def _play(
     clock: Clock,
     settings: BenchSettings,
 ) -> Playback:
-    forced = None
-    if settings.forced:
-        most = recognizer.settings.max_symbols_per_frame
-        forced = forced_emissions(recording.words, recognizer.info, max_symbols_per_frame=most)
+    forced = _forced(recognizer, recording) if settings.forced else None
     with named_errors(recording.audio):
         return play_recording(recognizer, sample_rate_hz, blocks, clock, forced=forced)
+
+
+def _forced(recognizer: Recognizer, recording: Recording) -> list[tuple[int, int]]:
+    most = recognizer.settings.max_symbols_per_frame
+    try:
+        return forced_emissions(recording.words, recognizer.info, max_symbols_per_frame=most)
+    except ManifestError as error:
+        raise ManifestError(f"[{recording.audio}] {error}") from error

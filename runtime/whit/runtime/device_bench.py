@@ -18,7 +18,7 @@ from whit.runtime.errors import ConfigError, MeasurementError
 from whit.runtime.json_text import parse_json
 from whit.runtime.load_time import take_turns, turn_order
 from whit.runtime.manifest import Recording
-from whit.runtime.speech_sample import write_speech_sample
+from whit.runtime.speech_sample import told_as_measurement, write_speech_sample
 
 ELF_MACHINES = {0x28: "arm", 0x3E: "x86_64", 0xB7: "aarch64"}
 FACTS = {
@@ -163,5 +163,6 @@ def _write_waves(folder: Path, recordings: Sequence[Recording], *, memory_s: flo
         paths.append(folder / f"{number}.wav")
         with AudioFile(recording.audio) as audio:
             samples = np.concatenate(list(audio.blocks()))
-            soundfile.write(paths[-1], samples, audio.sample_rate_hz, subtype="FLOAT")
+            with told_as_measurement(paths[-1]):
+                soundfile.write(paths[-1], samples, audio.sample_rate_hz, subtype="FLOAT")
     return paths

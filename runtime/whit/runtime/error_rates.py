@@ -81,7 +81,8 @@ def _units(recordings: Sequence[Recording], alignments: Sequence[Alignment]) -> 
     errors = [alignment.num_errors for alignment in alignments]
     words = [len(recording.text.split()) for recording in recordings]
     units: dict[str, Units] = {"utterance": (errors, words, list(range(len(recordings))))}
-    if len({recording.speaker for recording in recordings} - {None}) > 1:
+    speakers = {recording.speaker for recording in recordings}
+    if None not in speakers and len(speakers) > 1:
         units["speaker"] = (errors, words, [recording.speaker for recording in recordings])
     if all(recording.clips for recording in recordings):
         units["clip"] = _word_units(recordings, alignments)

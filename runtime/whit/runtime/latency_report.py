@@ -58,8 +58,7 @@ def summarize(
         words += word_latencies(playback, recording.words, chunk_s=chunk_s, lookahead_s=lookahead_s)
     paced = [chunk for playback in playbacks for chunk in playback.chunks if not chunk.is_flush]
     spoken = [(r, p) for r, p in zip(recordings, playbacks, strict=True) if r.words]
-    final = [(p.chunks[-1].emit_s, r) for r, p in spoken if p.chunks]
-    endpoints_s = [_endpoint(p, r.words[-1].end_s) for r, p in spoken]
+    endpoints_s = [_endpoint(p, _end_of_speech_s(r, p)) for r, p in spoken]
     partials = [(r, p, p.first_partial_s) for r, p in spoken if p.first_partial_s is not None]
     return LatencyReport(
         upl_ms=distribution([word.upl_s for word in words]),
@@ -77,13 +76,19 @@ def summarize(
             p.first_partial_s is not None and p.first_partial_s < p.duration_s for p in playbacks
         ),
         partial_ms=distribution(
-            [p.chunks[p.texts[-1][0]].emit_s - r.words[-1].end_s for r, p in spoken if p.texts]
+            [p.chunks[p.texts[-1][0]].emit_s - _end_of_speech_s(r, p) for r, p in spoken if p.texts]
         ),
-        finalization_ms=distribution([final_s - r.words[-1].end_s for final_s, r in final]),
+        finalization_ms=distribution(
+            [p.chunks[-1].emit_s - _end_of_speech_s(r, p) for r, p in spoken if p.chunks]
+        ),
         flush_ms=distribution([p.chunks[-1].emit_s - p.duration_s for p in playbacks if p.chunks]),
         endpoint_ms=distribution([after_s for after_s in endpoints_s if after_s is not None]),
-        num_early_endpoints=sum(s < r.words[-1].end_s for r, p in spoken for s in p.endpoints_s),
+        num_early_endpoints=sum(s < _end_of_speech_s(r, p) for r, p in spoken for s in p.endpoints_s),
     )
+
+
+def _end_of_speech_s(recording: Recording, playback: Playback) -> float:
+    return min(recording.words[-1].end_s, playback.duration_s)  # annotations are rounded
 
 
 def _endpoint(playback: Playback, end_s: float) -> float | None:

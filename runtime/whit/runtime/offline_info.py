@@ -53,11 +53,6 @@ class OfflineInfo:
         return self.subsampling * FRAME_SHIFT_MS / 1000
 
     @property
-    def max_samples(self) -> int:
-        """Returns the samples at 16 kHz of the longest utterance."""
-        return self.max_ms * SAMPLE_RATE_HZ // 1000
-
-    @property
     def max_ms(self) -> int:
         """Returns the longest utterance: N samples at 16 kHz give N / 160 + 1 frames."""
         return (self.max_frames - 1) * FRAME_SHIFT_MS

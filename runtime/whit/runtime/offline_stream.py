@@ -12,6 +12,7 @@ from whit.runtime.model_info import FRAME_SHIFT_MS, SAMPLE_RATE_HZ
 from whit.runtime.words import Word
 
 MIN_SAMPLES = 257  # the front-end reflects 256 at either edge
+SHORTEST_S = MIN_SAMPLES / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, kw_only=True)

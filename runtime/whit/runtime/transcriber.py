@@ -9,16 +9,17 @@ from whit.runtime.audio import AudioFile, named_errors
 from whit.runtime.engines import AUTO
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.offline_recognizer import OfflineRecognizer
-from whit.runtime.offline_stream import OfflineStream
+from whit.runtime.offline_stream import SHORTEST_S, OfflineStream
 from whit.runtime.recognizer import Recognizer
 
 
 @dataclass(frozen=True)
 class Transcriber:
-    """A loaded model: its short name, what it makes of the recording in a file, how long that may be."""
+    """A loaded model: its short name, what it makes of the recording in a file, how long that is to be."""
 
     title: str
     transcribe: Callable[[Path], str]
+    shortest_s: float = 0.0
     longest_s: float = math.inf
 
 
@@ -37,6 +38,7 @@ def open_transcriber(
         return Transcriber(
             offline.info.title,
             lambda audio: recognize_utterance(offline, audio).result.text,
+            shortest_s=SHORTEST_S,
             longest_s=offline.info.max_ms / 1000,
         )
     recognizer = Recognizer.from_file(path, engine=engine, num_threads=num_threads, self_test=self_test)

@@ -68,6 +68,11 @@ def bench(
 ) -> None:
     """Measure memory and user-perceived latency of a model, and of others in the same run."""
     paths = [model, *(against or [])]
+    engines = [choose_engine(path, engine) for path in paths]
+    if cli is not None and "native" not in engines:
+        raise ConfigError(
+            f"[--cli] expected a model that the native engine runs, received one for {', '.join(engines)}"
+        )
     if all_take_whole_utterances(paths):
         options = {"--paced": paced, "--forced": forced, "--feed-ms": feed_ms is not None}
         if any(options.values()):
@@ -91,17 +96,16 @@ def bench(
         seconds=memory_s, load_runs=load_runs, num_threads=threads, program=find_program(cli)
     )
     recordings = read_manifest(manifest, limit=limit)
-    check_words(recordings, settings)
     check_audio(recordings)
-    engines = [choose_engine(path, engine) for path in paths]
     targets = list(zip(paths, engines, strict=True))
     files = [list_model_files(path, engine=name) for path, name in targets]
+    recognizers = [Recognizer.from_file(path, engine=name, num_threads=threads) for path, name in targets]
+    check_words(recognizers, recordings, settings)
     console = plain_console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("memory", total=len(paths) + len(paths) * len(recordings))
         memory = measure_models(targets, recordings, memory_settings, progress=lambda: progress.advance(task))
         progress.update(task, description="latency")
-        recognizers = [Recognizer.from_file(path, engine=name, num_threads=threads) for path, name in targets]
         playbacks = play_all(recognizers, recordings, settings, progress=lambda: progress.advance(task))
         progress.update(task, description="clocks")
         clock_check = check_clocks(recognizers[0], recordings[0], settings)

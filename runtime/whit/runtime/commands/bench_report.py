@@ -30,7 +30,9 @@ def print_memory(console: Console, names: Sequence[str], memory: Sequence[ModelM
         device_ms = [model.device_first_result_ms for model in memory]
         console.print(device_table([model.program for model in memory], device_ms))
     else:
-        console.print("whit-cli, the process that a device runs, was not found: --cli PATH measures it, too")
+        console.print(
+            "whit-cli, the process that a device runs, was not measured: --cli PATH does, of model.tflite"
+        )
 
 
 def print_environment(console: Console, environment: dict[str, Any]) -> None:

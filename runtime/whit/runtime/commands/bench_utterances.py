@@ -15,6 +15,7 @@ from whit.runtime.manifest import read_manifest
 from whit.runtime.model_files import list_model_files
 from whit.runtime.model_memory import MemorySettings, measure_models
 from whit.runtime.offline_recognizer import OfflineRecognizer
+from whit.runtime.offline_stream import SHORTEST_S
 from whit.runtime.plain_console import plain_console
 from whit.runtime.print_json import print_json
 from whit.runtime.recording_check import check_audio
@@ -42,7 +43,7 @@ def bench_whole_utterances(
 
     Raises:
         ManifestError: the manifest cannot be read.
-        AudioError: a recording is missing, no audio, or longer than a model takes.
+        AudioError: a recording is missing, no audio, or shorter or longer than a model takes.
     """
     engines = [choose_engine(path, engine) for path in paths]
     targets = list(zip(paths, engines, strict=True))
@@ -52,7 +53,7 @@ def bench_whole_utterances(
     ]
     recordings = read_manifest(manifest, limit=limit)
     longest_s = min(r.info.max_ms for r in recognizers) / 1000
-    check_audio(recordings, longest_s=longest_s)
+    check_audio(recordings, shortest_s=SHORTEST_S, longest_s=longest_s)
     settings = replace(settings, seconds=min(settings.seconds, longest_s))
     console = plain_console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

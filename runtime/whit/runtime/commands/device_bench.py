@@ -39,6 +39,7 @@ from whit.runtime.manifest import Recording, read_manifest
 from whit.runtime.model_info import ModelInfo
 from whit.runtime.model_kind import all_take_whole_utterances
 from whit.runtime.offline_info import OfflineInfo
+from whit.runtime.offline_stream import SHORTEST_S
 from whit.runtime.plain_console import plain_console
 from whit.runtime.print_json import print_json
 from whit.runtime.recording_check import check_audio
@@ -77,8 +78,9 @@ def device_bench(
     shell = open_shell(device)
     check_program(shell, program)
     facts = device_facts(shell)
-    longest_s = min((i.max_ms / 1000 for i in infos if isinstance(i, OfflineInfo)), default=math.inf)
-    check_audio(recordings, longest_s=longest_s)
+    utterances = [info for info in infos if isinstance(info, OfflineInfo)]
+    longest_s = min((info.max_ms / 1000 for info in utterances), default=math.inf)
+    check_audio(recordings, shortest_s=SHORTEST_S if utterances else 0.0, longest_s=longest_s)
     settings = DeviceSettings(
         paced=paced, num_threads=threads, memory_s=min(memory_s, longest_s), load_runs=load_runs
     )

@@ -41,7 +41,11 @@ def evaluate(
     transcribers = [
         open_transcriber(path, engine=engine, num_threads=threads, self_test=self_test) for path in paths
     ]
-    check_audio(recordings, longest_s=min(transcriber.longest_s for transcriber in transcribers))
+    check_audio(
+        recordings,
+        shortest_s=max(transcriber.shortest_s for transcriber in transcribers),
+        longest_s=min(transcriber.longest_s for transcriber in transcribers),
+    )
     names: list[str] = []
     transcripts: list[list[str]] = []
     elapsed_s: list[float] = []
