@@ -14,6 +14,7 @@ from rich.text import Text
 from whit.runtime.audio import BLOCK_MS, AudioFile, named_errors
 from whit.runtime.clock import PacedClock, VirtualClock
 from whit.runtime.command_group import FAILED, tell
+from whit.runtime.commands.transcript import Transcript
 from whit.runtime.commands.utterances import show_utterance
 from whit.runtime.engine import Floats
 from whit.runtime.engines import AUTO
@@ -22,11 +23,8 @@ from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.offline_recognizer import OfflineRecognizer
 from whit.runtime.plain_console import plain_console
 from whit.runtime.playback import play
-from whit.runtime.print_json import print_json
-from whit.runtime.printable import printable
 from whit.runtime.recognizer import Recognizer
 from whit.runtime.result import Result
-from whit.runtime.stream import Stream
 
 PACED_BLOCK_MS = 10  # what a sound card gives at a time
 REDRAW_S = 0.05  # an eye sees no more, and drawing costs time
@@ -149,8 +147,17 @@ def show_stream(
     )
 
     def print_result(result: Result, error: AudioError | None = None) -> None:
-        elapsed_s = time.perf_counter() - started_s
-        _print(result, stream, console, name=name, json=json, elapsed_s=elapsed_s, error=error)
+        transcript = Transcript(
+            name=name,
+            text=result.text,
+            words=result.words,
+            tokens=result.tokens,
+            token_times_s=result.token_times_s,
+            duration_s=stream.intake.duration_s,
+            elapsed_s=time.perf_counter() - started_s,
+            error=error,
+        )
+        transcript.print(console, json=json)
 
     error: AudioError | None = None
     with view as live:
@@ -184,41 +191,3 @@ def partial_text(result: Result) -> Text:
     """Returns text for the screen: committed plain, tentative dim and underlined."""
     committed = result.committed[-MAX_SHOWN:]
     return Text.assemble(committed, (result.tentative, "dim underline"))
-
-
-def _print(
-    result: Result,
-    stream: Stream,
-    console: Console,
-    *,
-    name: str,
-    json: bool,
-    elapsed_s: float,
-    error: AudioError | None,
-) -> None:
-    if json:
-        content = _to_json(result, name, stream.intake.duration_s, elapsed_s)
-        if error is not None:
-            content["error"] = str(error)
-        print_json(content, indent=None)
-        return
-    console.print(Text.assemble((f"{printable(name)}: ", "dim"), (result.text, "bold")), soft_wrap=True)
-    if console.is_terminal and result.words:
-        times = ", ".join(f"{word.text} {word.start_s:.2f}-{word.end_s:.2f}" for word in result.words)
-        console.print(Text(f"  {times} s", "dim"), soft_wrap=True)
-
-
-def _to_json(result: Result, name: str, duration_s: float, elapsed_s: float) -> dict[str, Any]:
-    words = [
-        {"word": word.text, "start_s": round(word.start_s, 3), "end_s": round(word.end_s, 3)}
-        for word in result.words
-    ]
-    return {
-        "audio": name,
-        "duration_s": round(duration_s, 4),
-        "elapsed_s": round(elapsed_s, 4),
-        "text": result.text,
-        "words": words,
-        "tokens": list(result.tokens),
-        "token_times_s": [round(time_s, 3) for time_s in result.token_times_s],
-    }

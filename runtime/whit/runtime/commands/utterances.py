@@ -2,17 +2,13 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from whit.runtime.audio import named_errors
+from whit.runtime.commands.transcript import Transcript
 from whit.runtime.errors import AudioError
 from whit.runtime.offline_recognizer import OfflineRecognizer
-from whit.runtime.offline_stream import OfflineStream
-from whit.runtime.print_json import print_json
-from whit.runtime.printable import printable
 from whit.runtime.transcriber import hear_utterance
 
 
@@ -36,44 +32,17 @@ def show_utterance(
             recognizer.decode_stream(stream)
     except AudioError as received:
         raise (error or received) from None
-    _print(stream, path, console, json=json, elapsed_s=time.perf_counter() - started_s, error=error)
+    result = stream.result
+    transcript = Transcript(
+        name=str(path),
+        text=result.text,
+        words=result.words,
+        tokens=result.tokens,
+        token_times_s=result.timestamps,
+        duration_s=stream.intake.duration_s,
+        elapsed_s=time.perf_counter() - started_s,
+        error=error,
+    )
+    transcript.print(console, json=json)
     if error is not None:
         raise error
-
-
-def _print(
-    stream: OfflineStream,
-    path: Path,
-    console: Console,
-    *,
-    json: bool,
-    elapsed_s: float,
-    error: AudioError | None,
-) -> None:
-    if json:
-        content = _to_json(stream, path, elapsed_s)
-        if error is not None:
-            content["error"] = str(error)
-        print_json(content, indent=None)
-        return
-    result = stream.result
-    console.print(Text.assemble((f"{printable(str(path))}: ", "dim"), (result.text, "bold")), soft_wrap=True)
-    if console.is_terminal and result.words:
-        times = ", ".join(f"{word.text} {word.start_s:.2f}-{word.end_s:.2f}" for word in result.words)
-        console.print(Text(f"  {times} s", "dim"), soft_wrap=True)
-
-
-def _to_json(stream: OfflineStream, path: Path, elapsed_s: float) -> dict[str, Any]:
-    result = stream.result
-    return {
-        "audio": str(path),
-        "duration_s": round(stream.intake.duration_s, 4),
-        "elapsed_s": round(elapsed_s, 4),
-        "text": result.text,
-        "words": [
-            {"word": word.text, "start_s": round(word.start_s, 3), "end_s": round(word.end_s, 3)}
-            for word in result.words
-        ],
-        "tokens": list(result.tokens),
-        "token_times_s": [round(time_s, 3) for time_s in result.timestamps],
-    }
