@@ -28,6 +28,7 @@ from whit.exporter.errors import (
     TensorSetError,
     TensorValueError,
 )
+from whit.exporter.fold_batch_norm import fold_batch_norms
 from whit.exporter.quantized_matrix import QuantizedMatrix
 
 
@@ -111,6 +112,7 @@ def refused(data: CheckpointData, folder: Path, error: type[CheckpointError], *t
             [{**BLOCK, "filters": 65536, "kernel_size": 3}, {**BLOCK, "filters": 2, "kernel_size": 3}],
             "65536",
         ),
+        ("blocks", [{**BLOCK, "filters": 33, "kernel_size": 2049, "repeat": 2}], "at most 65536 values"),
         ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "repeat": 5000}], "4096"),
         ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "repeat": 65}], "'repeat' from 1 to 64"),
         ("blocks", [{**BLOCK, "filters": 3, "kernel_size": 3, "stride": 2000}], "'stride' from 1 to 1024"),
@@ -256,3 +258,13 @@ def test_numbers_are_finite_and_variances_not_negative(tmp_path: Path) -> None:
     data = float_checkpoint(QUARTZNET)
     data.tensors["encoder.blocks.0.units.0.norm.running_var"][0] = -1
     refused(data, tmp_path / "negative", TensorValueError, "variance")
+
+
+def test_norms_that_float32_cannot_hold_folded_are_refused(tmp_path: Path) -> None:
+    data = float_checkpoint(QUARTZNET)
+    data.tensors["encoder.blocks.0.units.0.norm.running_var"][0] = 0
+    data.tensors["encoder.blocks.0.units.0.norm.weight"][0] = 3e38
+    with pytest.raises(
+        CheckpointError, match=r"^\[encoder\.blocks\.0\.units\.0\.norm\] expected values that fold"
+    ):
+        fold_batch_norms(read_ctc_checkpoint(data.write(tmp_path / "large")))

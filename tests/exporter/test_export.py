@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from random_checkpoint import Scheme, random_checkpoint
 
 from whit.exporter import export as pipeline
-from whit.exporter import jobs, transducer_export, verify_onnx
+from whit.exporter import golden, jobs, transducer_export, verify_onnx
 from whit.exporter.errors import ExportError, NotQuantizedError, OutputError, SelfCheckError
 from whit.exporter.export import ExportRequest, run_export
 from whit.exporter.staging import publish, staged
@@ -174,6 +175,37 @@ def test_a_failed_rename_takes_the_others_back(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["out"]
 
 
+@pytest.mark.parametrize("moment", range(4))
+def test_a_signal_after_any_rename_leaves_what_was_there(tmp_path, monkeypatch, moment):
+    output = tmp_path / "out"
+    for name in ("a", "b"):
+        (output / name).mkdir(parents=True)
+        (output / name / "file").write_text("earlier")
+    rename, calls = os.rename, iter(range(99))
+
+    def interrupted(source, target):
+        rename(source, target)
+        if next(calls) == moment:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), staged(output) as staging:
+        for name in ("a", "b"):
+            (staging / name).mkdir()
+            (staging / name / "file").write_text("new")
+        monkeypatch.setattr(os, "rename", interrupted)
+        publish(staging, output, ["a", "b"])
+    assert contents(output) == {"a/file": b"earlier", "b/file": b"earlier"}
+
+
+def test_what_is_not_finished_lies_on_the_file_system_of_the_output(tmp_path):
+    (tmp_path / "out").mkdir()  # where a disk may be mounted
+    with staged(tmp_path / "out") as staging:
+        assert staging.parent == tmp_path / "out"
+    with staged(tmp_path / "deep" / "new") as staging:
+        assert staging.parent == tmp_path / "deep"
+    assert os.listdir(tmp_path / "out") == []
+
+
 def next_rename(once, rename, source, target):
     """Fails the first time the new folder b is renamed into place; restoring it works."""
     if Path(source).name == "b" and ".partial-" in str(source) and Path(source).parent.name != "replaced":
@@ -308,8 +340,12 @@ def test_an_export_of_nothing_is_refused(tmp_path, monkeypatch):
         run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", format="tflite"))
 
 
-def test_our_engine_must_take_the_file(tmp_path, monkeypatch):
-    """Golden vectors that differ from what the file computes are found by the engine alone."""
+@pytest.mark.parametrize(
+    ("format", "place"),
+    [("tflite", "model.tflite: whit.golden.logits_crc32"), ("onnx", "golden.npz: logits")],
+)
+def test_an_engine_must_take_the_files(tmp_path, monkeypatch, format, place):
+    """Golden vectors that differ from what the files compute are found by the engine alone."""
     original = jobs.golden_vectors
 
     def edited(checkpoint):
@@ -317,8 +353,9 @@ def test_our_engine_must_take_the_file(tmp_path, monkeypatch):
         vectors["logits_crc32"] = vectors["logits_crc32"] ^ 1
         return vectors
 
-    monkeypatch.setattr(jobs, "golden_vectors", edited)
+    for module in (jobs, golden):
+        monkeypatch.setattr(module, "golden_vectors", edited)
     checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
-    with pytest.raises(SelfCheckError, match=r"^\[model\.tflite: whit\.golden\.logits_crc32\]"):
-        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", format="tflite"))
+    with pytest.raises(SelfCheckError, match=rf"^\[{re.escape(place)}"):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", format=format))
     assert os.listdir(tmp_path) == ["checkpoint"]

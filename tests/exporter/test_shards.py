@@ -81,7 +81,15 @@ def test_a_missing_shard_is_named(shards: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../model-1.safetensors", "/etc/model-1.safetensors", "other.safetensors", 7, None]
+    "name",
+    [
+        "../model-1.safetensors",
+        "/etc/model-1.safetensors",
+        "other.safetensors",
+        7,
+        None,
+        "model-\ud800.safetensors",
+    ],
 )
 def test_an_index_names_files_of_its_folder(shards: Path, name: object) -> None:
     edit_index(shards, extra=name)

@@ -32,3 +32,10 @@ def test_codes_that_do_not_fit_are_refused() -> None:
 def test_another_size_is_refused(size: int) -> None:
     with pytest.raises(PackingError, match="expected 3 bytes for 5 codes of 4 bits"):
         unpack_dense(np.zeros(size, np.uint8), shape=(5,), bits=4)
+
+
+def test_bits_past_the_last_code_are_refused() -> None:
+    packed = pack_dense(np.array([7, 7, 7], np.uint8), bits=3)
+    packed[-1] |= 0x80
+    with pytest.raises(PackingError, match="bits past the last code to be 0, received 0x81"):
+        unpack_dense(packed, shape=(3,), bits=3)

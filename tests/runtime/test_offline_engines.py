@@ -14,8 +14,9 @@ from whit.runtime.engines import choose_engine, load_engine, load_offline_engine
 from whit.runtime.errors import ModelFileError, UnsupportedEngine
 from whit.runtime.model_files import list_model_files
 from whit.runtime.model_kind import takes_whole_utterances
+from whit.runtime.model_layers import list_layers
 from whit.runtime.offline_recognizer import OfflineRecognizer
-from whit.runtime.tflite_graphs import data_section_start
+from whit.runtime.tflite_graphs import data_section_start, read_tflite_graphs
 
 pytest.importorskip("onnxruntime")
 MODELS = ("quartznet", "jasper", "conformer", "classifier")
@@ -211,6 +212,12 @@ def test_eval_compares_models_of_both_kinds(offline_exports, exported, speech):
     ))  # fmt: skip
     assert done.exit_code == 0, done.output
     assert len(json.loads(done.stdout)["models"]) == 3
+
+
+def test_what_several_products_share_is_counted_once(offline_exports):
+    graphs = read_tflite_graphs(offline_exports / "conformer" / "model.tflite")
+    tensors = [tensor for graph in graphs.values() for tensor in graph.tensors.values()]
+    assert sum(layer.total_bytes for layer in list_layers(graphs)) == sum(t.size_bytes for t in tensors)
 
 
 @pytest.mark.parametrize("place", ["model.tflite", "onnx"])

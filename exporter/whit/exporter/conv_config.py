@@ -116,7 +116,8 @@ class ConvConfig(CtcModelConfig):
         if any(block.stride > 1 for block in dense[:-1]):
             yield "[model.blocks] expected stride 1 in dense blocks before the last, received another"
         columns = max(
-            self.block_inputs(b) * (1 if block.separable else block.kernel_size)
+            max(self.block_inputs(b), block.filters if block.repeat > 1 else 0)
+            * (1 if block.separable else block.kernel_size)
             for b, block in enumerate(self.blocks)
         )
         if columns > LARGEST:

@@ -13,6 +13,7 @@ from whit.exporter.plan import ExportPlan, Job, Progress
 from whit.exporter.report import describe_matrices
 from whit.exporter.request import ExportRequest
 from whit.exporter.stock_ctc_jobs import stock_ctc_jobs
+from whit.runtime.offline_stream import SHORTEST_S
 
 FRAMES_PER_SECOND = 100
 
@@ -47,6 +48,7 @@ def plan_ctc(request: ExportRequest, progress: Progress) -> ExportPlan:
         matrices=describe_matrices(checkpoint.matrices, integers),
         notes=tuple(notes),
         transcribe=partial(transcribe_utterance, checkpoint),
+        shortest_s=SHORTEST_S,
         longest_s=request.longest_s,
     )
 

@@ -56,7 +56,7 @@ def run_export(request: ExportRequest, progress: Progress = lambda stage: None) 
     gate = None
     if request.gate:
         progress("recognising the gate's manifest from the checkpoint")
-        gate = GateCheck(request.gate, plan.transcribe, longest_s=plan.longest_s)
+        gate = GateCheck(request.gate, plan.transcribe, shortest_s=plan.shortest_s, longest_s=plan.longest_s)
     with staged(output) as staging:
         for job in plan.jobs:
             reports.append(_write(job, staging, request.output, progress))

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from whit.exporter.conv_config import ConvConfig
 from whit.exporter.ctc_checkpoint import CtcCheckpoint
+from whit.exporter.errors import CheckpointError
 from whit.exporter.quantized_matrix import QuantizedMatrix
 from whit.exporter.tensors import Matrix
 
 CONV_EPSILON, CONFORMER_EPSILON = 1e-3, 1e-5
 CONVOLUTIONS = ("pointwise", "conv", "depthwise_conv")
 """What may stand before a norm, beside which it has its name."""
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def fold_batch_norms(checkpoint: CtcCheckpoint) -> CtcCheckpoint:
@@ -32,7 +34,10 @@ def fold_batch_norms(checkpoint: CtcCheckpoint) -> CtcCheckpoint:
         )
         factor = gain / np.sqrt(variance + epsilon)
         bias = vectors.get(f"{layer}.bias", np.zeros(1, np.float32)).astype(np.float64)
-        vectors[f"{layer}.bias"] = ((bias - mean) * factor + shift).astype(np.float32)
+        folded = (bias - mean) * factor + shift
+        if not (np.abs(np.append(folded, factor)) <= LARGEST).all():
+            raise CheckpointError(f"[{norm}] expected values that fold into float32, received larger ones")
+        vectors[f"{layer}.bias"] = folded.astype(np.float32)
         matrices[f"{layer}.weight"] = _scaled(matrices[f"{layer}.weight"], factor)
     return replace(checkpoint, matrices=matrices, vectors=vectors)
 

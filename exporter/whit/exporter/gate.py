@@ -70,7 +70,8 @@ class GateCheck:
     Args:
         gate: what to keep.
         transcribe: by the checkpoint.
-        longest_s: that an exported file takes.
+        shortest_s: that an exported file takes.
+        longest_s: that it takes.
 
     Raises:
         GateError: the manifest has no words.
@@ -78,7 +79,12 @@ class GateCheck:
     """
 
     def __init__(
-        self, gate: Gate, transcribe: Callable[[Recording], str], *, longest_s: float = math.inf
+        self,
+        gate: Gate,
+        transcribe: Callable[[Recording], str],
+        *,
+        shortest_s: float = 0.0,
+        longest_s: float = math.inf,
     ) -> None:
         self.gate = gate
         self.recordings = read_manifest(gate.manifest)
@@ -86,7 +92,7 @@ class GateCheck:
             raise GateError(
                 f"[--gate, {gate.manifest}] expected at least 1 reference word in the texts, received none"
             )
-        check_audio(self.recordings, longest_s=longest_s)
+        check_audio(self.recordings, shortest_s=shortest_s, longest_s=longest_s)
         self.checkpoint_wer = _wer(self.recordings, [transcribe(r) for r in self.recordings])
 
     def check(self, written: Path, dialect: str) -> float:

@@ -43,7 +43,8 @@ class ExportPlan:
         matrices: how each is stored.
         notes: what was left out, and why.
         transcribe: what the checkpoint itself recognises, which a gate holds every file to.
-        longest_s: of an utterance that the files take.
+        shortest_s: of an utterance that the files take.
+        longest_s: of one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ExportPlan:
     matrices: tuple[MatrixReport, ...]
     notes: tuple[str, ...]
     transcribe: Callable[[Recording], str]
+    shortest_s: float = 0.0
     longest_s: float = math.inf
 
 

@@ -1,4 +1,4 @@
-"""Writes folders whole or not at all: into a hidden folder beside the target, then renamed into place."""
+"""Writes folders whole or not at all: into a hidden folder in or beside the target, then renamed."""
 
 import os
 import shutil
@@ -22,7 +22,8 @@ def staged(output: Path) -> Iterator[Path]:
     made = [parent for parent in output.parents if not parent.exists()]
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.partial-", dir=output.parent))
+        place = output if output.is_dir() else output.parent  # another file system may be mounted there
+        folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.partial-", dir=place))
     except OSError as error:
         raise OutputError(
             f"[{output}] expected a folder that can be written, received: {error.strerror}"
@@ -49,7 +50,6 @@ def publish(staging: Path, output: Path, names: list[str]) -> None:
         OutputError: a folder cannot be renamed.
     """
     replaced = staging / "replaced"
-    done: list[str] = []
     made = not output.exists()
     try:
         output.mkdir(exist_ok=True)
@@ -57,11 +57,10 @@ def publish(staging: Path, output: Path, names: list[str]) -> None:
         for name in names:
             if (output / name).exists():
                 os.rename(output / name, replaced / name)
-            done.append(name)
             os.rename(staging / name, output / name)
-    except BaseException as error:
-        for name in reversed(done):
-            if (output / name).exists():
+    except BaseException as error:  # what was done is told by what lies where: a signal may come at any time
+        for name in reversed(names):
+            if not (staging / name).exists() and (output / name).exists():
                 os.rename(output / name, staging / name)
             if (replaced / name).exists():
                 os.rename(replaced / name, output / name)

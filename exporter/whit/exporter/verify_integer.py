@@ -17,8 +17,10 @@ from whit.exporter.read_tflite_graph import read_tflite_graph
 from whit.exporter.run_graph import run_graph
 from whit.exporter.same_bits import different, first
 from whit.exporter.verify import CheckResult
+from whit.exporter.verify_load import check_engine_takes
 from whit.exporter.writers.tflite_signature import FILE as TFLITE_FILE
 from whit.runtime import _core
+from whit.runtime.engines import load_offline_engine
 
 PROMISE = "bit for bit"
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
@@ -41,10 +43,8 @@ def verify_integer_tflite(folder: Path, model: Model, oracle: IntegerOracle) -> 
     graph, path = model.graph("encode"), folder / TFLITE_FILE
     received = read_tflite_graph(path)
     compared = check_file(received, graph, TFLITE_FILE)
-    try:
-        engine = _core.NativeOfflineModel(str(path), True)
-    except ValueError as error:
-        raise SelfCheckError(str(error).replace(f"{folder}/", "")) from error
+    check_engine_takes(folder, lambda: _core.NativeOfflineModel(str(path), True))
+    engine = _core.NativeOfflineModel(str(path), False)
 
     def native(inputs: Mapping[str, Array]) -> dict[str, Array]:
         return {"logits": engine.encode(inputs["features"][: int(inputs["length"][0])])}
@@ -59,6 +59,8 @@ def verify_integer_tflite(folder: Path, model: Model, oracle: IntegerOracle) -> 
 def verify_integer_onnx(folder: Path, model: Model, oracle: IntegerOracle) -> CheckResult:
     """Compares a model.onnx, read back, with its graph, and every value in ONNX Runtime with the checkpoint.
 
+    Then ONNX Runtime loads it as it does for a recogniser, which computes its golden vectors.
+
     Raises:
         SelfCheckError: something differs, a float lies inside, or ONNX Runtime refuses the file.
     """
@@ -69,7 +71,9 @@ def verify_integer_onnx(folder: Path, model: Model, oracle: IntegerOracle) -> Ch
     graph = model.graph("encode")
     compared = check_file(read_onnx_graph(folder / FILE), graph, FILE)
     traced = TracedIntegerGraph(folder, graph)
-    return CheckResult(PROMISE, compared + compare_values([traced.run], graph, oracle, FILE))
+    compared += compare_values([traced.run], graph, oracle, FILE)
+    check_engine_takes(folder, lambda: load_offline_engine(folder, engine="onnxruntime"))
+    return CheckResult(PROMISE, compared)
 
 
 def check_file(received: Graph, expected: Graph, file: str) -> int:

@@ -9,10 +9,14 @@ from whit.exporter.float_arithmetic import FloatArithmetic
 from whit.exporter.ir import Model
 from whit.exporter.onnx_session import TracedGraph
 from whit.exporter.verify import CheckResult, Traced, chunk_frames, compare_values, count_differing
+from whit.exporter.verify_load import check_engine_takes
+from whit.runtime.engines import load_engine
 
 
 def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:
     """Compares every value of a `whit` folder with the exact arithmetic of the checkpoint, bit for bit.
+
+    Then ONNX Runtime loads it as it does for a recogniser, which computes its golden vectors.
 
     Args:
         folder: the written files.
@@ -20,11 +24,14 @@ def verify_packed(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRe
         checkpoint: what they must compute.
 
     Raises:
-        SelfCheckError: something differs; the first node, position and both values are named.
+        SelfCheckError: something differs; the first node, position and both values are named. Or the engine
+            refuses the files.
     """
     frames = chunk_frames(model.graph("encode")) or 4 * checkpoint.config.model.subsampling_factor
     traced = _trace(folder, model, checkpoint, packed=True)
-    return compare_values(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
+    result = compare_values(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
+    check_engine_takes(folder, lambda: load_engine(folder, engine="onnxruntime"))
+    return result
 
 
 def verify_float(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckResult:

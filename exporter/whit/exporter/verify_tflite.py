@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from whit.exporter.checkpoint import Checkpoint
-from whit.exporter.errors import SelfCheckError
 from whit.exporter.exact_arithmetic import ExactArithmetic
 from whit.exporter.ir import Model
 from whit.exporter.tflite_graph import TfliteGraph
 from whit.exporter.verify import CheckResult, compare_values
+from whit.exporter.verify_load import check_engine_takes
 from whit.exporter.writers.tflite_signature import FILE
 from whit.runtime._core import NativeModel
 
@@ -31,8 +31,5 @@ def verify_tflite(folder: Path, model: Model, checkpoint: Checkpoint) -> CheckRe
         graph.check_constants()
     frames = checkpoint.config.chunk_frames
     result = compare_values(traced, checkpoint, ExactArithmetic(), frames=frames, promise="bit for bit")
-    try:
-        NativeModel(str(folder / FILE), True)
-    except ValueError as error:
-        raise SelfCheckError(str(error).replace(f"{folder}/", "")) from error
+    check_engine_takes(folder, lambda: NativeModel(str(folder / FILE), True))
     return result

@@ -54,8 +54,7 @@ def _graph_layers(name: str, graph: OnnxFile) -> Iterator[Layer]:
         for matrix, positions in MATRIX_INPUTS.get(node.op_type, {}).items() if node.domain == "whit" else ():
             names = [node.inputs[p] for p in positions if p < len(node.inputs) and node.inputs[p]]
             if names:
-                # A matrix that several operators read is stored once.
-                yield _packed_layer(name, graph, node, matrix, names, is_shared=names[0] in used)
+                yield _packed_layer(name, graph, node, matrix, names, used)
             used.update(names)
     for tensor in graph.tensors.values():
         if tensor.name not in used:
@@ -71,10 +70,11 @@ def _graph_layers(name: str, graph: OnnxFile) -> Iterator[Layer]:
 
 
 def _packed_layer(
-    graph_name: str, graph: OnnxFile, node: OnnxNode, matrix: str, names: list[str], *, is_shared: bool
+    graph_name: str, graph: OnnxFile, node: OnnxNode, matrix: str, names: list[str], used: set[str]
 ) -> Layer:
     try:
-        sizes = [graph.tensors[name].size_bytes for name in names]
+        # What several operators read is stored once.
+        sizes = [0 if name in used else graph.tensors[name].size_bytes for name in names]
         if matrix == "bias":
             rows = 4 * int(node.attributes["hidden_size"])
             return Layer(
@@ -99,7 +99,7 @@ def _packed_layer(
             shape=shape,
             bits=int(node.attributes[f"{prefix}bits"]),
             layout=str(node.attributes.get(f"{prefix}layout", "E")),
-            weight_bytes=0 if is_shared else sizes[0],
+            weight_bytes=sizes[0],
             side_bytes=sum(sizes[1:]),
         )
     except KeyError as error:
@@ -107,7 +107,7 @@ def _packed_layer(
 
 
 def mean_bits(layers: Iterable[Layer]) -> float | None:
-    """Returns the bits per weight over all packed matrices; None without one."""
-    packed = [layer for layer in layers if layer.layout in ("E", "P")]
+    """Returns the bits per weight over all packed matrices, each once; None without one."""
+    packed = [layer for layer in layers if layer.layout in ("E", "P") and layer.weight_bytes]
     weights = sum(prod(layer.shape) for layer in packed)
     return sum(layer.bits * prod(layer.shape) for layer in packed) / weights if weights else None

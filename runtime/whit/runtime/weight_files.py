@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from whit.runtime.json_text import parse_json
+from whit.runtime.printable import is_utf8
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -44,4 +45,5 @@ def shard_name(number: int, shards: int) -> str:
 
 def is_shard(name: str) -> bool:
     """Tells whether a file may be named so that holds a part of the tensors."""
-    return name.startswith("model-") and name.endswith(".safetensors") and Path(name).name == name
+    is_plain = Path(name).name == name and is_utf8(name)
+    return is_plain and name.startswith("model-") and name.endswith(".safetensors")
