@@ -1,10 +1,13 @@
 """The programs around the engine: whit-cli, the C API, and what a stream allocates."""
 
+import array
+import fcntl
 import json
 import os
 import signal
 import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from whit.runtime.recognizer import Recognizer
 
 MAX_CLI_BYTES = 3_000_000
 PAGE_BYTES = 16384
+PIPE_BYTES = 65536
 PT_LOAD = 1
 
 
@@ -94,6 +98,43 @@ def test_a_signal_ends_the_audio_and_keeps_the_transcript(number: int, cli, mode
     assert process.returncode == 0
     assert text == expected.stdout
     assert len(text) > 3
+
+
+def test_a_signal_while_output_waits_loses_none_of_it(cli, model_file, samples) -> None:
+    audio = np.tile(samples, 200).tobytes()
+    arguments = [cli, model_file, "--raw", "16000", "--json", "--chunks"]
+    expected = json.loads(subprocess.run(arguments, input=audio, capture_output=True, check=True).stdout)
+    with subprocess.Popen(
+        arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+    ) as process:
+        process.stdin.write(audio)
+        process.stdin.close()
+        fill = array.array("i", [0])
+        while fill[0] < PIPE_BYTES:
+            fcntl.ioctl(process.stdout, termios.FIONREAD, fill)
+            time.sleep(0.1)  # it waits in the next write then
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)  # it is told before there is room again
+        report = json.loads(process.stdout.read())
+    assert process.returncode == 0
+    assert report["tokens"] == expected["tokens"]
+    assert len(report["chunks"]) == len(expected["chunks"])
+
+
+def test_raw_audio_that_ends_inside_a_sample_is_told_after_what_was_heard(cli, model_file, samples) -> None:
+    expected = run(cli, model_file, "--raw", "16000", stdin=samples.tobytes())
+    done = subprocess.run(
+        [cli, model_file, "--raw", "16000"], input=samples.tobytes() + b"x", capture_output=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == expected.stdout
+    assert done.stderr.decode() == (
+        "whit-cli: [audio] expected whole samples of 2 bytes, received 1 more bytes at the end\n"
+    )
 
 
 def test_a_signal_that_the_parent_ignores_is_ignored(cli, model_file, samples) -> None:

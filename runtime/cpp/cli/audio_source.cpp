@@ -150,6 +150,7 @@ AudioSource AudioSource::standard_input(int sample_rate_hz) {
   source.place_ = "audio";
   source.file_.reset(stdin);
   source.sample_rate_hz_ = sample_rate_hz;
+  source.is_raw_ = true;
   return source;
 }
 
@@ -157,7 +158,8 @@ Expected<size_t> AudioSource::read(std::span<float> samples) {
   const size_t frame_bytes = sample_bytes(type_) * num_channels_;
   const uint64_t wanted = std::min<uint64_t>(samples.size(), bytes_left_ / frame_bytes);
   block_.resize(size_t(wanted) * frame_bytes);
-  const size_t num_frames = std::fread(block_.data(), frame_bytes, size_t(wanted), file_.get());
+  const size_t num_bytes = std::fread(block_.data(), 1, block_.size(), file_.get());
+  const size_t num_frames = num_bytes / frame_bytes;
   // A signal that interrupts a read ends the audio.
   if (num_frames < wanted && std::ferror(file_.get()) && errno != EINTR) {
     return Error{
@@ -168,6 +170,12 @@ Expected<size_t> AudioSource::read(std::span<float> samples) {
                  .expected = std::to_string(bytes_left_) + " more bytes of audio",
                  .received = "the end of the file"};
   }
+  if (is_raw_ && num_frames == 0 && num_bytes + loose_bytes_ > 0 && std::feof(file_.get())) {
+    return Error{.place = place_,
+                 .expected = "whole samples of " + std::to_string(frame_bytes) + " bytes",
+                 .received = std::to_string(num_bytes + loose_bytes_) + " more bytes at the end"};
+  }
+  loose_bytes_ = num_bytes % frame_bytes;
   bytes_left_ -= num_frames * frame_bytes;
   for (size_t i = 0; i < num_frames; ++i) {
     const std::byte* frame = block_.data() + i * frame_bytes;

@@ -29,8 +29,8 @@ class AudioSource {
   /// Reads the next samples; channels are averaged.
   /// @param[out] samples  in [-1, 1]
   /// @return how many came; fewer than asked for only at the end, or where a signal interrupts a read. An
-  /// error
-  ///         for a file that ends before the size it states, after what was there.
+  ///         error for a file that ends before the size it states, or raw audio that ends inside a sample:
+  ///         after what was there.
   Expected<size_t> read(std::span<float> samples);
 
  private:
@@ -47,6 +47,8 @@ class AudioSource {
   SampleType type_ = SampleType::kInt16;
   uint64_t bytes_left_ = UINT64_MAX;  // of the data chunk; all of an unknown size
   bool is_size_certain_ = false;
+  bool is_raw_ = false;
+  size_t loose_bytes_ = 0;  // after the last whole sample
   std::vector<std::byte> block_;
 };
 

@@ -18,6 +18,26 @@ void note_signal(int) {
   }
 }
 
+// Lets reads and writes go on after a signal, or not; returns whether that changed anything.
+bool set_restart(bool restarts) {
+  sigset_t both;
+  sigset_t before;
+  sigemptyset(&both);
+  for (const int number : kSignals) sigaddset(&both, number);
+  sigprocmask(SIG_BLOCK, &both, &before);  // the handler changes the same settings
+  bool changed = false;
+  for (const int number : kSignals) {
+    struct sigaction action;
+    sigaction(number, nullptr, &action);
+    if (action.sa_handler != note_signal || bool(action.sa_flags & SA_RESTART) == restarts) continue;
+    action.sa_flags ^= SA_RESTART;
+    sigaction(number, &action, nullptr);
+    changed = true;
+  }
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  return changed;
+}
+
 }  // namespace
 
 void catch_end_signals() {
@@ -33,5 +53,11 @@ void catch_end_signals() {
 }
 
 bool end_signalled() { return signalled != 0; }
+
+WholeOutput::WholeOutput() : was_interruptible_(set_restart(true)) {}
+
+WholeOutput::~WholeOutput() {
+  if (was_interruptible_) set_restart(false);
+}
 
 }  // namespace whit::cli

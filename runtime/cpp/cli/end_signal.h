@@ -9,4 +9,16 @@ void catch_end_signals();
 /// Returns whether such a signal came.
 bool end_signalled();
 
+/// While one lives, the first signal does not interrupt a write that waits: the rest would be lost.
+class WholeOutput {
+ public:
+  WholeOutput();
+  ~WholeOutput();
+  WholeOutput(const WholeOutput&) = delete;
+  WholeOutput& operator=(const WholeOutput&) = delete;
+
+ private:
+  bool was_interruptible_;
+};
+
 }  // namespace whit::cli

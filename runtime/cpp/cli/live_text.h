@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "end_signal.h"
 #include "whit.h"
 
 namespace whit::cli {
@@ -31,6 +32,7 @@ class LiveText {
   }
 
   int print(const char* text, size_t num_bytes) {
+    const WholeOutput whole;
     return std::fwrite(text, 1, num_bytes, stdout) == num_bytes && std::fflush(stdout) == 0 ? 0 : errno;
   }
 

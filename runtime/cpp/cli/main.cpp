@@ -93,7 +93,7 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
     whit_result result;
     if (session.result(&result)) return 1;
     const bool has_ended = options.utterances && session.is_endpoint();
-    if (!has_ended || result.num_tokens > 0) {
+    if (!has_ended || *result.text) {
       output_error = has_ended ? live.end_line(result) : live.show(result);
     }
     return has_ended ? session.next_utterance() : 0;
@@ -125,7 +125,7 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
   const bool unfinished = timed([&] { return session.finish(latency, log); });
   whit_result result;
   if ((unfinished && defect.empty()) || session.result(&result)) return refuse(whit_error_text());
-  if (!defect.empty() && result.num_tokens == 0 && !options.json) return refuse(defect.c_str());
+  if (!defect.empty() && !*result.text && !options.json) return refuse(defect.c_str());
   Report report{
       .model_name = info.name,
       .load_ms = load_ms,
@@ -134,15 +134,17 @@ int transcribe(const Options& options, AudioSource& audio, const whit_model* mod
       .paced = options.paced,
       .work_ms = work_ms,
       .compute = latency.summary(),
+      .has_chunks = log.is_kept(),
       .chunks = log.chunks(),
       .memory = {},
       .loaded = loaded_memory,
       .process = read_process_memory(),
   };
   session.report(&report.memory);
+  const WholeOutput whole;
   if (options.json) {
     print_json(model, result, report, defect);
-  } else if (result.num_tokens > 0 || !options.utterances) {
+  } else if (*result.text || !options.utterances) {
     output_error = live.end_line(result);
   }
   if (output_error) return refuse_output(output_error);

@@ -75,13 +75,13 @@ void print_json(const whit_model* model, const whit_result& result, const Report
       ", \"compute\": {\"chunks\": %zu, \"p50_ms\": %.4f, \"p90_ms\": %.4f, \"p99_ms\": %.4f, "
       "\"deadlines_missed\": %zu}",
       r.compute.num_chunks, r.compute.p50_ms, r.compute.p90_ms, r.compute.p99_ms, r.compute.num_missed);
-  if (!r.chunks.empty()) std::printf(", \"chunks\": ");
+  if (r.has_chunks) std::printf(", \"chunks\": [");
   for (size_t i = 0; i < r.chunks.size(); ++i) {
     const ChunkTiming& chunk = r.chunks[i];
-    std::printf("%s[%.4f, %.4f, %.4f, %zu, %d]", i ? ", " : "[", chunk.ready_ms, chunk.start_ms,
-                chunk.emit_ms, chunk.num_tokens, int(chunk.is_flush));
+    std::printf("%s[%.4f, %.4f, %.4f, %zu, %d]", i ? ", " : "", chunk.ready_ms, chunk.start_ms, chunk.emit_ms,
+                chunk.num_tokens, int(chunk.is_flush));
   }
-  if (!r.chunks.empty()) std::putchar(']');
+  if (r.has_chunks) std::putchar(']');
   std::printf(
       ", \"memory\": {\"file_bytes\": %zu, \"data_section_bytes\": %zu, \"arena_bytes\": %zu, "
       "\"state_bytes\": %zu, \"private_dirty_after_load_kb\": %ld, \"private_dirty_kb\": %ld, "

@@ -19,7 +19,8 @@ struct Report {
   bool paced;
   double work_ms;  ///< taking in all audio and decoding it
   LatencySummary compute;
-  std::span<const ChunkTiming> chunks;  ///< none unless they were asked for
+  bool has_chunks;  ///< they were asked for
+  std::span<const ChunkTiming> chunks;
   whit_memory_report memory;
   ProcessMemory loaded;   ///< before any audio
   ProcessMemory process;  ///< at the end

@@ -179,7 +179,8 @@ int whit_offline_stream_accept_waveform(whit_offline_stream* stream, int32_t sam
                                         const float* samples, size_t num_samples);
 
 /* Decodes what was taken as one utterance. Doing it again changes nothing and returns the same.
- * Fails for less than 257 samples at 16 kHz, and where memory runs out; the utterance is lost then. */
+ * Fails for less than 257 samples at 16 kHz, where memory runs out, and where a file computes another length
+ * of logits than its configuration promises; the utterance is lost then. */
 int whit_offline_stream_decode(whit_offline_stream* stream);
 
 /* Returns what was recognised; is_final says whether decode has succeeded. Of a classifier, tokens are the

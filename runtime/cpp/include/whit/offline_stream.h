@@ -28,7 +28,8 @@ class OfflineStream {
   std::optional<Error> accept_waveform(int sample_rate_hz, std::span<const float> samples);
 
   /// Decodes the audio that was taken, as a whole. Doing it again changes nothing.
-  /// @return an error for an utterance that is too short or too long.
+  /// @return an error for an utterance that is too short or too long, and for logits of another length than
+  ///         the configuration promises.
   std::optional<Error> decode();
 
   bool is_decoded() const { return finished_ && !error_; }
@@ -37,7 +38,6 @@ class OfflineStream {
   std::string text() const;
   /// Start of a frame of logits in milliseconds.
   int64_t frame_ms(int64_t frame) const;
-  /// Returns the logits of the utterance, (frames, num_outputs); valid until the next decode.
 
   /// Starts a new utterance; any sample rate may follow.
   void reset();
@@ -52,7 +52,6 @@ class OfflineStream {
   AudioIntake intake_;
   std::vector<float> samples_;   // (n,): at 16 kHz
   std::vector<float> features_;  // (frames, num_mels)
-  std::span<const float> logits_;
   std::vector<Emission> emissions_;
   bool finished_ = false;       // by decode
   std::optional<Error> error_;  // of decode, or of more audio than the model takes

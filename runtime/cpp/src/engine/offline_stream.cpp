@@ -59,11 +59,11 @@ std::optional<Error> OfflineStream::compute() {
   features_.resize(size_t(num_frames * fbank_.num_mels()));
   fbank_.compute(samples_, features_.data());
   try {
-    logits_ = workspace_.encode(features_);
+    const std::span<const float> logits = workspace_.encode(features_);
+    emissions_ = search_frames(config.head, logits, size_t(config.num_outputs()));
   } catch (const Failure& failure) {
     return failure.error();
   }
-  emissions_ = search_frames(config.head, logits_, size_t(config.num_outputs()));
   return std::nullopt;
 }
 
@@ -86,7 +86,6 @@ void OfflineStream::reset() {
   intake_.reset();
   samples_.clear();
   emissions_.clear();
-  logits_ = {};
   finished_ = false;
   error_.reset();
 }
