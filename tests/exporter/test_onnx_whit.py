@@ -8,6 +8,7 @@ from random_checkpoint import LSTM_MODEL, STATELESS_MODEL, Scheme, random_checkp
 from whit.exporter.build_rnnt import build_rnnt
 from whit.exporter.checkpoint import read_checkpoint
 from whit.exporter.errors import NotQuantizedError
+from whit.exporter.golden import write_golden
 from whit.exporter.lower import lower_to_packed
 from whit.exporter.verify_onnx import verify_packed
 from whit.exporter.writers.onnx_whit import OnnxWhitWriter
@@ -50,6 +51,7 @@ def write(folder, checkpoint, layout="auto"):
 def test_files_compute_the_checkpoint_bit_for_bit(tmp_path, model, schemes, layout):
     checkpoint = read_checkpoint(random_checkpoint(model, schemes).write(tmp_path / "checkpoint"))
     lowered = write(tmp_path / "out", checkpoint, layout)
+    write_golden(tmp_path / "out", checkpoint)
     result = verify_packed(tmp_path / "out", lowered, checkpoint)
     assert (result.promise, result.differing) == ("bit for bit", 0) and result.compared > 100
 

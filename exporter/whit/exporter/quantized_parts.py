@@ -15,6 +15,7 @@ from whit.exporter.quantized_matrix import (
     is_lstm_matrix,
 )
 from whit.runtime.dense_codes import unpack_dense
+from whit.runtime.errors import PackingError
 
 MAX_SCALE = float(np.finfo(np.float32).max) / 128
 """Times a code of 8 bits a larger one overflows."""
@@ -28,7 +29,10 @@ def join_parts(
 ) -> QuantizedMatrix:
     """Joins the parts of a quantized tensor of this shape and checks their values."""
     rows_cols = shape[0], math.prod(shape[1:])
-    index = unpack_dense(tensors[f"{name}.index"].astype(np.uint8), shape=rows_cols, bits=entry.bits)
+    try:
+        index = unpack_dense(tensors[f"{name}.index"].astype(np.uint8), shape=rows_cols, bits=entry.bits)
+    except PackingError as error:
+        raise IndexRangeError(f"[{name}.index] {error}") from error
     lowest = 1 if entry.bits > WIDEST_CODEBOOK_BITS else 0  # linear codes leave index 0 unused
     outside = np.argwhere(index < lowest)
     if len(outside):

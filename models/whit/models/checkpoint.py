@@ -23,7 +23,7 @@ from whit.models.rnnt_config import RnntConfig
 from whit.models.tensor_file import write_tensors
 from whit.models.transducer_config import TransducerConfig
 from whit.runtime.dense_codes import dense_bytes, pack_dense, unpack_dense
-from whit.runtime.errors import file_sentence
+from whit.runtime.errors import PackingError, file_sentence
 from whit.runtime.json_text import parse_json
 from whit.runtime.weight_files import weight_files
 
@@ -332,5 +332,8 @@ def _stored(
     if scale.dtype != torch.float32 or not torch.isfinite(scale).all():
         raise CheckpointError(f"[{name}] expected finite float32 row scales, received others")
     rows_cols = shape[0], math.prod(shape[1:])
-    unpacked = torch.from_numpy(unpack_dense(index.numpy(), shape=rows_cols, bits=bits))
+    try:
+        unpacked = torch.from_numpy(unpack_dense(index.numpy(), shape=rows_cols, bits=bits))
+    except PackingError as error:
+        raise CheckpointError(f"[{name}.index] {error}") from error
     return QuantizedTensor(unpacked, scale, codebook, bits, scheme, order)  # type: ignore[arg-type]
