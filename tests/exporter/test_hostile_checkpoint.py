@@ -75,11 +75,16 @@ def test_a_changed_byte_of_the_header_of_the_tensors(folder):
     assert outcomes(folder / TENSORS, change_header, share=SHARE, value=BYTE)["refused"] > 100
 
 
-def test_changed_bytes_of_the_values_of_the_tensors(folder):
-    """Most bytes are another good number; some make a deviation below zero, eight of all ones a NaN."""
-    counted = outcomes(folder / TENSORS, change_data, share=SHARE, value=BYTE | st.just(b"\xff" * 8))
-    assert counted["accepted"] > 100
-    assert counted["refused"] > 0
+def test_a_changed_byte_of_the_values_of_the_tensors(folder):
+    """Nearly every byte is another good number."""
+    assert outcomes(folder / TENSORS, change_data, share=SHARE, value=BYTE)["accepted"] > 100
+
+
+def test_values_of_the_tensors_that_are_no_numbers(folder):
+    """Eight bytes of ones are two NaNs in a float tensor, and good codes in a packed one."""
+    counted = outcomes(folder / TENSORS, change_data, share=SHARE, value=st.just(b"\xff" * 8))
+    assert counted["refused"] > 50
+    assert counted["accepted"] > 0
 
 
 def change_length(content: bytes, share: float, more: bytes) -> bytes:
