@@ -18,7 +18,7 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write into.")],
     *,
     dialect: Annotated[
-        str, typer.Option(help="whit (packed), stock (float and int8, no custom operator) or all.")
+        str, typer.Option(help="whit (packed), stock (float, int8 and int4, no custom operator) or all.")
     ] = "all",
     format: Annotated[str, typer.Option(help="tflite (needs no onnx, no onnxruntime), onnx or all.")] = "all",
     layout: Annotated[str, typer.Option(help="Packed layout: E, P or auto.")] = "auto",

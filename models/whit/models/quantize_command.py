@@ -17,7 +17,9 @@ def quantize(
     ctx: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="Float checkpoint folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoint folder to write.")],
-    bits: Annotated[int, typer.Option(help="Width of every matrix, 1 to 8.")] = 8,
+    bits: Annotated[
+        int, typer.Option(help="Width of every matrix: 1 to 8 (gq to 6, planes to 3; integer-only from 2).")
+    ] = 8,
     scheme: Annotated[str, typer.Option(help="Weight quantizer of a transducer.")] = "linear",
     init: Annotated[
         str, typer.Option(help="Centroids of a transducer's gq and planes: lloyd or linspace.")

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "choose_kernel.h"
 #include "whit/aligned_buffer.h"
 #include "whit/depthwise_kernel.h"
 #include "whit/feature_quantization.h"
@@ -88,13 +89,6 @@ Out<float, 2> dequantize_logits(const In<int16_t, 2>& x, int32_t length, float s
   return y.release(x.shape(0), x.shape(1));
 }
 
-const whit::MatmulKernel& find_matmul_kernel(const whit::PackedMatrix& w, const std::string& name) {
-  for (const whit::MatmulKernel* kernel : whit::matmul_kernels()) {
-    if (kernel->name == name && kernel->serves(w.layout, w.bits)) return *kernel;
-  }
-  whit::fail("int_conv1d", "a kernel of matmul_kernel_names() that serves the width", name);
-}
-
 const whit::DepthwiseKernel& find_depthwise_kernel(const std::string& name) {
   for (const whit::DepthwiseKernel* kernel : whit::depthwise_kernels()) {
     if (kernel->name == name) return *kernel;
@@ -112,8 +106,7 @@ std::tuple<Out<Output, 2>, int64_t> convolve(const whit::IntConv& conv, const Ke
   size_t rows;
   {
     nb::gil_scoped_release release;
-    const whit::MatmulKernel& best =
-        kernel ? find_matmul_kernel(conv.w, *kernel) : whit::select_matmul_kernel(conv.w.layout, conv.w.bits);
+    const whit::MatmulKernel& best = choose_kernel("int_conv1d", conv.w, kernel);
     const whit::AlignedBuffer scratch(whit::int_conv_scratch_bytes(best, conv));
     rows = whit::int_conv(best, conv, x, length, addend, y.data(), scratch.data(), threads);
     std::fill(y.data() + rows * conv.w.rows, y.data() + out_rows * conv.w.rows, Output{0});

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "choose_kernel.h"
 #include "whit/aligned_buffer.h"
 #include "whit/elementwise.h"
 #include "whit/embedding.h"
@@ -67,20 +68,12 @@ std::tuple<Out<int8_t, 2>, Out<float, 1>> quantize_rows(const FloatMatrix& a) {
   return {q.release(rows, cols), scale.release(rows)};
 }
 
-const whit::MatmulKernel& find_kernel(const whit::PackedMatrix& w, const std::string& name) {
-  for (const whit::MatmulKernel* kernel : whit::matmul_kernels()) {
-    if (kernel->name == name && kernel->serves(w.layout, w.bits)) return *kernel;
-  }
-  whit::fail("packed_matmul", "a kernel of matmul_kernel_names() that serves the layout and width", name);
-}
-
 Out<float, 2> packed_matmul(const FloatMatrix& x, const Data& data, const Codebook& codebook,
                             const FloatVector& scale, const Bias& bias, int64_t rows, int64_t cols,
                             int64_t bits, const std::string& layout,
                             const std::optional<std::string>& kernel_name, whit::ThreadPool* threads) {
   const auto w = view("packed_matmul", rows, cols, bits, layout, data, codebook, scale, bias);
-  const whit::MatmulKernel& kernel =
-      kernel_name ? find_kernel(w, *kernel_name) : whit::select_matmul_kernel(w.layout, w.bits);
+  const whit::MatmulKernel& kernel = choose_kernel("packed_matmul", w, kernel_name);
   const size_t num_lhs = x.shape(0);
   check_shape("packed_matmul", "x", x, num_lhs, w.cols);
   Buffer<float> y(num_lhs * w.rows);

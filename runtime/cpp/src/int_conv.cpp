@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "kernels/integer_functions.h"
@@ -307,11 +306,8 @@ size_t int_conv(const MatmulKernel& kernel, const IntConv& conv, const int8_t* x
 }
 
 int64_t int_conv_work(const IntConv& conv) {
-  int64_t work = int64_t(conv.w.padded_rows()) * int64_t(conv.w.padded_cols());  // below 2^42
-  if (__builtin_mul_overflow(work, int64_t(conv.geometry.out_rows(conv.num_rows)), &work)) {
-    work = std::numeric_limits<int64_t>::max();
-  }
-  return work;
+  const int64_t weights = int64_t(conv.w.padded_rows()) * int64_t(conv.w.padded_cols());  // below 2^42
+  return conv.geometry.work(weights, conv.num_rows);
 }
 
 }  // namespace whit

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "kernels/expand_e.h"
@@ -209,11 +208,8 @@ size_t int_depthwise_conv(const DepthwiseKernel& kernel, const IntDepthwiseConv&
 }
 
 int64_t int_depthwise_conv_work(const IntDepthwiseConv& conv) {
-  int64_t work = int64_t(conv.w.padded_rows()) * int64_t(conv.w.padded_cols());  // below 2^42
-  if (__builtin_mul_overflow(work, int64_t(conv.geometry.out_rows(conv.num_rows)), &work)) {
-    work = std::numeric_limits<int64_t>::max();
-  }
-  return work;
+  const int64_t weights = int64_t(conv.w.padded_rows()) * int64_t(conv.w.padded_cols());  // below 2^42
+  return conv.geometry.work(weights, conv.num_rows);
 }
 
 }  // namespace whit

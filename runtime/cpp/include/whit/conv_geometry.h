@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 namespace whit {
@@ -17,6 +18,13 @@ struct ConvGeometry {
   size_t out_rows(size_t length) const {
     const size_t padded_rows = length + 2 * padding, span = dilation * (kernel_size - 1) + 1;
     return length == 0 || padded_rows < span ? 0 : (padded_rows - span) / stride + 1;
+  }
+
+  /// Returns multiply-adds over `length` rows, `weights` an output, or the greatest int64 if they are more.
+  int64_t work(int64_t weights, size_t length) const {
+    int64_t product;
+    const bool overflows = __builtin_mul_overflow(weights, out_rows(length), &product);
+    return overflows ? std::numeric_limits<int64_t>::max() : product;
   }
 };
 
