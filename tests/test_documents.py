@@ -52,10 +52,10 @@ def test_paths_in_documents_exist(document: str) -> None:
             assert (path.parent / target).exists(), f"{document} links to {target}"
 
 
-def commands_in(document: Path, word: str) -> set[str]:
-    """Returns X of every `word X` that stands in code in a Markdown file."""
-    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", document.read_text(), re.DOTALL))
-    return set(re.findall(rf"(?:^|[`\n;&|]\s*){word} ([a-z][a-z-]*)", code))
+def commands_in(page: str, word: str) -> set[str]:
+    """Returns X of every `word X` that stands in code in a Markdown page: fenced, quoted or indented."""
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`|^ {4,}[^\n]*$", page, re.DOTALL | re.MULTILINE))
+    return set(re.findall(rf"(?:(?:^|[`\n;&|])\s*|\bdo ){word} ([a-z][a-z-]*)", code))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -63,8 +63,15 @@ def test_commands_in_documents_exist(document: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     known = set(project["entry-points"]["whit.commands"]) | set(cli.COMMANDS)
-    assert commands_in(ROOT / document, "make") <= targets
-    assert commands_in(ROOT / document, "whit") <= known
+    page = (ROOT / document).read_text()
+    assert commands_in(page, "make") <= targets
+    assert commands_in(page, "whit") <= known
+
+
+def test_a_command_that_does_not_exist_would_be_found() -> None:
+    page = "whit X\n\n    for x in *; do whit trian $x; done\n\n`whit export A`\n\n```\nwhit evla B\n```\n"
+    assert commands_in(page, "whit") == {"trian", "export", "evla"}
+    assert commands_in("    make everything # now", "make") == {"everything"}
 
 
 def blocks(document: str, language: str) -> list[str]:

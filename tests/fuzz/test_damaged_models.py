@@ -42,7 +42,7 @@ TARGETS = [
     Target("stateless/stock-int4", "model.tflite", ("litert",), "lstm/stock-int4/model.tflite", 100),
     Target("stateless/stock-float", "model.tflite", ("litert",), "lstm/stock-float/model.tflite", 50),
     Target("quartznet", "model.tflite", BOTH, "conformer/model.tflite", 100),
-    Target("conformer", "model.tflite", BOTH, "quartznet/model.tflite", 60),
+    Target("conformer", "model.tflite", BOTH, "quartznet/model.tflite", 150),
     Target("quartznet/stock-int8", "model.tflite", ("litert",), "quartznet/stock-float/model.tflite", 100),
     Target("quartznet/stock-float", "model.tflite", ("litert",), "lstm/stock-float/model.tflite", 50),
     *(

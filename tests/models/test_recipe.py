@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tracked_files import ROOT, tracked
 
 from whit.models.errors import RecipeError
 from whit.models.recipe import OptimizationConfig, Recipe, from_table, read_recipe
@@ -9,7 +10,6 @@ from whit.models.run_sources import run_sources
 from whit.models.speech_data import SpeechDataConfig
 from whit.models.training_task import task_of
 
-RECIPES = Path(__file__).parents[2] / "models" / "recipes"
 GOOD = """
 name = "x"
 preset = "rnnt-digits"
@@ -26,9 +26,9 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", tracked("models/recipes/*.toml"), ids=lambda path: path.stem)
 def test_every_recipe_of_the_tree_is_valid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(RECIPES.parents[1])  # names of token files begin there
+    monkeypatch.chdir(ROOT)  # names of token files begin there
     recipe = read_recipe(path)
     assert recipe.name == path.stem
     recipe.quantization_spec()

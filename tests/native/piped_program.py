@@ -4,8 +4,31 @@ import fcntl
 import struct
 import subprocess
 import termios
+import threading
 import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+HANG_S = 120
+"""What these programs do takes seconds: only a machine far slower would be taken for a hang."""
+
+
+@contextmanager
+def piped(command: Sequence[str | Path], **options: Any) -> Generator[subprocess.Popen[bytes]]:
+    """Runs a program between pipes; it is ended if it hangs, so that a test that waits for it fails."""
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes | options) as process:
+        watchdog = threading.Timer(HANG_S, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            watchdog.cancel()
 
 
 def feed(process: subprocess.Popen[bytes], content: bytes) -> None:

@@ -100,3 +100,4 @@ def test_missing_and_superfluous_parts_are_refused(program, tmp_path) -> None:
         for wrong in changes:
             completed = run(program, wrong, tmp_path, case.outputs())
             assert completed.returncode == 2, op
+            assert completed.stderr.startswith(f"[run/{case.op} 0] "), op

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from build_tools import ROOT, link_c_program
-from piped_program import feed
+from piped_program import feed, piped
 from typer.testing import CliRunner
 
 from whit.exporter.export import ExportRequest, run_export
@@ -136,9 +136,7 @@ def test_python_prints_the_same_lines(cli, pausing_model, samples, tmp_path) -> 
 def test_words_come_while_one_speaks(options: list[str], cli, pausing_model, samples) -> None:
     command = [cli, pausing_model, "--raw", str(RATE_HZ), *options]
     expected = subprocess.run(command, input=samples.tobytes(), capture_output=True).stdout
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with piped(command) as process:
         feed(process, samples.tobytes())
         early = os.read(process.stdout.fileno(), 1 << 16)  # what was printed before the audio's end
         process.stdin.close()
@@ -181,15 +179,10 @@ def test_utterances_refusals(cli, pausing_model, export_offline) -> None:
 
 def test_lines_that_cannot_be_written_end_the_program(cli, pausing_model, samples) -> None:
     command = [cli, pausing_model, "--raw", str(RATE_HZ), "--utterances"]
-    with (
-        open("/dev/full", "wb") as full,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=full, stderr=subprocess.PIPE, bufsize=0
-        ) as process,
-    ):
+    with open("/dev/full", "wb") as full, piped(command, stdout=full, bufsize=0) as process:
         with suppress(BrokenPipeError):
             for block in np.split(samples, 100):
                 process.stdin.write(block.tobytes())
-        assert process.wait() == 2  # though the audio has not ended
-        said = process.stderr.read().decode()
+        said = process.stderr.read().decode()  # to its end, though the audio has not ended
+    assert process.returncode == 2
     assert said.startswith("whit-cli: [standard output] expected room for what is printed, received No space")

@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 from build_tools import ROOT
-from piped_program import feed
+from piped_program import feed, piped
 from programs import needs
 
 from whit.runtime.recognizer import Recognizer
 
 MAX_CLI_BYTES = 3_000_000
 PAGE_BYTES = 16384
-PIPE_BYTES = 65536
 PT_LOAD = 1
 
 
@@ -85,13 +84,9 @@ def test_paced_input_takes_its_time(cli, model_file, samples) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_audio_and_keeps_the_transcript(number: int, cli, model_file, samples) -> None:
     expected = run(cli, model_file, "--raw", "16000", stdin=samples.tobytes())
-    with subprocess.Popen(
-        [cli, model_file, "--raw", "16000"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's `make test &` ignores Ctrl-C
-    ) as process:
+    command = [cli, model_file, "--raw", "16000"]
+    # Its own handling, for a shell's `make test &` ignores Ctrl-C.
+    with piped(command, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL)) as process:
         feed(process, samples.tobytes())
         process.send_signal(number)
         text = process.stdout.read()  # the pipe of the audio is still open
@@ -104,17 +99,12 @@ def test_a_signal_while_output_waits_loses_none_of_it(cli, model_file, samples) 
     audio = np.tile(samples, 200).tobytes()
     arguments = [cli, model_file, "--raw", "16000", "--json", "--chunks"]
     expected = json.loads(subprocess.run(arguments, input=audio, capture_output=True, check=True).stdout)
-    with subprocess.Popen(
-        arguments,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
-    ) as process:
+    with piped(arguments, preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)) as process:
         process.stdin.write(audio)
         process.stdin.close()
         fill = array.array("i", [0])
-        while fill[0] < PIPE_BYTES:
+        while fill[0] < fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ):
+            assert process.poll() is None
             fcntl.ioctl(process.stdout, termios.FIONREAD, fill)
             time.sleep(0.1)  # it waits in the next write then
         process.send_signal(signal.SIGTERM)
@@ -140,9 +130,7 @@ def test_raw_audio_that_ends_inside_a_sample_is_told_after_what_was_heard(cli, m
 def test_a_signal_that_the_parent_ignores_is_ignored(cli, model_file, samples) -> None:
     expected = run(cli, model_file, "--raw", "16000", stdin=samples.tobytes())
     command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", cli, model_file, "--raw", "16000"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with piped(command) as process:
         feed(process, samples[:8000].tobytes())
         process.send_signal(signal.SIGINT)
         text, _ = process.communicate(samples[8000:].tobytes())

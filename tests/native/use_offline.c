@@ -30,6 +30,8 @@ int main(int argc, char** argv) {
   if (!info.is_streaming) return 4;
   whit_model_get_info(whole, &info);
   if (info.is_streaming) return 4;
+  if (whit_model_token(whole, -1) || whit_model_token(whole, info.num_tokens)) return 4;
+  if (!whit_model_token(whole, info.num_tokens - 1)) return 4;
   printf("%d %d %d\n", (int)info.chunk_ms, (int)info.frame_ms, (int)info.num_tokens);
 
   if (whit_offline_stream_create(whole, &offline)) return 5;

@@ -105,12 +105,26 @@ def test_errors_of_ours_keep_their_traceback(failing, body):
     assert isinstance(run("failing").exception, RuntimeError | ModuleNotFoundError)
 
 
-def test_a_command_that_is_not_installed_is_listed_as_such(monkeypatch):
-    monkeypatch.setitem(cli.COMMANDS, "absent", "whit.nowhere.cli:absent")
-    assert (
-        "(not installed: whit.nowhere.cli)" in run("--help").output
-        or "cannot be read" in run("--help").output
-    )
+SUMMARIES = [
+    ("whit.nowhere.cli:absent", "(not installed: whit.nowhere.cli)"),
+    ("whit.runtime.nowhere:absent", "(not installed: whit.runtime.nowhere)"),
+]
+
+
+@pytest.mark.parametrize(("target", "summary"), SUMMARIES)
+def test_a_command_that_is_not_installed_is_listed_as_such(monkeypatch, target, summary):
+    monkeypatch.setitem(cli.COMMANDS, "absent", target)
+    assert summary in " ".join(run("--help").output.split())
+
+
+def test_a_command_whose_file_is_damaged_is_listed_as_such(monkeypatch, tmp_path):
+    (tmp_path / "damaged_commands.py").write_text("def (")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(cli.COMMANDS, "damaged", "damaged_commands:damaged")
+    assert "(cannot be read: damaged_commands)" in " ".join(run("--help").output.split())
+
+
+def test_the_help_of_a_command_is_the_first_line_of_its_function():
     assert command_group._summary("whit.runtime.commands.inspect:inspect").startswith("List a model's layers")
 
 

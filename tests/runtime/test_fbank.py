@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from slaney_filters import slaney_filters
+from speech_like import speech_like
 
 from whit.runtime._core import Fbank, fbank
 
@@ -15,15 +17,6 @@ F64 = NDArray[np.float64]
 FLAVOURS = ["nemo", "kaldi"]
 FLOOR = 2.0**-23
 U = 2.0**-24  # half a unit in the last place of float32
-
-
-def speech_like(num_samples: int, seed: int = 7) -> Samples:
-    """A gliding tone with harmonics over noise, fading in and out, about -20 dB."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(num_samples) / 16000
-    phase = 2 * np.pi * (140 * t + 30 * np.sin(3 * t))
-    voiced = sum(np.sin(k * phase) / k for k in range(1, 12))
-    return ((0.1 * voiced) * np.sin(2 * np.pi * t) ** 2 + 0.01 * rng.standard_normal(num_samples)).astype("f")
 
 
 def integers(num_samples: int) -> Samples:
@@ -44,17 +37,6 @@ def frames_of(x: Samples, window: int = 400, shift: int = 160) -> F64:
         x.astype(np.float64), (120, 200), mode="symmetric"
     )  # repeats the reflection for short input
     return np.stack([padded[t * shift : t * shift + window] for t in range((len(x) + 80) // 160)])
-
-
-def slaney_filters(num_mels: int) -> F64:
-    def to_hz(mel: F64) -> F64:
-        return np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
-
-    top = 15 + 27 * np.log(8) / np.log(6.4)
-    edges = to_hz(np.linspace(0, top, num_mels + 2))
-    hz = np.fft.rfftfreq(512, 1 / 16000)
-    rows = [np.interp(hz, edges[i : i + 3], [0, 2 / (edges[i + 2] - edges[i]), 0]) for i in range(num_mels)]
-    return np.array(rows)
 
 
 def htk_filters(num_mels: int) -> F64:

@@ -1,5 +1,6 @@
 """Activation quantizer and packed product, bit for bit against numpy (docs/format.md, sections 1 to 3)."""
 
+import platform
 import re
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def product(
     return _core.packed_matmul(*arrays, **w.attributes, kernel=kernel)
 
 
+KERNELS = Path(__file__).parents[2] / "runtime" / "cpp" / "src" / "kernels"
+FAMILY = {"x86_64": "x86", "aarch64": "arm", "arm64": "arm", "armv7l": "arm"}.get(platform.machine(), "none")
 KERNEL = re.compile(r"(?:matmul|depthwise)_i32_i8row_[ep]\d(?:to\d)?_\d+x\d+_[a-z][a-z0-9]+")
 NAME = re.compile(r"matmul_i32_i8row_([ep])(\d)(?:to(\d))?_\d+x\d+_(?:plain|[a-z][a-z0-9]+)")
 
@@ -247,8 +250,7 @@ def test_unknown_kernel_is_refused() -> None:
 
 def test_kernels_are_files_and_files_are_kernels() -> None:
     """Also of machines that this one is not: a file's kernel is listed beside it, under the file's name."""
-    folder = Path(__file__).parents[2] / "runtime" / "cpp" / "src" / "kernels"
-    files = list(folder.rglob("*_i32_i8row_*.cpp"))
+    files = list(KERNELS.rglob("*_i32_i8row_*.cpp"))
     assert {*_core.matmul_kernel_names(), *_core.depthwise_kernel_names()} <= {path.stem for path in files}
     for path in files:
         assert KERNEL.fullmatch(path.stem), path.stem
@@ -256,3 +258,13 @@ def test_kernels_are_files_and_files_are_kernels() -> None:
         listed = "".join(file.read_text() for file in lists)
         assert re.search(rf"\b{path.stem}[,}}]", listed), path.stem
         assert f'"{path.stem}"' in listed + path.read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(path.stem for folder in (KERNELS, KERNELS / FAMILY) for path in folder.glob("*_i32_i8row_*.cpp")),
+)
+def test_every_kernel_of_this_family_of_processors_is_tried(name: str) -> None:
+    """The others of this file take the kernels that there are: what they leave out is listed by this one."""
+    if name not in {*_core.matmul_kernel_names(), *_core.depthwise_kernel_names()}:
+        pytest.skip(f"this machine cannot run {name}")

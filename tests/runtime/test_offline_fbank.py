@@ -3,6 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from slaney_filters import slaney_filters
+from speech_like import speech_like
 
 from whit.runtime._core import OfflineFbank
 
@@ -10,25 +12,6 @@ Samples = NDArray[np.float32]
 F64 = NDArray[np.float64]
 U = 2.0**-24  # half a unit in the last place of float32
 GUARD = 2.0**-24
-
-
-def speech_like(num_samples: int, seed: int = 7) -> Samples:
-    """A gliding tone with harmonics over noise, fading in and out, about -20 dB."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(num_samples) / 16000
-    phase = 2 * np.pi * (140 * t + 30 * np.sin(3 * t))
-    voiced = sum(np.sin(k * phase) / k for k in range(1, 12))
-    return ((0.1 * voiced) * np.sin(2 * np.pi * t) ** 2 + 0.01 * rng.standard_normal(num_samples)).astype("f")
-
-
-def slaney_filters(num_mels: int) -> F64:
-    def to_hz(mel: F64) -> F64:
-        return np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
-
-    edges = to_hz(np.linspace(0, 15 + 27 * np.log(8) / np.log(6.4), num_mels + 2))
-    hz = np.fft.rfftfreq(512, 1 / 16000)
-    rows = [np.interp(hz, edges[i : i + 3], [0, 2 / (edges[i + 2] - edges[i]), 0]) for i in range(num_mels)]
-    return np.array(rows)
 
 
 def oracle(x: Samples, num_mels: int, window_ms: int) -> tuple[F64, F64]:

@@ -93,11 +93,14 @@ def _load(name: str, target: str) -> Any:
 def _summary(target: str) -> str:
     """Returns the first line of a function's docstring without importing its module."""
     module, _, function = target.partition(":")
+    absent = f"(not installed: {module})"
     try:
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:
-            return f"(not installed: {module})"
+            return absent
         tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    except ModuleNotFoundError:
+        return absent
     except (ImportError, OSError, SyntaxError, UnicodeDecodeError):
         return f"(cannot be read: {module})"
     for node in tree.body:
