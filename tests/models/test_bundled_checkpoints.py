@@ -51,15 +51,15 @@ def test_widths() -> None:
 
 # Bytes: 6.3 M weights at half a byte, or at two bytes in several files; 5.5 M at two bytes.
 @pytest.mark.parametrize(
-    ("name", "shape", "bits", "size", "reported_cer", "digits_cer"),
+    ("name", "shape", "bits", "size", "reported_cer"),
     [
-        ("rnnt-librispeech-gq", "rnnt-6m", {4}, 3_300_000, 28.0, 60.0),
-        ("rnnt-librispeech-float", "rnnt-6m", set(), 12_700_000, 27.0, 60.0),
-        ("conformer-librispeech-float", "conformer-5m", set(), 11_000_000, 26.5, 65.0),
+        ("rnnt-librispeech-gq", "rnnt-6m", {4}, 3_300_000, 28.0),
+        ("rnnt-librispeech-float", "rnnt-6m", set(), 12_700_000, 27.0),
+        ("conformer-librispeech-float", "conformer-5m", set(), 11_000_000, 26.5),
     ],
 )
 def test_the_models_of_read_english(
-    name: str, shape: str, bits: set[int], size: int, reported_cer: float, digits_cer: float
+    name: str, shape: str, bits: set[int], size: int, reported_cer: float
 ) -> None:
     """They never heard synthetic voices say digits, but make many letters of them out."""
     folder = ROOT / "checkpoints" / name
@@ -73,4 +73,4 @@ def test_the_models_of_read_english(
     assert reported["cer_percent"] < reported_cer
     manifest = ROOT / "demo" / "digits.jsonl"
     score = evaluate_manifest(model, manifest, Tokenizer(config.tokens), tail_ms=config.streaming.tail_ms)
-    assert score.cer < digits_cer, score.hypotheses
+    assert score.cer < 70, score.hypotheses  # 51.7, 56.7 and 55.0 measured; 60 letters, so one is 1.7

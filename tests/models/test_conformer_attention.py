@@ -111,6 +111,7 @@ def test_positions_are_rounded_where_queries_are_quantized(
 def test_sinusoids_interleave_sines_and_cosines() -> None:
     table = sinusoids(torch.tensor([0, 3, -3]), 4)
     expected = [[0, 1, 0, 1], [math.sin(3), math.cos(3), math.sin(0.03), math.cos(0.03)]]
+    # One rounding of the angle, one of the sine: 2^-23.
     torch.testing.assert_close(table[:2], torch.tensor(expected, dtype=torch.float32), rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(table[2, 0::2], -table[1, 0::2], rtol=0, atol=0)
     torch.testing.assert_close(table[2, 1::2], table[1, 1::2], rtol=0, atol=0)

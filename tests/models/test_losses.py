@@ -112,6 +112,7 @@ def test_a_recipe_mixes_the_losses() -> None:
     each = transducer_loss(
         lattice, batch.targets, lengths, batch.num_targets, blank=BLANK, windows=None, fastemit=0.0
     )
+    # The same sums; means and weights are rounded by 2^-24 each, 6e-8 of a loss.
     assert loss(loss="ctc") == pytest.approx(ctc, rel=1e-6)
     assert loss() == pytest.approx(float(each.mean()), rel=1e-6)
     assert loss(ctc_weight=0.3) == pytest.approx(float(each.mean()) + 0.3 * ctc, rel=1e-6)
