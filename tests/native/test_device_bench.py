@@ -31,6 +31,21 @@ case $1 in
 esac
 """
 
+FAKE_SSH = """#!/bin/sh
+# A machine that shares its folders with this one.
+[ "$1" = pi ] || {{ echo "ssh: Could not resolve hostname $1" >&2; exit 255; }}
+shift
+{instead}
+exec sh -c "$*"
+"""
+FAKE_SCP = """#!/bin/sh
+[ "$1" = -q ] || exit 1
+shift
+eval "target=\\${{$#}}"
+echo "${{target#pi:}}" >> {log}
+for file; do [ "$file" = "$target" ] || cp "$file" "${{target#pi:}}" || exit 1; done
+"""
+
 
 @pytest.fixture(scope="module")
 def program(native_build) -> Path:
@@ -145,13 +160,58 @@ def test_models_of_whole_utterances(program, export_offline, manifest) -> None:
 @pytest.fixture
 def phone(tmp_path, monkeypatch) -> Path:
     """An `adb` in PATH whose device is a folder, which is returned."""
-    root, tools = tmp_path / "phone", tmp_path / "bin"
+    root = tmp_path / "phone"
     root.mkdir()
-    tools.mkdir()
-    (tools / "adb").write_text(FAKE_ADB.format(root=root, log=tmp_path / "log"))
-    (tools / "adb").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    put_in_path(monkeypatch, tmp_path / "bin", adb=FAKE_ADB.format(root=root, log=tmp_path / "log"))
     return root
+
+
+def put_in_path(monkeypatch: pytest.MonkeyPatch, folder: Path, **programs: str) -> None:
+    folder.mkdir()
+    for name, script in programs.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def put_ssh_in_path(monkeypatch: pytest.MonkeyPatch, folder: Path, *, instead: str = "") -> Path:
+    """Returns where a line is written for every copy, with its target."""
+    log = folder / "log"
+    scripts = {"ssh": FAKE_SSH.format(instead=instead), "scp": FAKE_SCP.format(log=log)}
+    put_in_path(monkeypatch, folder / "bin", **scripts)
+    return log
+
+
+def test_a_machine_by_ssh(monkeypatch, program, model_file, manifest, tmp_path) -> None:
+    log = put_ssh_in_path(monkeypatch, tmp_path)
+    result = device_bench(
+        model_file, manifest, "--device", "ssh:pi", "--cli", program, "--no-paced", "--limit", "1", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["models"][0]["latency"]["num_recordings"] == 1
+    (folder,) = log.read_text().split()
+    assert folder.startswith("/tmp/whit.")
+    assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize(
+    ("device", "instead", "message"),
+    [
+        ("other", "", "a command that succeeds, received: ssh: Could not resolve hostname other"),
+        ("pi", 'case "$*" in *--json*) echo Killed; exit ;; esac', "its report, received 'Killed\\n'"),
+    ],
+)
+def test_a_machine_that_fails_is_told(
+    device: str, instead: str, message: str, monkeypatch, program, model_file, manifest, tmp_path
+) -> None:
+    log = put_ssh_in_path(monkeypatch, tmp_path, instead=instead)
+    result = device_bench(
+        model_file, manifest, "--device", f"ssh:{device}", "--cli", program, "--no-paced", "--limit", "1"
+    )
+    assert result.exit_code == 2
+    assert f"ssh:{device}] expected {message}" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not log.exists() or not Path(log.read_text().strip()).exists()
 
 
 @pytest.mark.parametrize("device", ["adb", "adb:PHONE"])
@@ -232,3 +292,10 @@ def test_without_adb(monkeypatch, program, model_file, manifest, tmp_path) -> No
     result = device_bench(model_file, manifest, "--cli", program)
     assert result.exit_code == 2
     assert "[adb] expected this program in PATH, received none" in result.stderr
+
+
+def test_without_a_program(monkeypatch, model_file, manifest, tmp_path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = device_bench(model_file, manifest, "--device", "local")
+    assert result.exit_code == 2
+    assert "[--cli] expected whit-cli for the device's processor, received none" in result.stderr
