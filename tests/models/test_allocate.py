@@ -6,16 +6,17 @@ from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 import typer
 from typer.testing import CliRunner
 
+from whit.models import allocate as allocate_module
 from whit.models import cli, sensitivity
 from whit.models.allocate import Allocator, recipe_text
-from whit.models.allocation import Choice
+from whit.models.allocation import Allocation, Choice
 from whit.models.checkpoint import CheckpointConfig, StreamingConfig, read_config, save_checkpoint
 from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import OutputError, RecipeError
@@ -214,6 +215,63 @@ def test_the_command_writes_a_recipe_under_the_budget(
     assert int(summary.split(" bytes")[0]) <= 10_000
     entries = read_recipe(tmp_path / "new.toml").quantization
     assert lines[-len(entries) :] == [f"{entry.bits} bits  {entry.tensors}" for entry in entries]
+
+
+class NotedAllocator:
+    """Keeps what it is asked for, and gives a matrix 3 bits."""
+
+    asked: ClassVar[list[tuple[object, ...]]] = []
+    found = Allocation(bits={"joint.output.weight": 3}, num_bytes=5, harm=0.5)
+
+    def __init__(
+        self, checkpoint: Path, manifest: Path, *, utterances: int, progress: object, harms: Path | None
+    ) -> None:
+        self.asked.append((checkpoint, manifest, utterances, harms))
+
+    def under_size(self, num_bytes: float) -> Allocation:
+        self.asked.append(("bytes", num_bytes))
+        return self.found
+
+    def under_wer(self, points: float) -> Allocation:
+        self.asked.append(("points", points))
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("options", "utterances", "harms", "budget"),
+    [
+        (["--size-mb", "0.25"], 40, None, ("bytes", 250_000.0)),
+        (["--size-mb", "0.25", "--utterances", "7"], 7, None, ("bytes", 250_000.0)),
+        (["--size-mb", "0.25", "--harms", "h.json"], 40, Path("h.json"), ("bytes", 250_000.0)),
+        (["--wer-budget", "1.5"], 40, None, ("points", 1.5)),
+        (["--wer-budget", "0"], 40, None, ("points", 0.0)),
+    ],
+)
+def test_the_allocator_is_asked_for_what_the_options_say(
+    conformer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    utterances: int,
+    harms: Path | None,
+    budget: tuple[str, float],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
+    Path("base.toml").write_text(base.replace('"rnnt-digits"', '"tiny"'))
+    config, _ = read_config(conformer)
+    monkeypatch.setitem(PRESETS, "tiny", Preset(model=config.model, tokens=config.tokens))
+    monkeypatch.setattr(NotedAllocator, "asked", [])
+    monkeypatch.setattr(allocate_module, "Allocator", NotedAllocator)
+    app = typer.Typer()
+    app.command()(cli.allocate)
+    arguments = ["c", "--data", str(DEMO), "-o", "new.toml", "--extends", "base.toml", *options]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, repr(result.exception)
+    assert NotedAllocator.asked == [(Path("c"), DEMO, utterances, harms), budget]
+    written = tomllib.loads(Path("new.toml").read_text())
+    assert (written["name"], written["extends"], written["init_from"]) == ("new", "base.toml", "c")
+    assert [rule["bits"] for rule in written["quantization"]] == [3]
 
 
 @pytest.mark.parametrize(

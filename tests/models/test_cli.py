@@ -10,7 +10,7 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
-from whit.models import cli, presets
+from whit.models import cli, digit_strings, presets
 from whit.models.bfloat16 import has_fast_bfloat16
 from whit.models.checkpoint import load_checkpoint, read_config
 from whit.models.ctc_presets import CTC_PRESETS
@@ -118,6 +118,31 @@ def test_digits_then_train_then_score(run: CliRunner, tmp_path: Path) -> None:
     assert config.metrics["steps"] == 2
     assert config.metrics["test"]["strings"] == 2
     assert f"{config.metrics['test']['wer_percent']:.2f} %" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ([], {}),
+        (["--strings", "7"], {"count": 7}),
+        (["--seed", "3"], {"seed": 3}),
+        (["--speaker", "anna"], {"speaker": "anna"}),
+    ],
+)
+def test_digits_joins_what_it_is_told(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch, options: list[str], change: dict[str, object]
+) -> None:
+    calls: list[tuple[Path, Path, dict[str, object]]] = []
+
+    def write_digit_strings(manifest: Path, folder: Path, **settings: object) -> Path:
+        calls.append((manifest, folder, settings))
+        return folder / "strings.jsonl"
+
+    monkeypatch.setattr(digit_strings, "write_digit_strings", write_digit_strings)
+    result = run.invoke(app(), ["digits", "clips.jsonl", "-o", "strings", *options])
+    assert result.exit_code == 0, repr(result.exception)
+    settings = {"count": 500, "seed": 0, "speaker": None} | change
+    assert calls == [(Path("clips.jsonl"), Path("strings"), settings)]
 
 
 def test_a_missing_test_manifest_is_told_before_the_training(run: CliRunner, tmp_path: Path) -> None:
