@@ -13,11 +13,12 @@ import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
-from whit.models import nemo_archive
+from whit.models import nemo_archive, nemo_import
 from whit.models.conv_config import ConvConfig
 from whit.models.ctc_checkpoint import load_ctc_checkpoint
 from whit.models.ctc_model import CtcModel
 from whit.models.errors import CheckpointError, ForeignModelError
+from whit.models.nemo_config import understand
 from whit.models.nemo_import import import_checkpoint, import_nemo
 from whit.models.nemo_names import nemo_names
 from whit.models.offline_features import OfflineFrontend
@@ -54,7 +55,7 @@ CONV = {
     },
     "decoder": {"_target_": "nemo.collections.asr.modules.ConvASRDecoder", "num_classes": 3},
 }
-CONFORMER = {
+CONFORMER: dict[str, object] = {
     "preprocessor": {"_target_": "x.AudioToMelSpectrogramPreprocessor", "features": 8, "window_size": 0.025},
     "encoder": {
         "_target_": "nemo.collections.asr.modules.ConformerEncoder",
@@ -126,8 +127,6 @@ def write_archive(path: Path, members: dict[str, bytes], *, compressed: bool = T
 
 def random_model(config: dict[str, object], path: Path) -> CtcModel:
     """Returns a model of random weights in the shape that importing its configuration gives."""
-    from whit.models.nemo_config import understand
-
     found = understand(yaml.safe_dump(config), {"1_vocab.txt": "a\n##b\nc\n"})
     model = CtcModel(found.model, len(found.tokens)).eval()
     for name, tensor in model.state_dict().items():
@@ -264,6 +263,96 @@ def test_other_configurations_are_errors(
         import_nemo(write_archive(tmp_path / "m.nemo", members))
 
 
+@pytest.mark.parametrize(
+    ("config", "path", "value", "sentence"),
+    [
+        (CONV, "encoder", 3, "[config.encoder] expected a mapping, received int"),
+        (CONV, "encoder.jasper", [7], "[config.encoder.jasper.0] expected a mapping, received int"),
+        (
+            CONV,
+            "encoder.jasper",
+            [{**BLOCK, "stride": [2], "residual": True}],
+            "[config.encoder.jasper.0.residual_mode] expected stride_add, received add",
+        ),
+        (
+            CONV,
+            "encoder.jasper",
+            [{**BLOCK, "residual": True, "residual_mode": "max"}],
+            "[config.encoder.jasper.0.residual_mode] expected stride_add, received max",
+        ),
+        (
+            CONV,
+            "labels",
+            None,
+            "[config] expected labels, decoder.vocabulary or a vocabulary file, received none",
+        ),
+        (
+            CONFORMER,
+            "decoder._target_",
+            "x.MultiLayerPerceptron",
+            "[decoder] expected ConvASRDecoder, received MultiLayerPerceptron",
+        ),
+        (
+            CONFORMER,
+            "encoder.att_context_size",
+            [64, 64],
+            "[encoder.att_context_size] expected [-1, -1], received [64, 64], regular",
+        ),
+        (
+            CONFORMER,
+            "encoder.att_context_style",
+            "chunked_limited",
+            "[encoder.att_context_size] expected [-1, -1], received [-1, -1], chunked_limited",
+        ),
+        (
+            CONFORMER,
+            "encoder.conv_context_size",
+            "causal",
+            "[encoder.conv_context_size] expected none, received causal",
+        ),
+        (
+            CONFORMER,
+            "encoder.conv_context_size",
+            [4, 0],
+            "[encoder.conv_context_size] expected none, received [4, 0]",
+        ),
+    ],
+)
+def test_what_runs_otherwise_is_named(
+    config: dict[str, object], path: str, value: object, sentence: str
+) -> None:
+    with pytest.raises(ForeignModelError) as caught:
+        understand(yaml.safe_dump(changed(config, path, value)), {})
+    assert str(caught.value) == sentence
+
+
+def test_contexts_of_everything_are_none() -> None:
+    """The spellings of a Conformer that hears the whole utterance, which the refusals above leave."""
+    vocabulary = {"vocab.txt": "a\nb\n"}
+    plain = understand(yaml.safe_dump(CONFORMER), vocabulary)
+    for path, value in (
+        ("encoder.att_context_size", None),
+        ("encoder.att_context_size", [[-1, -1]]),
+        ("encoder.conv_context_size", [2, 2]),  # of 5 taps
+    ):
+        assert understand(yaml.safe_dump(changed(CONFORMER, path, value)), vocabulary) == plain
+
+
+def test_more_parameters_than_can_be_are_refused_before_any_is_made(
+    tmp_path: Path, members: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_archive(tmp_path / "m.nemo", members)
+    model, _ = import_nemo(path)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    monkeypatch.setattr(nemo_import, "MAX_PARAMETERS", count)
+    import_nemo(path)
+    monkeypatch.setattr(nemo_import, "MAX_PARAMETERS", count - 1)
+    monkeypatch.setattr(nemo_import, "fill", lambda *_: pytest.fail("filled"))
+    with pytest.raises(ForeignModelError) as caught:
+        import_nemo(path)
+    assert str(caught.value) == f"[{path}] expected at most {count - 1} parameters, received {count}"
+
+
 class Hostile:
     """Runs a program where it is unpickled."""
 
@@ -288,6 +377,13 @@ def test_a_pickle_that_is_more_than_tensors_runs_nothing(tmp_path: Path, members
 def test_names_outside_are_errors(tmp_path: Path, members: dict[str, bytes], name: str) -> None:
     with pytest.raises(ForeignModelError, match="inside the archive"):
         import_nemo(write_archive(tmp_path / "m.nemo", {name: b"", **members}))
+
+
+def test_a_member_that_comes_again_is_an_error(tmp_path: Path, members: dict[str, bytes]) -> None:
+    again = {**members, "model_config.yaml": members["./model_config.yaml"]}
+    with pytest.raises(ForeignModelError) as caught:
+        import_nemo(write_archive(tmp_path / "m.nemo", again))
+    assert str(caught.value) == "[model_config.yaml] expected every member once, received it again"
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
@@ -332,6 +428,55 @@ def test_compressed_weights_are_an_error(tmp_path: Path, members: dict[str, byte
     members["./model_weights.ckpt"] = packed.getvalue()
     with pytest.raises(ForeignModelError, match="stored"):
         import_nemo(write_archive(tmp_path / "m.nemo", members))
+
+
+def renamed_parts(weights: bytes, names: Callable[[str], list[str]]) -> bytes:
+    """Returns a file of torch.save in which every part stands under the names that its own gives."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(weights)) as plain, zipfile.ZipFile(written, "w") as other:
+        for name in plain.namelist():
+            for new in names(name):
+                other.writestr(new, plain.read(name))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("extra", "received"), [([], 0), (["archive/data.pkl", "archive/more.pkl"], 2)], ids=["none", "two"]
+)
+def test_weights_have_one_index(
+    tmp_path: Path, members: dict[str, bytes], extra: list[str], received: int
+) -> None:
+    weights = members["./model_weights.ckpt"]
+    members["./model_weights.ckpt"] = renamed_parts(weights, lambda n: extra if n.endswith(".pkl") else [n])
+    with pytest.raises(ForeignModelError) as caught:
+        import_nemo(write_archive(tmp_path / "m.nemo", members))
+    most = 64 << 20
+    assert str(caught.value) == (
+        f"[model_weights.ckpt] expected one index of at most {most} bytes, received {received}"
+    )
+
+
+def test_an_index_beyond_its_bound_is_an_error(
+    tmp_path: Path, members: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nemo_archive, "MAX_PICKLE_BYTES", 100)
+    with pytest.raises(ForeignModelError, match=r"expected one index of at most 100 bytes, received 1$"):
+        import_nemo(write_archive(tmp_path / "m.nemo", members))
+
+
+def test_tensors_have_names_and_are_not_too_many(
+    tmp_path: Path, members: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nameless = {**members, "./model_weights.ckpt": torch_bytes([torch.ones(2)])}
+    with pytest.raises(
+        ForeignModelError, match=r"^\[weights\] expected at most 100000 tensors by name, received list$"
+    ):
+        import_nemo(write_archive(tmp_path / "list.nemo", nameless))
+    monkeypatch.setattr(nemo_archive, "MAX_TENSORS", 3)
+    with pytest.raises(
+        ForeignModelError, match=r"^\[weights\] expected at most 3 tensors by name, received dict$"
+    ):
+        import_nemo(write_archive(tmp_path / "many.nemo", members))
 
 
 def test_damaged_and_incomplete_archives_are_errors(tmp_path: Path, members: dict[str, bytes]) -> None:
