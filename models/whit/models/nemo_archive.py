@@ -201,15 +201,17 @@ def _check_zip(file: IO[bytes]) -> None:
         pickles = [part for part in entries if part.filename.endswith(".pkl")]
         if len(pickles) != 1 or pickles[0].file_size > MAX_PICKLE_BYTES:
             raise ForeignModelError(
-                f"[{WEIGHTS}] expected one index of at most {MAX_PICKLE_BYTES} bytes, received {len(pickles)}"
+                f"[{WEIGHTS}] expected one index of at most {MAX_PICKLE_BYTES} bytes, "
+                f"received {len(pickles)} of {sum(part.file_size for part in pickles)}"
             )
 
 
 def _checked(loaded: object) -> dict[str, Tensor]:
     """Returns `loaded` if it is dense tensors by name."""
     if not isinstance(loaded, dict) or len(loaded) > MAX_TENSORS:
+        received = len(loaded) if isinstance(loaded, dict) else type(loaded).__name__
         raise ForeignModelError(
-            f"[weights] expected at most {MAX_TENSORS} tensors by name, received {type(loaded).__name__}"
+            f"[weights] expected at most {MAX_TENSORS} tensors by name, received {received}"
         )
     wrong = [
         repr(name)
