@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,16 @@ def test_strings_of_one_speaker(manifest: Path, tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="'carl'"):
         write_digit_strings(manifest, tmp_path / "none", count=1, seed=0, speaker="carl")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_a_clip_without_a_text_is_refused(manifest: Path, tmp_path: Path, text: str) -> None:
+    first, *others = read_manifest(manifest)
+    write_manifest(manifest, [*others, replace(first, text=text)])
+    with pytest.raises(ManifestError) as caught:
+        write_digit_strings(manifest, tmp_path / "out", count=1, seed=0)
+    assert str(caught.value) == f"[{manifest}] expected a text for every clip, received an empty one"
+    assert not (tmp_path / "out").exists()
 
 
 def test_unreadable_audio_is_named(manifest: Path, tmp_path: Path) -> None:

@@ -104,6 +104,11 @@ dev_manifest = "d.jsonl"
         ("seed = 9223372036854775808" + GOOD, "seed"),
         (GOOD.replace('source = [{ manifest = "m.jsonl", weight = 1 }]', "source = []"), "expected a source"),
         (GOOD[: GOOD.index("[data]")] + SPEECH + "dev_utterances = 0\n", "dev_utterances"),
+        (GOOD + SPEECH, r"\[recipe\] expected either data or speech, received both or none"),
+        (
+            GOOD[: GOOD.index("[data]")],
+            r"\[recipe\] expected either data or speech, received both or none",
+        ),
         (GOOD.replace("steps = 10", "steps = 10\nband_behind = 4"), "no band with data.* received 4 and 0"),
         (GOOD.replace("steps = 10", "steps = 10\nband_ahead = 2"), "no band with data.* received 0 and 2"),
         (
@@ -163,6 +168,11 @@ def test_a_wrong_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> 
             'loss = "ctc"\nctc_weight = 0.1\nband_behind = 1',
             "received ctc_weight, band_behind",
         ),
+        (
+            "optimization",
+            'loss = "rnnt"',
+            r"\[optimization\.loss\] expected transducer or ctc, received 'rnnt'",
+        ),
         ("data.join", "words = [3]", r"join, words\] expected 2 values, received \[3\]"),
         ("data.join", "words = [3, 1]", "words"),
         ("data.join", "words = [0, 1]", "words"),
@@ -174,6 +184,14 @@ def test_a_wrong_recipe_is_an_error(tmp_path: Path, text: str, message: str) -> 
         ("data.synthetic", "flite_share = nan", "flite_share"),
         ("data.synthetic", "words = [1, 2, 3]", "expected 2 values"),
         ("data", "dev_strings = 0", "dev_strings"),
+        *[
+            (
+                "data",
+                f"emission_delay_s = {delay}",
+                rf"\[data\.emission_delay_s\] expected a finite time from 0 on, received {delay}",
+            )
+            for delay in ("-0.1", "inf", "nan")
+        ],
         ("streaming", "tail_ms = -5", "tail_ms"),
         ("streaming", "lookahead_ms = -1", "lookahead_ms"),
     ],
