@@ -159,7 +159,16 @@ def test_greedy_search_drops_repeats_and_blanks() -> None:
         assert [(e.token, e.frame) for e in emissions] == kept
 
 
-@pytest.mark.parametrize("change", [{"d_model": 13}, {"kernel_size": 4}, {"layers": 9999}, {"xscaling": 1}])
-def test_shapes_that_make_no_sense_are_errors(change: dict[str, int]) -> None:
-    with pytest.raises(ModelConfigError):
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"d_model": 13}, r"\[model\.d_model\] expected an even multiple of heads=3, received 13"),
+        ({"d_model": 9}, r"\[model\.d_model\] expected an even multiple of heads=3, received 9"),
+        ({"kernel_size": 4}, r"\[model\.kernel_size\] expected an odd number, received 4"),
+        ({"layers": 9999}, r"\[model\.layers\] expected at most 4096, received 9999"),
+        ({"xscaling": 1}, r"\[model\.xscaling\] expected true or false, received 1"),
+    ],
+)
+def test_shapes_that_make_no_sense_are_errors(change: dict[str, int], sentence: str) -> None:
+    with pytest.raises(ModelConfigError, match=f"^{sentence}$"):
         ConformerCtcConfig.from_json({**CONFIG.to_json(), **change})

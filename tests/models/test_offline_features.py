@@ -64,10 +64,23 @@ def test_what_cannot_be_computed_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"flavour": "nemo"}, {"kind": "plp"}, {"normalize": "all"}, {"window_ms": 33}, {"colour": 1}],
+    ("change", "sentence"),
+    [
+        *[
+            (
+                {"flavour": flavour, "sample_rate_hz": rate_hz},
+                r"\[frontend\] expected flavour and rate \('nemo_offline', 16000\), "
+                rf"received \('{flavour}', {rate_hz}\)",
+            )
+            for flavour, rate_hz in (("nemo", 16000), ("nemo_offline", 8000))
+        ],
+        ({"kind": "plp"}, r"\[frontend\.kind\] expected log_mel or mfcc, received 'plp'"),
+        ({"normalize": "all"}, r"\[frontend\.normalize\] expected per_feature or none, received 'all'"),
+        ({"window_ms": 33}, r"\[frontend\.window_ms\] expected at most 32, received 33"),
+        ({"colour": 1}, r"\[frontend\] expected known keys, received colour"),
+    ],
 )
-def test_other_front_ends_are_errors(change: dict[str, object]) -> None:
+def test_other_front_ends_are_errors(change: dict[str, object], sentence: str) -> None:
     assert OfflineFrontend.from_json(FRONTEND.to_json()) == FRONTEND
-    with pytest.raises(ModelConfigError):
+    with pytest.raises(ModelConfigError, match=f"^{sentence}$"):
         OfflineFrontend.from_json({**FRONTEND.to_json(), **change})

@@ -150,9 +150,10 @@ def test_memory_needs_seconds_that_can_be_streamed(exported, manifest, seconds):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("feed_ms", [0, -1, 5000])
+@pytest.mark.parametrize("feed_ms", [0, -1, 5000, float("nan")])
 def test_settings_are_checked(feed_ms):
-    with pytest.raises(ConfigError):
+    sentence = rf"^\[--feed-ms\] expected more than 0 and at most 1000, received {feed_ms}$"
+    with pytest.raises(ConfigError, match=sentence):
         BenchSettings(feed_ms=feed_ms)
 
 

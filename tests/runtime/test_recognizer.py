@@ -406,10 +406,28 @@ def test_memory_of_a_stream_does_not_grow():
     assert len(sizes) == 1
 
 
-def test_settings_are_checked():
-    for bad in ({"commit_after_ms": -1}, {"max_symbols_per_frame": 0}):
-        with pytest.raises(ConfigError):
-            RecognizerSettings(**bad)
-    with pytest.raises(ConfigError):
-        EndpointRule(after_word_s=0)
-    assert dataclasses.replace(RecognizerSettings(), commit_after_ms=1).commit_after_ms == 1
+@pytest.mark.parametrize(
+    ("kind", "change", "sentence"),
+    [
+        (
+            RecognizerSettings,
+            {"commit_after_ms": -1},
+            r"\[commit_after_ms\] expected at least 0, received -1",
+        ),
+        (
+            RecognizerSettings,
+            {"max_symbols_per_frame": 0},
+            r"\[max_symbols_per_frame\] expected at least 1, received 0",
+        ),
+        (EndpointRule, {"after_word_s": 0}, r"\[after_word_s\] expected more than 0 s, received 0"),
+        (EndpointRule, {"without_word_s": -1}, r"\[without_word_s\] expected more than 0 s, received -1"),
+    ],
+)
+def test_settings_are_checked(kind, change, sentence):
+    with pytest.raises(ConfigError, match=f"^{sentence}$"):
+        kind(**change)
+
+
+def test_settings_at_their_bounds_are_taken():
+    least = dataclasses.replace(RecognizerSettings(), commit_after_ms=0, max_symbols_per_frame=1)
+    assert (least.commit_after_ms, least.max_symbols_per_frame) == (0, 1)

@@ -50,9 +50,16 @@ def test_what_is_not_finite_is_an_error() -> None:
         RangeObserver(ObserverConfig()).see(torch.tensor([1.0, torch.inf]))
 
 
-@pytest.mark.parametrize("change", [{"observer": "mse"}, {"percentile": 50.0}, {"percentile": 100.1}])
-def test_settings_outside_their_range_are_errors(change: dict[str, object]) -> None:
-    with pytest.raises(QuantizationError):
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"observer": "mse"}, r"\[observer\] expected one of ema, minmax, percentile, received 'mse'"),
+        ({"percentile": 50.0}, r"\[percentile\] expected more than 50 and at most 100, received 50\.0"),
+        ({"percentile": 100.1}, r"\[percentile\] expected more than 50 and at most 100, received 100\.1"),
+    ],
+)
+def test_settings_outside_their_range_are_errors(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(QuantizationError, match=f"^{sentence}$"):
         ObserverConfig(**change)  # type: ignore[arg-type]
 
 

@@ -165,8 +165,25 @@ def test_a_loss_without_its_norms_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"batches": 0}, {"frames": 0}, {"learning_rate": 0.0}, {"statistics": "mean"}]
+    ("change", "sentence"),
+    [
+        ({"batches": 0}, r"\[batches\] expected at least 1, received 0"),
+        ({"batch_size": 0}, r"\[batch_size\] expected at least 1, received 0"),
+        ({"frames": 0}, r"\[frames\] expected at least 1, received 0"),
+        ({"iterations": -1}, r"\[iterations\] expected at least 1, received -1"),
+        *[
+            (
+                {"learning_rate": rate},
+                rf"\[learning rate\] expected more than 0 and less than 10, received {rate}",
+            )
+            for rate in (0.0, 10.0, float("nan"))
+        ],
+        (
+            {"statistics": "mean"},
+            r"\[statistics\] expected one of batch_norm, layer_norm, received 'mean'",
+        ),
+    ],
 )
-def test_settings_outside_their_range_are_errors(change: dict[str, object]) -> None:
-    with pytest.raises(QuantizationError):
+def test_settings_outside_their_range_are_errors(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(QuantizationError, match=f"^{sentence}$"):
         SynthesisConfig(**change)  # type: ignore[arg-type]

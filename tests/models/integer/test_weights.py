@@ -94,7 +94,15 @@ def test_rules_of_another_form_are_errors(text: str) -> None:
         parse_rule(text)
 
 
-@pytest.mark.parametrize("change", [{"bits": 1}, {"bits": 9}, {"rules": [("*", 1)]}, {"scale": "median"}])
-def test_settings_outside_their_range_are_errors(change: dict[str, object]) -> None:
-    with pytest.raises(QuantizationError):
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"bits": 1}, r"\[bits\] expected 2 to 8, received 1"),
+        ({"bits": 9}, r"\[bits\] expected 2 to 8, received 9"),
+        ({"rules": [("a", 8), ("*", 1)]}, r"\[bits\] expected 2 to 8, received 1"),
+        ({"scale": "median"}, r"\[weight scale\] expected one of max, mse, received 'median'"),
+    ],
+)
+def test_settings_outside_their_range_are_errors(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(QuantizationError, match=f"^{sentence}$"):
         WeightConfig(**change)  # type: ignore[arg-type]
