@@ -70,6 +70,8 @@ def test_beats_uniform_bits_of_the_same_size(allocator: Allocator, bits: int) ->
     found = allocator.under_size(size)
     allocated_size, allocated = loss_with(allocator, dict(found.bits))
     assert allocated_size == found.num_bytes <= size
+    before = token_loss(allocator.model, allocator._batches())
+    assert allocator.harm_together(found) == allocated - before
     assert len(Counter(found.bits.values())) > 1
     assert allocated < uniform
 
@@ -97,7 +99,7 @@ def test_too_small_a_budget_is_said_before_the_measurement(allocator: Allocator,
 
 def test_the_recipe_can_be_read(allocator: Allocator, tmp_path: Path) -> None:
     found = allocator.under_size(400_000)
-    text = recipe_text(found, name="mixed", extends="rnnt-digits-gq.toml", init_from="checkpoints/x")
+    text = recipe_text(found, 0.75, name="mixed", extends="rnnt-digits-gq.toml", init_from="checkpoints/x")
     (tmp_path / "rnnt-digits-gq.toml").write_text((ROOT / "models/recipes/rnnt-digits-gq.toml").read_text())
     (tmp_path / "mixed.toml").write_text(text)
     recipe = read_recipe(tmp_path / "mixed.toml")
@@ -107,7 +109,7 @@ def test_the_recipe_can_be_read(allocator: Allocator, tmp_path: Path) -> None:
 
 def test_strings_of_a_recipe_stay_what_they_are(allocator: Allocator, tmp_path: Path) -> None:
     name, start = 'a "b"\t\\c', "d:\\é\U0001f600"
-    text = recipe_text(allocator.frontier[0], name=name, extends='base "1".toml', init_from=start)
+    text = recipe_text(allocator.frontier[0], 0.0, name=name, extends='base "1".toml', init_from=start)
     table = tomllib.loads(text)
     assert (table["name"], table["extends"], table["init_from"]) == (name, 'base "1".toml', start)
 
@@ -211,7 +213,8 @@ def test_the_command_writes_a_recipe_under_the_budget(
     arguments = [str(conformer), "--data", str(DEMO), "-o", str(tmp_path / "new.toml"), *options]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    *lines, summary = result.output.split("recipe: ")[0].splitlines()
+    *lines, summary, place = result.output.splitlines()
+    assert place == f"recipe: {tmp_path / 'new.toml'}"
     assert int(summary.split(" bytes")[0]) <= 10_000
     entries = read_recipe(tmp_path / "new.toml").quantization
     assert lines[-len(entries) :] == [f"{entry.bits} bits  {entry.tensors}" for entry in entries]
@@ -235,6 +238,9 @@ class NotedAllocator:
     def under_wer(self, points: float) -> Allocation:
         self.asked.append(("points", points))
         return self.found
+
+    def harm_together(self, allocation: Allocation) -> float:
+        return 2 * allocation.harm
 
 
 @pytest.mark.parametrize(
@@ -269,6 +275,12 @@ def test_the_allocator_is_asked_for_what_the_options_say(
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, repr(result.exception)
     assert NotedAllocator.asked == [(Path("c"), DEMO, utterances, harms), budget]
+    costs = (
+        "5 bytes of packed matrices; harm before training, nats per token: 1.0000, "
+        "summed over matrices alone 0.5000"
+    )
+    assert Path("new.toml").read_text().startswith(f"# {costs}.\n")
+    assert costs in result.output.splitlines()
     written = tomllib.loads(Path("new.toml").read_text())
     assert (written["name"], written["extends"], written["init_from"]) == ("new", "base.toml", "c")
     assert [rule["bits"] for rule in written["quantization"]] == [3]

@@ -27,6 +27,7 @@ from whit.models.sensitivity import (
     scheme_of,
     sensitivities,
     smallest_bytes,
+    token_loss,
 )
 from whit.models.speech_data import tuning_half
 from whit.models.tokens import Tokenizer
@@ -121,15 +122,27 @@ class Allocator:
                 high = middle - 1
         return self.frontier[low]
 
+    def harm_together(self, allocation: Allocation) -> float:
+        """Returns what all matrices cost together, quantized after training: nats per token.
+
+        More than `allocation.harm`, the sum of what each costs alone, where one's error meets another's.
+        """
+        batches = self._batches()
+        base = token_loss(self.model, batches)
+        with replaced(self._quantized(allocation)):
+            return token_loss(self.model, batches) - base
+
     def _wer(self, allocation: Allocation | None) -> float:
-        values: dict[Tensor, Tensor] = {}
-        if allocation is not None:
-            with torch.no_grad():
-                for name, (module, attribute) in matrices(self.model).items():
-                    weight = module.get_parameter(attribute)
-                    values[weight] = fitted(weight, attribute, allocation.bits[name]).dequantize()
-        with replaced(values):
+        with replaced(self._quantized(allocation) if allocation else {}):
             return evaluate(self.model, self.features, self.texts, self.tokenizer).wer
+
+    @torch.no_grad()
+    def _quantized(self, allocation: Allocation) -> dict[Tensor, Tensor]:
+        values: dict[Tensor, Tensor] = {}
+        for name, (module, attribute) in matrices(self.model).items():
+            weight = module.get_parameter(attribute)
+            values[weight] = fitted(weight, attribute, allocation.bits[name]).dequantize()
+        return values
 
     def _batches(self) -> list[Batch]:
         order = sorted(range(len(self.features)), key=lambda i: len(self.features[i]))
@@ -169,11 +182,20 @@ def check_extended(base: Path, checkpoint: Path) -> None:
         )
 
 
-def recipe_text(allocation: Allocation, *, name: str, extends: str, init_from: str) -> str:
+def costs_text(allocation: Allocation, harm_together: float) -> str:
+    """Returns what an allocation takes and costs, in words."""
+    return (
+        f"{allocation.num_bytes} bytes of packed matrices; harm before training, nats per token: "
+        f"{harm_together:.4f}, summed over matrices alone {allocation.harm:.4f}"
+    )
+
+
+def recipe_text(
+    allocation: Allocation, harm_together: float, *, name: str, extends: str, init_from: str
+) -> str:
     """Returns a recipe that trains an allocation further from its float checkpoint."""
     lines = [
-        f"# {allocation.num_bytes} bytes of packed matrices; predicted harm before training: "
-        f"{allocation.harm:.4f} nats per token.",
+        f"# {costs_text(allocation, harm_together)}.",
         f"extends = {_string(extends)}",
         f"name = {_string(name)}",
         f"init_from = {_string(init_from)}",

@@ -188,7 +188,14 @@ def allocate(
     ] = None,
 ) -> None:
     """Finds the bits of each layer that lose least under a budget; writes them as a recipe to train."""
-    from whit.models.allocate import Allocator, check_apart, check_extended, check_output, recipe_text
+    from whit.models.allocate import (
+        Allocator,
+        check_apart,
+        check_extended,
+        check_output,
+        costs_text,
+        recipe_text,
+    )
     from whit.models.allocation import Choice
     from whit.models.errors import RecipeError
     from whit.models.recipe import recipe_files
@@ -217,9 +224,11 @@ def allocate(
     found = (
         allocator.under_size(size_mb * 1e6) if size_mb is not None else allocator.under_wer(wer_budget or 0.0)
     )
-    text = recipe_text(found, name=out.stem, extends=extends, init_from=str(checkpoint))
+    together = allocator.harm_together(found)
+    text = recipe_text(found, together, name=out.stem, extends=extends, init_from=str(checkpoint))
     with whole_file(out) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     for name, bits in found.bits.items():
         console.print(f"{bits} bits  {name}")
-    console.print(f"{found.num_bytes} bytes, predicted harm {found.harm:.4f} nats per token; recipe: {out}")
+    console.print(costs_text(found, together), soft_wrap=True)
+    console.print(f"recipe: {out}", soft_wrap=True)
