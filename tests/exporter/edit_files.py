@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import onnx
+import pytest
+
+onnx = pytest.importorskip("onnx")
 
 Change = Callable[[Any], None]
 """Of a GraphProto."""

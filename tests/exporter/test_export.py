@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ctc_checkpoints import QUARTZNET, float_checkpoint
 from random_checkpoint import Scheme, random_checkpoint
 
 from whit.exporter import export as pipeline
@@ -260,6 +261,15 @@ def test_options_of_other_exports_are_refused(tmp_path, idle, message):
     checkpoint = random_checkpoint().write(tmp_path / "checkpoint")
     with pytest.raises(ExportError, match=message):
         run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", **idle))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("layout", "E"), ("target", "x86")])
+def test_layouts_of_whole_utterances_are_not_chosen(tmp_path, option, value):
+    checkpoint = float_checkpoint(QUARTZNET).write(tmp_path / "checkpoint")
+    message = rf"\[--{option}\] expected a transducer, received a model of whole utterances"
+    with pytest.raises(ExportError, match=message):
+        run_export(ExportRequest(checkpoint=checkpoint, output=tmp_path / "out", **{option: value}))
     assert not (tmp_path / "out").exists()
 
 

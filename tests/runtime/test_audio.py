@@ -87,7 +87,7 @@ BAD = {
     "empty": (lambda path: path.write_bytes(b""), "empty file"),
     "text": (lambda path: path.write_text("hello" * 100), "expected WAV"),
     "no samples": (lambda path: soundfile.write(path, np.zeros(0), 8000), "at least 1 sample"),
-    "0 Hz": (zero_hz, "expected"),
+    "0 Hz": (zero_hz, "expected WAV, FLAC, Ogg or other audio, received"),
     "NaN": (not_a_number, "sample 2345"),
     "folder": (lambda path: path.mkdir(), "without one"),
 }

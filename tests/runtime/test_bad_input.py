@@ -53,12 +53,12 @@ def edit_config(folder, change):
     (folder / "encoder.onnx").write_bytes(model.SerializeToString())
 
 
-def nest_config(folder):
+def replace_config(folder, text):
     onnx = pytest.importorskip("onnx")
     model = onnx.load(folder / "encoder.onnx", load_external_data=False)
     for entry in model.metadata_props:
         if entry.key == "whit.config":
-            entry.value = "[" * 20000
+            entry.value = text
     (folder / "encoder.onnx").write_bytes(model.SerializeToString())
 
 
@@ -175,7 +175,9 @@ DEFECTS = {
     "another format version": (lambda f: edit_metadata(f, b"format_version", b"2", b"1"), "received '1'"),
     "no format version": (lambda f: remove_metadata(f, "whit.format_version"), "whit.format_version"),
     "no configuration": (lambda f: remove_metadata(f, "whit.config"), "whit.config"),
-    "a nested configuration": (nest_config, "expected JSON in whit.config"),
+    "a nested configuration": (lambda f: replace_config(f, "[" * 20000), "expected JSON in whit.config"),
+    "a configuration in a list": (lambda f: replace_config(f, "[{}]"),
+                                  "expected an object in whit.config, received list"),
     "another dialect": (lambda f: edit_metadata(f, b"dialect", b"whit", b"whip"), "'whip'"),
     "another architecture": (lambda f: edit_config(f, lambda c: c.update(architecture="ctc")), "'ctc'"),
     "an architecture of no text": (lambda f: edit_config(f, lambda c: c.update(architecture=["rn"])), "rn"),
@@ -213,6 +215,8 @@ DEFECTS = {
         lambda f: edit_features_header(f, rb", 'shape.*", b""), "numpy's format"),
     "golden vectors with a nested header": (
         lambda f: edit_features_header(f, rb"'shape': .*", b"-" * 9000 + b"1"), "numpy's format"),
+    "golden vectors of a MiB": (lambda f: edit_archive(f, lambda e: e.update({"more.npy": bytes(1 << 20)})),
+                                "golden.npz] expected at most 1048576 bytes, received 10"),
     "golden vectors of other sizes": (lambda f: edit_features_header(f, rb"[|]i1", b"<i4"), "the shape"),
     "golden vectors of other numbers": (
         lambda f: edit_features_header(f, rb"[|]i1", b"|u1"), "numpy's format"),
@@ -286,12 +290,23 @@ def write_zero_hz(path):
     path.write_bytes(content)
 
 
+def write_damaged_flac(path):
+    """Libsndfile tells formats by their content, not by names."""
+    samples = np.random.default_rng(0).normal(0, 0.1, 16000)
+    soundfile.write(path, samples, 8000, format="FLAC")
+    content = bytearray(path.read_bytes())
+    at = len(content) // 2
+    content[at : at + 40] = bytes(40)
+    path.write_bytes(content)
+
+
 RECORDINGS = {
     "missing": (lambda path: None, "speech.wav"),
     "empty": (lambda path: path.write_bytes(b""), "empty file"),
     "no samples": (lambda path: soundfile.write(path, np.zeros(0), 8000), "at least 1 sample"),
     "NaN": (lambda path: soundfile.write(path, np.full(50, np.nan), 8000, subtype="FLOAT"), "sample 0"),
-    "0 Hz": (write_zero_hz, "speech.wav"),
+    "0 Hz": (write_zero_hz, "speech.wav] expected WAV, FLAC, Ogg or other audio, received"),
+    "damaged FLAC": (write_damaged_flac, " s] expected more audio, received Error : flac decoder"),
     "100 Hz": (lambda path: soundfile.write(path, np.zeros(100), 100), "1000 to 384000 Hz, received 100"),
 }
 
@@ -369,6 +384,7 @@ MANIFESTS = {
     "missing": (None, "received no file"),
     "empty": ("", "at least 1 recording"),
     "no JSON": ("hello\n", "line 1"),
+    "not UTF-8": (b'{"audio": "a.wav", "text": "\xff"}\n', "set.jsonl] expected UTF-8, received"),
     "a list": ("[]\n", "an object"),
     "no text": ('{"audio": "a.wav"}\n', "'text'"),
     "times reversed": ('{"audio": "a.wav", "text": "a", "words": [["a", 2, 1]]}\n', "start_s <= end_s"),
@@ -395,7 +411,7 @@ def test_bad_manifests(exported, tmp_path, name):
     content, expected = MANIFESTS[name]
     soundfile.write(tmp_path / "speech.wav", np.zeros(100), 8000)
     if content is not None:
-        (tmp_path / "set.jsonl").write_text(content)
+        (tmp_path / "set.jsonl").write_bytes(content if isinstance(content, bytes) else content.encode())
     result = CliRunner().invoke(cli.app, ["eval", str(exported), str(tmp_path / "set.jsonl")])
     assert_one_sentence(result, expected)
 

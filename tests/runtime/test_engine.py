@@ -1,15 +1,18 @@
 """Loading a model: which folder, which engine, and the self-test."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 
 from whit.runtime import onnxruntime_library
 from whit.runtime.engines import load_engine
 from whit.runtime.errors import ConfigError, MissingDependency, ModelFileError, UnsupportedEngine
 from whit.runtime.golden import TRANSDUCER_KEYS, GoldenVectors
+from whit.runtime.model_info import read_model_info
 from whit.runtime.self_test import check_golden
 from whit.runtime.shape_check import check_shapes
 
@@ -150,6 +153,47 @@ def test_the_self_test_refuses_outputs_of_other_shapes(exported, monkeypatch, pa
         ModelFileError, match=r"expected a graph that computes float32 .*, received float32 \(0"
     ):
         check_golden(engine, golden)
+
+
+@pytest.mark.parametrize(
+    ("num_chunks", "num_targets", "message"),
+    [
+        (129, 1, r"features\] expected at most 16777216 values to be computed, received 129 times 131072"),
+        (1, 1024, r"targets\] expected at most 16777216 values to be computed, received 1024 times 16390"),
+    ],
+)
+def test_the_self_test_is_short(num_chunks, num_targets, message):
+    engine = FakeEngine(joint_hidden=1 << 14, chunk_frames=24)
+    features = np.zeros((num_chunks * engine.info.chunk_frames, engine.info.num_mels), np.int8)
+    inputs = {"features": features, "feature_step": np.ones(1, np.float32)}
+    golden = GoldenVectors(inputs | {"targets": np.zeros(num_targets, np.int32)}, "", engine.info.num_mels)
+    with pytest.raises(ModelFileError, match=message):
+        check_golden(engine, golden)
+
+
+def test_states_are_not_larger_than_what_they_may_be():
+    model = {"layers": 1 << 5, "left_context": 1 << 9, "d_model": 511, "num_mels": 80, "kernel_size": 3}
+    model |= {"conv_channels": 8, "time_reduction": 1, "joint_hidden": 4}
+    model |= {"predictor": "lstm", "predictor_layers": 1, "predictor_hidden": 4}
+    config = {
+        "architecture": "conformer",
+        "name": "conformer",
+        "model": model,
+        "frontend": {"sample_rate_hz": 16000, "flavour": "nemo", "num_mels": 80},
+        "streaming": {"chunk_ms": 160, "lookahead_ms": 0, "tail_ms": 0},
+        "tokens": ["a"],
+    }
+
+    def read():
+        metadata = {"whit.format_version": "2", "whit.dialect": "whit", "whit.config": json.dumps(config)}
+        return read_model_info(metadata, place="encoder.onnx")
+
+    rows, columns = dict(read().encoder_states)["attention_cache"]
+    assert rows * columns == (1 << 24) - (1 << 14)
+    model["d_model"] = 512
+    message = r"^\[encoder\.onnx: whit\.config\] expected states of at most 16777216 values, received more$"
+    with pytest.raises(ModelFileError, match=message):
+        read()
 
 
 def test_stock_files_have_no_golden_vectors_and_compute_nearly_the_same(exported):

@@ -1,21 +1,27 @@
 """Whole-utterance models from file to text: all engines, all dialects, the command line, the wrong kind."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from edit_files import edit_onnx, rename
+from fake_offline_engine import FakeOfflineEngine, fake_offline_info
 from typer.testing import CliRunner
 
 from whit.runtime import cli
 from whit.runtime.engines import choose_engine, load_engine, load_offline_engine
 from whit.runtime.errors import ModelFileError, UnsupportedEngine
+from whit.runtime.golden import GoldenVectors, crc32
 from whit.runtime.model_files import list_model_files
 from whit.runtime.model_kind import takes_whole_utterances
 from whit.runtime.model_layers import list_layers
+from whit.runtime.offline_output import checked_logits
 from whit.runtime.offline_recognizer import OfflineRecognizer
+from whit.runtime.self_test import check_offline_golden
 from whit.runtime.tflite_graphs import data_section_start, read_tflite_graphs
 
 pytest.importorskip("onnxruntime")
@@ -144,6 +150,77 @@ def test_a_changed_weight_is_noticed_at_load(engine, offline_exports, tmp_path):
     with pytest.raises(ModelFileError, match=r"logits.*stored bits"):
         load_offline_engine(folder / ENGINES[engine], engine=engine)
     load_offline_engine(folder / ENGINES[engine], engine=engine, self_test=False)
+
+
+def test_the_golden_utterance_has_a_length_that_the_model_takes():
+    engine = FakeOfflineEngine()
+    num_mels, most = engine.info.num_mels, engine.info.max_frames
+
+    def check(num_frames):
+        features = np.ones((num_frames, num_mels), np.int8)
+        logits = engine.encode(features.astype(np.float32)) if num_frames else np.zeros(0, np.float32)
+        checksum = np.array([crc32(logits)], np.uint32)
+        arrays = {"features": features, "feature_step": np.ones(1, np.float32), "logits_crc32": checksum}
+        check_offline_golden(engine, GoldenVectors(arrays, "golden.npz: ", num_mels))
+
+    check(1)
+    check(most)
+    for num_frames in (0, most + 1):
+        message = rf"^\[golden\.npz: features\] expected from 1 to {most} frames, received {num_frames}$"
+        with pytest.raises(ModelFileError, match=message):
+            check(num_frames)
+
+
+def test_a_graph_of_other_names_is_refused(offline_exports, tmp_path):
+    folder = Path(shutil.copytree(offline_exports / "quartznet" / "stock-float", tmp_path / "copy"))
+    edit_onnx(folder / "model.onnx", rename("features", "frames"))
+    message = (
+        f"[{folder / 'model.onnx'}] expected the inputs and outputs features, length, logits, logits_length, "
+        "received frames, length, logits, logits_length"
+    )
+    with pytest.raises(ModelFileError, match=f"^{re.escape(message)}$"):
+        load_offline_engine(folder, engine="onnxruntime")
+
+
+def test_a_graph_of_other_lengths_is_refused(offline_exports, tmp_path):
+    folder = Path(shutil.copytree(offline_exports / "quartznet" / "stock-float", tmp_path / "copy"))
+
+    def all_frames_are_rows(graph):
+        (cast,) = [node for node in graph.node if "logits_length" in node.output]
+        cast.input[:] = ["length/int64"]
+
+    edit_onnx(folder / "model.onnx", all_frames_are_rows)
+    engine = load_offline_engine(folder, engine="onnxruntime")
+    message = (
+        f"[{folder / 'model.onnx'}: logits] expected 31 rows of 5 for 61 frames, "
+        "received float32 (31, 5) and the length [61]"
+    )
+    with pytest.raises(ModelFileError, match=f"^{re.escape(message)}$"):
+        engine.encode(features_of(engine.info.num_mels, 61))
+
+
+@pytest.mark.parametrize(
+    ("logits", "length"),
+    [
+        (np.zeros((31, 6)), [31]),
+        (np.zeros((31, 5), np.float32), [31]),
+        (np.zeros((31, 6, 1), np.float32), [31]),
+        (np.zeros((30, 6), np.float32), [31]),
+        (np.zeros((31, 6), np.float32), [30]),
+        (np.zeros((31, 6), np.float32), [31, 31]),
+    ],
+    ids=["type", "columns", "rank", "rows", "length", "lengths"],
+)
+def test_logits_are_what_the_metadata_promises(logits, length):
+    info = fake_offline_info()
+    good = np.ones((info.max_frames, 6), np.float32)  # in dialect whit there is room for the longest
+    assert checked_logits(good, np.array([31]), 61, info, Path("model.onnx")).shape == (31, 6)
+    message = (
+        f"[model.onnx: logits] expected 31 rows of 6 for 61 frames, received {logits.dtype} {logits.shape} "
+        f"and the length {length}"
+    )
+    with pytest.raises(ModelFileError, match=f"^{re.escape(message)}$"):
+        checked_logits(logits, np.array(length), 61, info, Path("model.onnx"))
 
 
 @pytest.fixture(scope="module")
