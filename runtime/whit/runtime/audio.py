@@ -63,10 +63,7 @@ class AudioFile:
         except (soundfile.LibsndfileError, TypeError, ValueError) as error:
             reason = error.error_string if isinstance(error, soundfile.LibsndfileError) else error
             raise AudioError(f"[{path}] expected WAV, FLAC, Ogg or other audio, received {reason}") from error
-        if self._file.samplerate < 1:
-            self._file.close()
-            raise AudioError(f"[{path}] expected a sample rate above 0 Hz, received {self._file.samplerate}")
-        self.sample_rate_hz: int = self._file.samplerate
+        self.sample_rate_hz: int = self._file.samplerate  # above 0: libsndfile opens no other
         self.num_samples: int = self._file.frames  # per channel, by the header
         if self.num_samples == UNKNOWN_LENGTH:
             self.num_samples = _count_samples(self.path)
