@@ -99,7 +99,14 @@ def nothing(model: Any) -> None:
     pass
 
 
+def in_an_empty_buffer(model: Any) -> None:
+    model.buffers.append(schema.BufferT())
+    in_tensor(X, buffer=len(model.buffers) - 1)(model)
+
+
 QUANTIZE = GOOD["QUANTIZE"]
+# As a product it would be more work than a chunk may.
+LARGE_SUM = both(at(0, real(512, 8192)), at(1, real(1, 8192)), output(real(512, 8192)))(GOOD["ADD"])
 BIAS_OF_INTS = both(
     has(version=3),
     at(0, quantized(1, 1, 8, 3)),
@@ -116,6 +123,10 @@ ACCEPTED: list[tuple[OneOperator, Change]] = [
     (PRODUCT, in_buffer(1, **BEHIND)),
     (PRODUCT, with_metadata("whit.note", 1)),
     (PRODUCT, in_tensor(BIAS, quantization=None)),
+    # Whatever buffer 0 holds stands for no constant, and so does one that is empty.
+    (PRODUCT, in_buffer(0, data=np.zeros(4, np.uint8))),
+    (PRODUCT, in_an_empty_buffer),
+    (LARGE_SUM, nothing),
 ]
 REFUSED: list[tuple[OneOperator, Change, str]] = [
     (PRODUCT, in_model(version=2), "version] expected schema 3, received 2"),

@@ -185,6 +185,9 @@ REFUSED: list[tuple[str, Edit, str]] = [
      "expected input 0 of float32 or int32, rank None, received int8 (2, 3)"),
     ("SLICE", at(1, ints(2)), "expected input 1 constant, received int32 (2,)"),
     ("SLICE", at(1, int_constant([1])), "expected begin and size of rank 2, received ((1,), (1, 3))"),
+    ("SLICE", at(2, int_constant([1])), "expected begin and size of rank 2, received ((1, 0), (1,))"),
+    ("SLICE", both(at(1, int_constant([1])), at(2, int_constant([1]))),
+     "expected begin and size of rank 2, received ((1,), (1,))"),
     *(("SLICE", both(at(1, int_constant(begin)), at(2, int_constant(size))),
        f"expected a part of float32 (2, 3), received ({begin}, {size})")
       for begin, size in (((-1, 0), (1, 3)), ((1, 0), (0, 3)), ((1, 0), (2, 3)), ((1, 0), (-1, 3)))),
