@@ -14,7 +14,7 @@ FLOAT = 1  # TensorProto.DataType
 
 LENGTH = (1, 1 << 16), (0, (1 << 16) + 1, 1.0)
 BITS = (1, 8), (0, 9)
-LAYOUT = ("E", "P"), ("F", "", 1)
+LAYOUT = ("E", "P"), ("F", "", "E" * 5000)
 INT_32 = (-(1 << 31), (1 << 31) - 1), (-(1 << 31) - 1, 1 << 31)
 SHIFT = (0, 63), (-1, 64)
 FINITE = (-2.5,), (float("nan"), float("inf"), 1)
@@ -108,8 +108,10 @@ KNOWN: dict[str, tuple[int, int, int, int, str, str]] = {
 
 
 def values_of(op: str, attribute: str) -> tuple[Any, Any]:
-    """Returns what an attribute may be, and what not."""
-    return VALUES.get(f"{op}.{attribute}") or VALUES[attribute]
+    """Returns what an attribute may be, and what not: other values, and values of other types."""
+    good, bad = VALUES.get(f"{op}.{attribute}") or VALUES[attribute]
+    others: list[Any] = [other for other in (7, 0.25, "x", [3]) if type(other) is not type(good[0])]
+    return good, (*bad, *others, *(float(value) for value in good if isinstance(value, int)))
 
 
 def add_attribute(node: Any, name: str, value: Any) -> Any:

@@ -32,6 +32,10 @@ def _between(least: int, most: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and least <= value <= most
 
 
+def _one_of(*values: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and value in values
+
+
 _LENGTH, _BITS = _between(1, MAX_LENGTH), _between(1, 8)
 
 
@@ -76,7 +80,7 @@ _ATTENTION = (
         for name, is_right in _REQUANT.items()
     }
 )
-_WIDTH = {"y_bits": lambda value: value in (8, 16)}
+_WIDTH = {"y_bits": _one_of(8, 16)}
 
 
 def _finite(value: Any) -> bool:
@@ -91,9 +95,9 @@ def _lengths(count: int, least: int) -> Callable[[Any], bool]:
 
 
 _GRID = {"strides": _lengths(2, 1), "dilations": _lengths(2, 1), "pads": _lengths(4, 0), "group": _LENGTH}
-_AXIS = {"axis": lambda value: value in (0, 2, 4)}
-_SPLIT_AXIS = {"axis": lambda value: value in (-1, 0)}
-_LAST_AXIS = {"axis": lambda value: value == -1}
+_AXIS = {"axis": _one_of(0, 2, 4)}
+_SPLIT_AXIS = {"axis": _one_of(-1, 0)}
+_LAST_AXIS = {"axis": _one_of(-1)}
 _EPSILON = {"epsilon": lambda value: isinstance(value, float) and 0 < value < 1}
 _SCALE = {"scale": lambda value: isinstance(value, float) and abs(value) <= 1}
 OPERATORS = {
@@ -122,23 +126,21 @@ OPERATORS = {
     ("whit", "DequantizeLogits"): OnnxOperator((2, 2), attributes={"scale": _finite}),
     ("com.microsoft", "DynamicQuantizeLSTM"): OnnxOperator((12, 12), (3, 3), {"hidden_size": _LENGTH}),
     ("", "LSTM"): OnnxOperator((7, 7), (3, 3), {"hidden_size": _LENGTH}),
-    ("", "Cast"): OnnxOperator((1, 1), attributes={"to": lambda value: value in (1, 6, 7)}),
+    ("", "Cast"): OnnxOperator((1, 1), attributes={"to": _one_of(1, 6, 7)}),
     ("", "Concat"): OnnxOperator((1, 64), attributes=_AXIS),
     ("", "Split"): OnnxOperator((1, 1), (1, 64), _SPLIT_AXIS | {"num_outputs": _between(1, 64)}),
     ("", "Transpose"): OnnxOperator((1, 1), attributes={"perm": _permutation}),
     ("", "DynamicQuantizeLinear"): OnnxOperator((1, 1), (3, 3)),
     ("", "MatMulInteger"): OnnxOperator((4, 4)),
     ("", "QuantizeLinear"): OnnxOperator((3, 3)),
-    ("", "DequantizeLinear"): OnnxOperator((3, 3), optional={"axis": lambda value: value in (0, 1)}),
+    ("", "DequantizeLinear"): OnnxOperator((3, 3), optional={"axis": _one_of(0, 1)}),
     ("", "Slice"): OnnxOperator((4, 5)),
     ("", "LayerNormalization"): OnnxOperator((3, 3), attributes=_LAST_AXIS | _EPSILON),
     ("", "Softmax"): OnnxOperator((1, 1), attributes=_LAST_AXIS),
     ("", "Conv"): OnnxOperator((3, 3), optional=_GRID),
     ("", "Where"): OnnxOperator((3, 3)),
     **{("", name): OnnxOperator((1, 1)) for name in ("Identity", "Relu", "Sigmoid")},
-    ("", "Shape"): OnnxOperator(
-        (1, 1), optional={"start": lambda value: value == 0, "end": lambda value: value == 1}
-    ),
+    ("", "Shape"): OnnxOperator((1, 1), optional={"start": _one_of(0), "end": _one_of(1)}),
     **{
         ("", name): OnnxOperator((2, 2))
         for name in (
