@@ -65,10 +65,12 @@ def external(*, data_location: int) -> Change:
 def test_good_models_are_accepted(tmp_path) -> None:
     for change in (
         node(name="named"),
+        lambda model: model.opset_import[0].ClearField("domain"),
         constant(data_type=FLOAT, dims=[2, 3], float_data=[0.5] * 6),
         constant(data_type=INT32, dims=[3], int32_data=[1, -2, 3]),
         constant(data_type=UINT8, dims=[3], int32_data=[1, 2, 3]),
         constant(data_type=INT64, dims=[1], raw_data=bytes(8)),
+        constant(data_type=FLOAT, raw_data=bytes(4)),
         constant(data_type=INT4, dims=[2, 3], raw_data=bytes(3)),
         constant(data_type=FLOAT, dims=[1, 1, 1, 1, 0], raw_data=b""),
         external(data_location=1),

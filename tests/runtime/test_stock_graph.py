@@ -176,7 +176,8 @@ REFUSED: list[tuple[OneOperator, Change, str]] = [
     *((QUANTIZE, in_scales(1, **fields),
        "run: tensor y0] expected one positive scale and its zero point, received others")
       for fields in (
-          {"scale": scales(1, 1)}, {"scale": scales(0)}, {"scale": scales(np.inf)}, {"scale": None},
+          {"scale": scales(1, 1)}, {"scale": scales(1, 1), "zeroPoint": zeros(0, 0)}, {"scale": scales(0)},
+          {"scale": scales(np.inf)}, {"scale": None},
           {"zeroPoint": zeros(0, 0)}, {"zeroPoint": zeros(-129)}, {"zeroPoint": zeros(128)},
           {"zeroPoint": None}, {"quantizedDimension": 1})),
     (QUANTIZE, in_tensor(1, type=schema.TensorType.INT4),
