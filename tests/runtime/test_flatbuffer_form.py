@@ -35,6 +35,7 @@ ROOT = Form(
         4: Tables("rows", PART),
         5: Bytes("content"),
         7: OneTable("other", PART),
+        8: Text("note"),  # beyond the vtable: absent
     },
 )
 PLACES = {
@@ -57,6 +58,7 @@ CONTENT = {
     "rows": [{"number": 9}] * 2,
     "content": b"abc",
     "other": None,
+    "note": "",
 }
 
 
