@@ -136,7 +136,9 @@ def good_model(operator: str = "whit.Swish", **attributes: Any) -> Any:
     for known, version in (("", 21), ("whit", 1), ("com.microsoft", 1)):
         model.opset_import.add(domain=known, version=version)
     graph = model.graph
-    node = graph.node.add(op_type=op, domain=domain, input=["x"] * inputs)
+    node = graph.node.add(op_type=op, input=["x"] * inputs)
+    if domain:  # absent is ONNX's own
+        node.domain = domain
     node.output.extend(f"y{i}" for i in range(outputs))
     for name in required.split():
         add_attribute(node, name, attributes.pop(name, values_of(op, name)[0][0]))
