@@ -71,9 +71,9 @@ class StockNode:
         if tensor is None:
             raise GraphError(self.place, f"input {i}", "none")
         is_right = tensor.type in types and rank in (None, len(tensor.shape))
-        self.expect(
-            is_right, f"input {i} of {' or '.join(TYPE_NAMES[t] for t in types)}, rank {rank}", tensor
-        )
+        kinds = " or ".join(TYPE_NAMES[t] for t in types)
+        axes = "any rank" if rank is None else f"rank {rank}"
+        self.expect(is_right, f"input {i} of {kinds}, {axes}", tensor)
         return tensor
 
     def constant_ints(self, i: int, *, most_rank: int = 1) -> tuple[int, ...]:
