@@ -155,11 +155,16 @@ def test_values_that_the_model_has_not(tmp_path) -> None:
         verify_tflite(tmp_path, more, checkpoint)
 
 
+def written_for_litert(folder: Path) -> tuple[Model, Checkpoint]:
+    model, checkpoint = transducer(folder)
+    floats = lower_to_float(model)
+    TfliteStockWriter(32).write(floats, folder)
+    return floats, checkpoint
+
+
 @needs_litert
 def test_what_litert_does_not_load(tmp_path) -> None:
-    model, checkpoint = transducer(tmp_path)
-    floats = lower_to_float(model)
-    TfliteStockWriter(32).write(floats, tmp_path)
+    floats, checkpoint = written_for_litert(tmp_path)
     verify_litert_float(tmp_path, floats, checkpoint)
     edit_bytes(tmp_path / "model.tflite", b"TFL3", b"TFL2")
     message = r"^\[model\.tflite\] expected a model that LiteRT loads, received: The model is not a valid"
@@ -170,9 +175,7 @@ def test_what_litert_does_not_load(tmp_path) -> None:
 @needs_litert
 def test_what_litert_does_not_run(tmp_path) -> None:
     """The file takes another chunk than its checkpoint says."""
-    model, checkpoint = transducer(tmp_path)
-    floats = lower_to_float(model)
-    TfliteStockWriter(32).write(floats, tmp_path)
+    floats, checkpoint = written_for_litert(tmp_path)
     streaming = checkpoint.config.streaming
     longer = replace(streaming, chunk_ms=2 * streaming.chunk_ms)
     config = replace(checkpoint.config, streaming=longer)

@@ -17,7 +17,7 @@ from whit.models import allocate as allocate_module
 from whit.models import cli, sensitivity
 from whit.models.allocate import Allocator, recipe_text
 from whit.models.allocation import Allocation, Choice
-from whit.models.checkpoint import CheckpointConfig, StreamingConfig, read_config, save_checkpoint
+from whit.models.checkpoint import CheckpointConfig, StreamingConfig, save_checkpoint
 from whit.models.conformer_config import ConformerConfig
 from whit.models.errors import OutputError, RecipeError
 from whit.models.harm_file import HarmFile
@@ -32,6 +32,15 @@ from whit.runtime.manifest import read_manifest, write_manifest
 ROOT = Path(__file__).parents[2]
 WIDTHS = (1, 2, 4)
 DEMO = ROOT / "demo" / "digits.jsonl"
+DIGITS_RECIPE = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
+TINY_RECIPE = DIGITS_RECIPE.replace('"rnnt-digits"', '"tiny"')
+
+
+def allocate(*arguments: str) -> Any:
+    """Runs `whit allocate`."""
+    app = typer.Typer()
+    app.command()(cli.allocate)
+    return CliRunner().invoke(app, arguments)
 
 
 @pytest.fixture(scope="module")
@@ -176,13 +185,14 @@ def test_no_speaker_of_the_report_is_measured_on(allocator: Allocator) -> None:
 
 
 @pytest.fixture
-def conformer(tmp_path: Path) -> Path:
-    """A small float checkpoint."""
+def conformer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small float checkpoint, whose shape recipes know as "tiny"."""
     shape = ConformerConfig(
         num_mels=13, conv_channels=3, time_reduction=2, layers=1, d_model=12, heads=2, kernel_size=5,
         left_context=7, chunk=3, embedding=7, predictor_hidden=6, joint_hidden=11,
     )  # fmt: skip
     tokens = preset("rnnt-digits").tokens
+    monkeypatch.setitem(PRESETS, "tiny", Preset(model=shape, tokens=tokens))
     streaming = StreamingConfig(chunk_ms=10 * shape.frame_multiple, tail_ms=130)
     config = CheckpointConfig(name="tiny", model=shape, tokens=tokens, streaming=streaming)
     save_checkpoint(tmp_path / "c", Rnnt(shape, len(tokens)), config)
@@ -200,18 +210,11 @@ def test_a_streaming_conformer(conformer: Path) -> None:
     assert made._wer(None) == before
 
 
-def test_the_command_writes_a_recipe_under_the_budget(
-    conformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
-    (tmp_path / "base.toml").write_text(base.replace('"rnnt-digits"', '"tiny"'))
-    config, _ = read_config(conformer)
-    monkeypatch.setitem(PRESETS, "tiny", Preset(model=config.model, tokens=config.tokens))
-    app = typer.Typer()
-    app.command()(cli.allocate)
+def test_the_command_writes_a_recipe_under_the_budget(conformer: Path, tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(TINY_RECIPE)
     options = ["--size-mb", "0.01", "--utterances", "1", "--extends", "base.toml"]
     arguments = [str(conformer), "--data", str(DEMO), "-o", str(tmp_path / "new.toml"), *options]
-    result = CliRunner().invoke(app, arguments)
+    result = allocate(*arguments)
     assert result.exit_code == 0, result.output
     *lines, summary, place = result.output.splitlines()
     assert place == f"recipe: {tmp_path / 'new.toml'}"
@@ -263,16 +266,11 @@ def test_the_allocator_is_asked_for_what_the_options_say(
     budget: tuple[str, float],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    base = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
-    Path("base.toml").write_text(base.replace('"rnnt-digits"', '"tiny"'))
-    config, _ = read_config(conformer)
-    monkeypatch.setitem(PRESETS, "tiny", Preset(model=config.model, tokens=config.tokens))
+    Path("base.toml").write_text(TINY_RECIPE)
     monkeypatch.setattr(NotedAllocator, "asked", [])
     monkeypatch.setattr(allocate_module, "Allocator", NotedAllocator)
-    app = typer.Typer()
-    app.command()(cli.allocate)
     arguments = ["c", "--data", str(DEMO), "-o", "new.toml", "--extends", "base.toml", *options]
-    result = CliRunner().invoke(app, arguments)
+    result = allocate(*arguments)
     assert result.exit_code == 0, repr(result.exception)
     assert NotedAllocator.asked == [(Path("c"), DEMO, utterances, harms), budget]
     costs = (
@@ -302,10 +300,8 @@ def test_a_budget_or_place_out_of_reach_is_said_before_the_measurement(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], error: type[Exception]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    app.command()(cli.allocate)
     # Without a checkpoint a measurement would end in another error.
-    result = CliRunner().invoke(app, ["nowhere", "--data", str(DEMO), *options])
+    result = allocate("nowhere", "--data", str(DEMO), *options)
     assert type(result.exception) is error
 
 
@@ -313,46 +309,32 @@ def test_a_budget_or_place_out_of_reach_is_said_before_the_measurement(
     ("out", "harms"),
     [("base.toml", "h"), ("above.toml", "h"), ("dev.jsonl", "h"), ("new", "new"), ("new", "dev.jsonl")],
 )
-def test_what_is_read_is_not_written(
-    conformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, harms: str
-) -> None:
-    base = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
-    (tmp_path / "above.toml").write_text(base.replace('"rnnt-digits"', '"tiny"'))
+def test_what_is_read_is_not_written(conformer: Path, tmp_path: Path, out: str, harms: str) -> None:
+    (tmp_path / "above.toml").write_text(TINY_RECIPE)
     (tmp_path / "base.toml").write_text('extends = "above.toml"\n')
     (tmp_path / "dev.jsonl").write_bytes(DEMO.read_bytes())
-    config, _ = read_config(conformer)
-    monkeypatch.setitem(PRESETS, "tiny", Preset(model=config.model, tokens=config.tokens))
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
-    app = typer.Typer()
-    app.command()(cli.allocate)
     arguments = ["-o", str(tmp_path / out), "--harms", str(tmp_path / harms), "--extends", "base.toml"]
     arguments += [str(conformer), "--data", str(tmp_path / "dev.jsonl"), "--size-mb", "0.01"]
-    result = CliRunner().invoke(app, arguments)
+    result = allocate(*arguments)
     assert type(result.exception) is OutputError
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
-def test_a_recipe_of_another_model_is_not_extended(
-    conformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base = (ROOT / "models/recipes/rnnt-digits-gq.toml").read_text()
+def test_a_recipe_of_another_model_is_not_extended(conformer: Path, tmp_path: Path) -> None:
     pieces = tmp_path / "own.pieces"
     pieces.write_text("\u2581a\nb\n", encoding="utf-8")
-    config, _ = read_config(conformer)
-    monkeypatch.setitem(PRESETS, "tiny", Preset(model=config.model, tokens=config.tokens))
     written = {
-        "shape.toml": base,
-        "ctc.toml": base.replace('"rnnt-digits"', '"quartznet-digits"'),
-        "tokens.toml": f'tokens = "{pieces}"\n' + base.replace('"rnnt-digits"', '"tiny"'),
+        "shape.toml": DIGITS_RECIPE,
+        "ctc.toml": DIGITS_RECIPE.replace('"rnnt-digits"', '"quartznet-digits"'),
+        "tokens.toml": f'tokens = "{pieces}"\n' + TINY_RECIPE,
         "damaged.toml": "name =",
     }
     for name, text in written.items():
         (tmp_path / name).write_text(text)
-    app = typer.Typer()
-    app.command()(cli.allocate)
     # Without a manifest a measurement would end in another error.
     arguments = [str(conformer), "--data", "nowhere", "-o", str(tmp_path / "new.toml"), "--size-mb", "1"]
     for name in (*written, "none.toml"):
-        result = CliRunner().invoke(app, [*arguments, "--extends", name])
+        result = allocate(*arguments, "--extends", name)
         assert type(result.exception) is RecipeError
         assert name in str(result.exception)

@@ -1,14 +1,15 @@
 """Each rule of the graphs of a stock model.tflite, broken alone: LiteRT takes much of a file on trust."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import flatbuffers
 import numpy as np
 import pytest
-from good_stock_operators import GOOD, at, both, conv, depthwise, has, output
-from stock_tflite import OneOperator, constant, quantized, real, weights, write
+from good_stock_operators import GOOD, at, both, conv, depthwise, has, of_int8, output
+from stock_tflite import OneOperator, constant, real, weights, write
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
 from ai_edge_litert import schema_py_generated as schema
@@ -107,13 +108,7 @@ def in_an_empty_buffer(model: Any) -> None:
 QUANTIZE = GOOD["QUANTIZE"]
 # As a product it would be more work than a chunk may.
 LARGE_SUM = both(at(0, real(512, 8192)), at(1, real(1, 8192)), output(real(512, 8192)))(GOOD["ADD"])
-BIAS_OF_INTS = both(
-    has(version=3),
-    at(0, quantized(1, 1, 8, 3)),
-    at(1, weights(5, 1, 3, 3)),
-    at(2, weights(5, type="int32")),
-    output(quantized(1, 1, 6, 5)),
-)(GOOD["CONV_2D"])
+BIAS_OF_INTS = of_int8(weights(5, 1, 3, 3))(GOOD["CONV_2D"])
 BEHIND = {"data": None, "offset": 64, "size": 12}  # the check knows the size of the file, not the content
 
 ACCEPTED: list[tuple[OneOperator, Change]] = [
@@ -231,35 +226,22 @@ def test_refuses(operator: OneOperator, change: Change, message: str, tmp_path) 
 
 def product(rows: int, columns: int) -> OneOperator:
     """Returns a product whose work is rows * 64 * columns."""
-    return both(
-        has(version=12),
-        at(0, real(rows, columns)),
-        at(1, weights(64, columns)),
-        at(2, None),
-        output(real(rows, 64)),
-    )(GOOD["FULLY_CONNECTED"])
+    inputs = real(rows, columns), weights(64, columns), None
+    return replace(GOOD["FULLY_CONNECTED"], version=12, inputs=inputs, outputs=(real(rows, 64),))
 
 
 def convolution(frames: int, taps: int) -> OneOperator:
     """Returns a convolution whose work is frames * 64 * taps * 2."""
-    return both(
-        has(options=conv(Padding=0)),
-        at(0, real(1, 1, frames, 2)),
-        at(1, constant(64, 1, taps, 2)),
-        at(2, constant(64)),
-        output(real(1, 1, frames, 64)),
-    )(GOOD["CONV_2D"])
+    inputs = real(1, 1, frames, 2), constant(64, 1, taps, 2), constant(64)
+    y = real(1, 1, frames, 64)
+    return replace(GOOD["CONV_2D"], options=conv(Padding=0), inputs=inputs, outputs=(y,))
 
 
 def depthwise_convolution(frames: int, taps: int) -> OneOperator:
     """Returns a convolution whose work is frames * 64 * taps."""
-    return both(
-        has(options=depthwise(Padding=0)),
-        at(0, real(1, 1, frames, 64)),
-        at(1, constant(1, 1, taps, 64)),
-        at(2, constant(64)),
-        output(real(1, 1, frames, 64)),
-    )(GOOD["DEPTHWISE_CONV_2D"])
+    x = real(1, 1, frames, 64)
+    inputs = x, constant(1, 1, taps, 64), constant(64)
+    return replace(GOOD["DEPTHWISE_CONV_2D"], options=depthwise(Padding=0), inputs=inputs, outputs=(x,))
 
 
 @pytest.mark.parametrize(

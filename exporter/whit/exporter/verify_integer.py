@@ -43,8 +43,7 @@ def verify_integer_tflite(folder: Path, model: Model, oracle: IntegerOracle) -> 
     graph, path = model.graph("encode"), folder / TFLITE_FILE
     received = read_tflite_graph(path)
     compared = check_file(received, graph, TFLITE_FILE)
-    check_engine_takes(folder, lambda: _core.NativeOfflineModel(str(path), True))
-    engine = _core.NativeOfflineModel(str(path), False)
+    engine = check_engine_takes(folder, lambda: _core.NativeOfflineModel(str(path), True))
 
     def native(inputs: Mapping[str, Array]) -> dict[str, Array]:
         return {"logits": engine.encode(inputs["features"][: int(inputs["length"][0])])}

@@ -42,10 +42,10 @@ def unpack_dense(data: NDArray[np.uint8], *, shape: tuple[int, ...], bits: int) 
         raise PackingError(
             f"[unpack_dense] expected {size} bytes for {count} codes of {bits} bits, received {data.shape}"
         )
-    if num_used := count * bits % 8:
-        if int(data[-1]) >> num_used:
-            raise PackingError(
-                f"[unpack_dense] expected bits past the last code to be 0, received {data[-1]:#04x}"
-            )
+    num_used = count * bits % 8  # of the last byte; 0: all
+    if num_used and int(data[-1]) >> num_used:
+        raise PackingError(
+            f"[unpack_dense] expected bits past the last code to be 0, received {data[-1]:#04x}"
+        )
     each = np.unpackbits(data, count=count * bits, bitorder="little").reshape(count, bits)
     return np.packbits(each, axis=1, bitorder="little").reshape(shape)
